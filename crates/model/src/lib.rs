@@ -1,0 +1,29 @@
+//! The words of the product and the changes they allow.
+//!
+//! Everything here is plain data without I/O, clock or randomness, so that every layer may use it:
+//! ids, money, time and windows, and the entities that limits and LLM Runs are made of. The crate is
+//! `no_std`, so that an engine that is handed these words cannot reach the outside world through them.
+#![no_std]
+
+extern crate alloc;
+
+pub mod id;
+pub mod money;
+pub mod time;
+pub mod window;
+pub mod zone;
+
+pub mod amounts;
+pub mod hold;
+pub mod limit;
+pub mod severity;
+
+pub mod breach;
+pub mod cost;
+pub mod decision;
+pub mod event;
+pub mod run;
+
+pub mod key;
+pub mod page;
+pub mod tenant;
