@@ -1,0 +1,287 @@
+//! Does a request fit all limits that apply to it?
+//!
+//! Strict limits (BLOCK, REJECT, QUEUE, DEGRADE) refuse what does not fit: settled + held + requested must not
+//! be more than the maximum, and equality passes. WARN and ALERT limits are counted all the same and say so.
+//! Either everything is held or nothing is.
+
+pub mod draft;
+pub mod matching;
+mod report;
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use model::amounts::Amounts;
+use model::breach::BreachType;
+use model::decision::Outcome;
+use model::hold::HoldItem;
+use model::id::{LimitId, TenantId};
+use model::limit::{Enforcement, Limit, LimitCategory, LimitScope, LimitType, Unit};
+use model::time::Timestamp;
+
+pub use self::matching::applies;
+
+/// The engine's name in decision snapshots.
+pub const NAME: &str = "limits";
+/// The engine's version; raised with every change of what it decides.
+pub const VERSION: &str = "1";
+
+/// From which share of its maximum a limit is said to be approaching, in percent.
+pub const APPROACHING_PCT: i64 = 80;
+
+/// What one counter of a limit holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counted {
+    /// The start of its window, in microseconds.
+    pub window_start: i64,
+    /// Used for good.
+    pub settled: i64,
+    /// Set aside by open holds.
+    pub held: i64,
+}
+
+/// A limit that applies, with every counter that counts now.
+#[derive(Debug, Clone)]
+pub struct LimitState<'a> {
+    /// The limit.
+    pub limit: &'a Limit,
+    /// Its counters: at most one for calendar windows, one per step for rolling ones, oldest first.
+    pub counted: Vec<Counted>,
+}
+
+/// Everything the decision depends on.
+#[derive(Debug, Clone)]
+pub struct CheckInput<'a> {
+    /// When it is decided.
+    pub now: Timestamp,
+    /// What the request asks for.
+    pub amounts: Amounts,
+    /// Whether anybody knows what it will cost. What nobody knows is not zero: a strict money limit refuses it.
+    pub cost_known: bool,
+    /// The limits that apply to it.
+    pub limits: &'a [LimitState<'a>],
+}
+
+/// How a request relates to one limit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LimitReport {
+    /// Which limit.
+    pub limit: LimitId,
+    /// Who owns it.
+    pub owner: TenantId,
+    /// What people call it.
+    pub name: String,
+    /// Its category.
+    pub category: LimitCategory,
+    /// What it counts.
+    pub limit_type: LimitType,
+    /// Whose requests it applies to.
+    pub scope: LimitScope,
+    /// What it does.
+    pub enforcement: Enforcement,
+    /// The most, in the unit of the type.
+    pub max: i64,
+    /// Used for good, before this request.
+    pub settled: i64,
+    /// Set aside, before this request.
+    pub held: i64,
+    /// What this request asks for.
+    pub requested: i64,
+    /// The first instant at which there will be more room; none if there never will.
+    pub resets_at: Option<Timestamp>,
+    /// The length of the window in seconds, where it has one.
+    pub window_seconds: Option<i64>,
+    /// One of the message codes of the contract.
+    pub message_code: &'static str,
+}
+
+/// What is left after this request, over all strict limits; none where nothing limits.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Headroom {
+    /// Nano-USD.
+    pub cost: Option<i64>,
+    /// Tokens.
+    pub tokens: Option<i64>,
+    /// Requests.
+    pub requests: Option<i64>,
+}
+
+/// A breach to be recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BreachFact {
+    /// Who owns the limit.
+    pub owner: TenantId,
+    /// Which limit.
+    pub limit: LimitId,
+    /// How.
+    pub breach_type: BreachType,
+    /// What the counter would have reached.
+    pub value: i64,
+    /// The maximum.
+    pub max: i64,
+}
+
+/// What was decided, with its effects as data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckOutput {
+    /// ALLOW, WARN or BLOCK.
+    pub outcome: Outcome,
+    /// What is to be held; empty if refused.
+    pub items: Vec<HoldItem>,
+    /// The limits that refuse, most severe first.
+    pub blocking: Vec<LimitReport>,
+    /// The money limits that refuse because the cost is not known.
+    pub unpriced: Vec<LimitReport>,
+    /// The limits that are passed or approaching.
+    pub warnings: Vec<LimitReport>,
+    /// Every counted limit, the one with the least room first: for the headers of the answer.
+    pub reports: Vec<LimitReport>,
+    /// What is left.
+    pub headroom: Headroom,
+    /// What is to be recorded.
+    pub breaches: Vec<BreachFact>,
+}
+
+/// Decides.
+pub fn check(input: &CheckInput<'_>) -> CheckOutput {
+    let mut output = CheckOutput {
+        outcome: Outcome::Allow,
+        items: Vec::new(),
+        blocking: Vec::new(),
+        unpriced: Vec::new(),
+        warnings: Vec::new(),
+        reports: Vec::new(),
+        headroom: Headroom::default(),
+        breaches: Vec::new(),
+    };
+    for state in input.limits {
+        if let Some(requested) = state.limit.limit_type.amount_of(&input.amounts) {
+            weigh(input, state, requested, &mut output);
+        }
+    }
+    let blocked = !output.blocking.is_empty() || !output.unpriced.is_empty();
+    if blocked {
+        output.items.clear();
+        output
+            .breaches
+            .retain(|breach| breach.breach_type != BreachType::Breached);
+        output
+            .blocking
+            .sort_by_key(|report| (core::cmp::Reverse(report.enforcement), report.limit));
+    }
+    output.headroom = headroom(&output.reports, blocked);
+    output
+        .reports
+        .retain(|report| report.category != LimitCategory::Threshold);
+    output.reports.sort_by(report::by_least_room);
+    output.outcome = match (blocked, output.warnings.is_empty()) {
+        (true, _) => Outcome::Block,
+        (false, false) => Outcome::Warn,
+        (false, true) => Outcome::Allow,
+    };
+    output
+}
+
+fn weigh(input: &CheckInput<'_>, state: &LimitState<'_>, requested: i64, output: &mut CheckOutput) {
+    let (now, limit) = (input.now, state.limit);
+    let settled = sum(state.counted.iter().map(|counted| counted.settled));
+    let held = sum(state.counted.iter().map(|counted| counted.held));
+    let before = settled.saturating_add(held);
+    let after = before.saturating_add(requested);
+    let mut report = LimitReport {
+        limit: limit.id,
+        owner: limit.tenant,
+        name: limit.name.clone(),
+        category: limit.category,
+        limit_type: limit.limit_type,
+        scope: limit.scope,
+        enforcement: limit.enforcement,
+        max: limit.max,
+        settled,
+        held,
+        requested,
+        resets_at: report::resets_at(now, state, requested),
+        window_seconds: limit.window.nominal_seconds(),
+        message_code: report::message_code(limit),
+    };
+    let over = after > limit.max;
+    // A request that takes nothing of a limit cannot be what passes it.
+    let refused = over && requested > 0 && limit.enforcement.is_strict();
+    let money = limit.limit_type.unit() == Unit::NanoUsd;
+    if money && !input.cost_known && limit.enforcement.is_strict() {
+        output.unpriced.push(report.clone());
+    } else if refused {
+        output.blocking.push(report.clone());
+        output
+            .breaches
+            .push(breach(limit, refused_as(limit.category), after));
+    } else if over && requested > 0 {
+        output.warnings.push(report.clone());
+        if before <= limit.max {
+            output.breaches.push(breach(limit, BreachType::Breached, after));
+        }
+    } else if approaching(after, limit.max) && limit.category != LimitCategory::Threshold {
+        report.message_code = report::APPROACHING;
+        output.warnings.push(report.clone());
+    }
+    if limit.category != LimitCategory::Threshold && requested > 0 {
+        output.items.push(HoldItem {
+            owner: limit.tenant,
+            limit: limit.id,
+            counts: limit.limit_type,
+            window_start: limit.window.window_at(now).start.as_micros(),
+            amount: requested,
+            settled: 0,
+        });
+    }
+    output.reports.push(report);
+}
+
+fn breach(limit: &Limit, breach_type: BreachType, value: i64) -> BreachFact {
+    BreachFact {
+        owner: limit.tenant,
+        limit: limit.id,
+        breach_type,
+        value,
+        max: limit.max,
+    }
+}
+
+const fn refused_as(category: LimitCategory) -> BreachType {
+    match category {
+        LimitCategory::Budget => BreachType::Exhausted,
+        LimitCategory::Rate => BreachType::Throttled,
+        LimitCategory::Threshold => BreachType::Violated,
+    }
+}
+
+fn approaching(after: i64, max: i64) -> bool {
+    after.saturating_mul(100) >= max.saturating_mul(APPROACHING_PCT)
+}
+
+fn sum(amounts: impl Iterator<Item = i64>) -> i64 {
+    amounts.fold(0, i64::saturating_add)
+}
+
+fn headroom(reports: &[LimitReport], blocked: bool) -> Headroom {
+    let mut headroom = Headroom::default();
+    for report in reports {
+        if !report.enforcement.is_strict() || report.category == LimitCategory::Threshold {
+            continue;
+        }
+        let taken = if blocked { 0 } else { report.requested };
+        let used = report.settled.saturating_add(report.held).saturating_add(taken);
+        let left = report.max.saturating_sub(used).max(0);
+        let slot = match report.limit_type.unit() {
+            Unit::NanoUsd => &mut headroom.cost,
+            Unit::Tokens => &mut headroom.tokens,
+            Unit::Requests => &mut headroom.requests,
+            Unit::Milliseconds | Unit::Percent => continue,
+        };
+        *slot = Some(slot.map_or(left, |least| least.min(left)));
+    }
+    headroom
+}
+
+#[cfg(test)]
+mod tests;

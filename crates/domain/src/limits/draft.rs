@@ -1,0 +1,274 @@
+//! Is what somebody wants as a limit a limit?
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use model::id::KeyId;
+use model::limit::{Enforcement, LimitCategory, LimitScope, LimitType};
+use model::window::{ResetPeriod, WindowSpec};
+use model::zone::Zone;
+
+/// The longest rolling window: 31 days.
+pub const WINDOW_SECONDS_MAX: u32 = 31 * 86_400;
+
+/// What somebody wants, field by field as it is written.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// What people call it.
+    pub name: String,
+    /// What it is for.
+    pub description: Option<String>,
+    /// Budget, rate or threshold.
+    pub category: LimitCategory,
+    /// What it counts.
+    pub limit_type: LimitType,
+    /// Whose requests it applies to.
+    pub scope: LimitScope,
+    /// Which project, agent or provider.
+    pub scope_id: Option<String>,
+    /// Only requests made with this key.
+    pub api_key_id: Option<KeyId>,
+    /// Only requests for this model.
+    pub model: Option<String>,
+    /// The most, in the unit of the type.
+    pub max: i64,
+    /// When the counter starts again (BUDGET).
+    pub reset_period: Option<ResetPeriod>,
+    /// In whose calendar (BUDGET).
+    pub zone: Option<Zone>,
+    /// Over how many seconds (RATE).
+    pub window_seconds: Option<u32>,
+    /// What happens when a request does not fit.
+    pub enforcement: Enforcement,
+}
+
+/// What is wrong with one field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Which field, in the words of the API.
+    pub field: &'static str,
+    /// What it should be.
+    pub detail: &'static str,
+}
+
+/// The window of a draft, or everything that is wrong with the draft.
+///
+/// # Errors
+/// All problems at once, in the order of the fields.
+pub fn validate(draft: &Draft) -> Result<WindowSpec, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let mut wrong = |field, detail| problems.push(Problem { field, detail });
+    let length = draft.name.trim().chars().count();
+    if length == 0 || length > 256 || draft.name.chars().any(char::is_control) {
+        wrong("name", "1 to 256 characters without control characters");
+    }
+    if draft
+        .description
+        .as_ref()
+        .is_some_and(|text| text.chars().count() > 1024 || text.contains('\0'))
+    {
+        wrong("description", "at most 1024 characters");
+    }
+    if !draft.limit_type.fits(draft.category) {
+        wrong("limit_type", "not a type of this limit_category");
+    }
+    if draft.max <= 0 {
+        wrong("max_value", "more than 0");
+    }
+    let named = matches!(
+        draft.scope,
+        LimitScope::Project | LimitScope::Agent | LimitScope::Provider
+    );
+    if named != draft.scope_id.is_some() {
+        wrong(
+            "scope_id",
+            "needed for PROJECT, AGENT and PROVIDER, and for nothing else",
+        );
+    }
+    if draft
+        .scope_id
+        .as_ref()
+        .is_some_and(|id| id.parse::<model::id::Slug>().is_err())
+    {
+        wrong(
+            "scope_id",
+            "1 to 64 characters out of letters, digits, `.`, `_` and `-`",
+        );
+    }
+    if draft
+        .model
+        .as_ref()
+        .is_some_and(|model| model.is_empty() || model.len() > 200)
+    {
+        wrong("model", "1 to 200 characters");
+    }
+    let window = window(draft, &mut wrong);
+    if problems.is_empty() {
+        Ok(window)
+    } else {
+        Err(problems)
+    }
+}
+
+fn window(draft: &Draft, wrong: &mut impl FnMut(&'static str, &'static str)) -> WindowSpec {
+    if draft.category != LimitCategory::Budget && (draft.reset_period.is_some() || draft.zone.is_some()) {
+        wrong("reset_period", "only a BUDGET has a reset_period and a time_zone");
+    }
+    if draft.category != LimitCategory::Rate && draft.window_seconds.is_some() {
+        wrong("window_seconds", "only a RATE has window_seconds");
+    }
+    match draft.category {
+        LimitCategory::Threshold => WindowSpec::PerRun,
+        LimitCategory::Budget => {
+            let Some(period) = draft.reset_period else {
+                wrong("reset_period", "a BUDGET needs DAILY, WEEKLY, MONTHLY or NONE");
+                return WindowSpec::PerRun;
+            };
+            WindowSpec::Calendar {
+                period,
+                zone: draft.zone.clone().unwrap_or(Zone::UTC),
+            }
+        }
+        LimitCategory::Rate => {
+            let stated = draft.limit_type.stated_seconds();
+            match (stated, draft.window_seconds) {
+                (Some(stated), Some(given)) if given != stated => {
+                    wrong("window_seconds", "must be what the limit_type says");
+                }
+                (None, None) => wrong("window_seconds", "a RATE of this type needs window_seconds"),
+                (_, Some(given)) if given == 0 || given > WINDOW_SECONDS_MAX => {
+                    wrong("window_seconds", "1 second to 31 days (2678400)");
+                }
+                _ => {}
+            }
+            WindowSpec::Rolling {
+                seconds: stated.or(draft.window_seconds).unwrap_or(1),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString as _;
+
+    use super::*;
+
+    fn draft() -> Draft {
+        Draft {
+            name: "daily".to_string(),
+            description: None,
+            category: LimitCategory::Budget,
+            limit_type: LimitType::CostUsd,
+            scope: LimitScope::Tenant,
+            scope_id: None,
+            api_key_id: None,
+            model: None,
+            max: 1,
+            reset_period: Some(ResetPeriod::Daily),
+            zone: None,
+            window_seconds: None,
+            enforcement: Enforcement::Block,
+        }
+    }
+
+    fn problems(draft: &Draft) -> Vec<&'static str> {
+        validate(draft)
+            .err()
+            .unwrap_or_default()
+            .into_iter()
+            .map(|problem| problem.field)
+            .collect()
+    }
+
+    #[test]
+    fn a_good_draft_has_the_window_it_describes() {
+        assert_eq!(
+            validate(&draft()),
+            Ok(WindowSpec::Calendar {
+                period: ResetPeriod::Daily,
+                zone: Zone::UTC
+            })
+        );
+        let rate = Draft {
+            category: LimitCategory::Rate,
+            limit_type: LimitType::RequestsPerHour,
+            reset_period: None,
+            ..draft()
+        };
+        assert_eq!(validate(&rate), Ok(WindowSpec::Rolling { seconds: 3_600 }));
+        let threshold = Draft {
+            category: LimitCategory::Threshold,
+            limit_type: LimitType::TokensPerRun,
+            reset_period: None,
+            ..draft()
+        };
+        assert_eq!(validate(&threshold), Ok(WindowSpec::PerRun));
+    }
+
+    #[test]
+    fn every_problem_of_a_draft_is_named() {
+        let bad = Draft {
+            name: "  ".to_string(),
+            description: Some("x".repeat(1_025)),
+            limit_type: LimitType::LatencyMs,
+            max: 0,
+            scope: LimitScope::Project,
+            model: Some(String::new()),
+            reset_period: None,
+            window_seconds: Some(5),
+            ..draft()
+        };
+        let expected = [
+            "name",
+            "description",
+            "limit_type",
+            "max_value",
+            "scope_id",
+            "model",
+            "window_seconds",
+            "reset_period",
+        ];
+        assert_eq!(problems(&bad), expected);
+    }
+
+    #[test]
+    fn windows_that_make_no_sense_are_refused() {
+        let rate = Draft {
+            category: LimitCategory::Rate,
+            limit_type: LimitType::CostUsd,
+            reset_period: None,
+            ..draft()
+        };
+        assert_eq!(problems(&rate), ["window_seconds"]);
+        for seconds in [0, 2_678_401] {
+            assert_eq!(
+                problems(&Draft {
+                    window_seconds: Some(seconds),
+                    ..rate.clone()
+                }),
+                ["window_seconds"]
+            );
+        }
+        let stated = Draft {
+            limit_type: LimitType::TokensPerMinute,
+            window_seconds: Some(61),
+            ..rate.clone()
+        };
+        assert_eq!(problems(&stated), ["window_seconds"]);
+        assert_eq!(
+            problems(&Draft {
+                reset_period: Some(ResetPeriod::None),
+                ..stated
+            }),
+            ["reset_period", "window_seconds"]
+        );
+        assert_eq!(
+            problems(&Draft {
+                scope_id: Some("a b".to_string()),
+                ..draft()
+            }),
+            ["scope_id", "scope_id"]
+        );
+    }
+}

@@ -1,0 +1,76 @@
+//! What is said about a limit: when is there room again, and in which words?
+
+use core::cmp::Ordering;
+
+use model::limit::{Limit, LimitCategory, LimitType};
+use model::time::Timestamp;
+use model::window::{ResetPeriod, WindowSpec};
+
+use super::{LimitReport, LimitState};
+
+/// The message code of a limit that is nearly used up.
+pub(super) const APPROACHING: &str = "LIMIT_APPROACHING";
+
+/// The message code of a limit that is passed, as in the contract.
+pub(super) fn message_code(limit: &Limit) -> &'static str {
+    let period = match &limit.window {
+        WindowSpec::Calendar { period, .. } => Some(*period),
+        WindowSpec::Rolling { .. } | WindowSpec::PerRun => None,
+    };
+    match (limit.category, limit.limit_type, period) {
+        (LimitCategory::Rate, _, _) => "RATE_LIMIT_EXCEEDED",
+        (LimitCategory::Threshold, _, _) => "THRESHOLD_LIMIT_EXCEEDED",
+        (_, LimitType::CostUsd, Some(ResetPeriod::Daily)) => "DAILY_COST_BUDGET_EXCEEDED",
+        (_, LimitType::CostUsd, Some(ResetPeriod::Monthly)) => "MONTHLY_COST_BUDGET_EXCEEDED",
+        (_, LimitType::TokensTotal, Some(ResetPeriod::Monthly)) => "MONTHLY_TOKEN_LIMIT_EXCEEDED",
+        (_, LimitType::RequestsTotal, Some(ResetPeriod::Daily)) => "DAILY_RUN_LIMIT_EXCEEDED",
+        _ => "POLICY_LIMIT_BREACHED",
+    }
+}
+
+/// The first instant at which the request would fit if nothing else happened (rolling windows), or at which the
+/// counter starts again (calendar windows); none if no waiting helps.
+pub(super) fn resets_at(now: Timestamp, state: &LimitState<'_>, requested: i64) -> Option<Timestamp> {
+    let window = &state.limit.window;
+    match window {
+        WindowSpec::PerRun => None,
+        WindowSpec::Calendar { .. } => window.window_at(now).end,
+        WindowSpec::Rolling { .. } => {
+            if requested > state.limit.max {
+                return None;
+            }
+            let used = |counted: &super::Counted| counted.settled.saturating_add(counted.held);
+            let mut total = super::sum(state.counted.iter().map(used)).saturating_add(requested);
+            let mut at = now;
+            for counted in &state.counted {
+                if total <= state.limit.max {
+                    break;
+                }
+                total = total.saturating_sub(used(counted));
+                at = window.leaves_at(Timestamp::from_micros(counted.window_start))?;
+            }
+            if at == now {
+                window.window_at(now).end
+            } else {
+                Some(at)
+            }
+        }
+    }
+}
+
+/// Orders by the share of the maximum that is left, least first; then by id, so that the order is total.
+pub(super) fn by_least_room(a: &LimitReport, b: &LimitReport) -> Ordering {
+    let left = |report: &LimitReport| {
+        let used = report
+            .settled
+            .saturating_add(report.held)
+            .saturating_add(report.requested);
+        i128::from(report.max.saturating_sub(used))
+    };
+    // left(a) / max(a) < left(b) / max(b), without dividing.
+    let (ours, theirs) = (
+        left(a).saturating_mul(i128::from(b.max)),
+        left(b).saturating_mul(i128::from(a.max)),
+    );
+    ours.cmp(&theirs).then_with(|| a.limit.cmp(&b.limit))
+}
