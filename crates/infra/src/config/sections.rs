@@ -1,0 +1,201 @@
+//! What does the rest of the product read, section by section?
+//!
+//! Plain values that passed every check. Their keys and defaults stand in `keys.rs`.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use model::money::NanoUsd;
+use model::time::Timestamp;
+use serde::{Deserialize, Deserializer};
+
+use super::check;
+use crate::secrets::{MasterKey, MasterKeyError, Secret};
+use crate::telemetry::LogFormat;
+
+/// The HTTP server.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServerConfig {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Where metrics and health are answered; not meant for the public.
+    pub metrics_listen: SocketAddr,
+    /// Threads that serve requests; 0 means one for each core.
+    pub workers: usize,
+    /// The largest body of a request to our own API.
+    pub max_body_bytes: usize,
+    /// The largest body of a request to an LLM route.
+    pub llm_max_body_bytes: usize,
+    /// How long a request to our own API may take.
+    #[serde(rename = "request_timeout_ms", deserialize_with = "millis")]
+    pub request_timeout: Duration,
+    /// How long running requests may go on after the signal to stop.
+    #[serde(rename = "shutdown_grace_ms", deserialize_with = "millis")]
+    pub shutdown_grace: Duration,
+    /// The values of `Host` that are answered; empty means all.
+    pub allowed_hosts: Vec<String>,
+}
+
+/// The database.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatabaseConfig {
+    /// Which one; a secret, because it may contain a password.
+    pub url: Secret,
+    /// Connections for reading.
+    pub read_connections: usize,
+    /// Connections for writing (PostgreSQL; SQLite has exactly one).
+    pub write_connections: usize,
+    /// Lanes that batches are spread over (PostgreSQL; SQLite has exactly one).
+    pub ledger_lanes: usize,
+    /// Commands that may wait in one queue before the next is refused.
+    pub queue_depth: usize,
+    /// The longest a statement may take (PostgreSQL).
+    #[serde(rename = "statement_timeout_ms", deserialize_with = "millis")]
+    pub statement_timeout: Duration,
+    /// The longest a lock may be waited for.
+    #[serde(rename = "lock_timeout_ms", deserialize_with = "millis")]
+    pub lock_timeout: Duration,
+}
+
+/// Logs.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogConfig {
+    /// For machines or for people.
+    pub format: LogFormat,
+    /// Which messages, as a filter: `info`, `info,plimsoll=debug`.
+    pub level: String,
+}
+
+/// Secrets of the installation.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecretsConfig {
+    /// What secrets at rest are encrypted under: 32 bytes in base64.
+    pub master_key: Option<Secret>,
+}
+
+impl SecretsConfig {
+    /// The master key, ready for use; none if there is none.
+    pub fn master_key(&self) -> Result<Option<MasterKey>, MasterKeyError> {
+        self.master_key.as_ref().map(MasterKey::from_base64).transpose()
+    }
+}
+
+/// Calls to providers.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GatewayConfig {
+    /// Until a connection stands.
+    #[serde(rename = "connect_timeout_ms", deserialize_with = "millis")]
+    pub connect_timeout: Duration,
+    /// From the request until the headers of the answer.
+    #[serde(rename = "first_byte_timeout_ms", deserialize_with = "millis")]
+    pub first_byte_timeout: Duration,
+    /// The longest silence within an answer.
+    #[serde(rename = "idle_timeout_ms", deserialize_with = "millis")]
+    pub idle_timeout: Duration,
+    /// How long an answer is still read for its usage when the client has gone.
+    #[serde(rename = "drain_timeout_ms", deserialize_with = "millis")]
+    pub drain_timeout: Duration,
+    /// How often a failed call is tried again.
+    pub max_retries: u32,
+    /// After how long a hold that nobody settled is given back.
+    pub hold_ttl_ms: i64,
+    /// What is held for the answer when a request does not say how long it may be.
+    pub default_output_tokens: u32,
+}
+
+/// Which API a provider speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UpstreamKind {
+    /// OpenAI itself.
+    Openai,
+    /// Anthropic itself, or what speaks its Messages API.
+    Anthropic,
+    /// What speaks OpenAI's API.
+    OpenaiCompatible,
+}
+
+/// One provider.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UpstreamConfig {
+    /// Which API it speaks.
+    pub kind: UpstreamKind,
+    /// Where it lives.
+    pub base_url: String,
+    /// What opens it; only an `openai_compatible` one may do without.
+    pub api_key: Option<Secret>,
+    /// Patterns of the models that it serves; empty means all.
+    pub models: Vec<String>,
+    /// What price tables call it.
+    pub provider: String,
+}
+
+/// Prices that differ from the price table.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PricesConfig {
+    /// Prices that replace or add to those of the table.
+    pub overrides: Vec<PriceOverride>,
+    /// The price of a model that has none; without it such a model is refused under a money limit.
+    pub floor: Option<FloorPrice>,
+}
+
+/// The price of some models from some day on.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PriceOverride {
+    /// Whose models, as in the price table.
+    pub provider: String,
+    /// Which models; `*` stands for any text.
+    pub model: String,
+    /// From when on.
+    pub effective_from: Timestamp,
+    /// One million tokens of input.
+    #[serde(rename = "input_usd_per_mtok", deserialize_with = "usd")]
+    pub input_per_mtok: NanoUsd,
+    /// One million tokens of output.
+    #[serde(rename = "output_usd_per_mtok", deserialize_with = "usd")]
+    pub output_per_mtok: NanoUsd,
+    /// One million tokens of input that the provider had cached; none means the price of input.
+    #[serde(
+        rename = "cached_input_usd_per_mtok",
+        default,
+        deserialize_with = "optional_usd"
+    )]
+    pub cached_input_per_mtok: Option<NanoUsd>,
+}
+
+/// The price of a model that has none.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FloorPrice {
+    /// One million tokens of input.
+    #[serde(rename = "input_usd_per_mtok", deserialize_with = "usd")]
+    pub input_per_mtok: NanoUsd,
+    /// One million tokens of output.
+    #[serde(rename = "output_usd_per_mtok", deserialize_with = "usd")]
+    pub output_per_mtok: NanoUsd,
+}
+
+/// The providers by the names that the operator gave them.
+pub type Upstreams = BTreeMap<String, UpstreamConfig>;
+
+fn millis<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    u64::deserialize(deserializer).map(Duration::from_millis)
+}
+
+fn usd<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NanoUsd, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    check::usd(&text).map_err(serde::de::Error::custom)
+}
+
+fn optional_usd<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<NanoUsd>, D::Error> {
+    usd(deserializer).map(Some)
+}

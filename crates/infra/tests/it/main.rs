@@ -1,0 +1,4 @@
+//! Does the compiler refuse what it must, seen from another crate?
+
+mod emission;
+mod never_shown;
