@@ -1,0 +1,63 @@
+//! Which limits were hit, when, and by what?
+
+use diesel::prelude::*;
+use model::breach::Breach;
+use model::id::{LimitId, TenantId};
+use model::time::Timestamp;
+
+use crate::dialect::insert_all;
+use crate::error::StoreResult;
+use crate::schema::limit_breaches;
+use crate::tx::{LockTx, Tx};
+
+#[derive(Insertable)]
+#[diesel(table_name = limit_breaches)]
+struct Row {
+    tenant_id: String,
+    id: String,
+    limit_owner: String,
+    limit_id: String,
+    run_id: Option<String>,
+    decision_id: String,
+    breach_type: String,
+    value_at_breach: i64,
+    limit_value: i64,
+    breached_at: i64,
+}
+
+/// Adds breaches.
+///
+/// # Errors
+/// What the database says.
+pub fn insert(tx: &mut LockTx<'_>, breaches: &[Breach]) -> StoreResult<()> {
+    let rows: Vec<Row> = breaches
+        .iter()
+        .map(|breach| Row {
+            tenant_id: breach.tenant.to_string(),
+            id: breach.id.to_string(),
+            limit_owner: breach.limit_owner.to_string(),
+            limit_id: breach.limit.to_string(),
+            run_id: breach.run.map(|run| run.to_string()),
+            decision_id: breach.decision.to_string(),
+            breach_type: breach.breach_type.as_str().to_owned(),
+            value_at_breach: breach.value,
+            limit_value: breach.max,
+            breached_at: breach.at.as_micros(),
+        })
+        .collect();
+    insert_all!(tx, limit_breaches::table, &rows);
+    Ok(())
+}
+
+/// How often a tenant's request has hit the limit since.
+///
+/// # Errors
+/// What the database says.
+pub fn count(tx: &mut impl Tx, owner: TenantId, limit: LimitId, since: Timestamp) -> StoreResult<i64> {
+    Ok(limit_breaches::table
+        .filter(limit_breaches::limit_owner.eq(owner.to_string()))
+        .filter(limit_breaches::limit_id.eq(limit.to_string()))
+        .filter(limit_breaches::breached_at.ge(since.as_micros()))
+        .count()
+        .get_result(tx.conn())?)
+}

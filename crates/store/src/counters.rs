@@ -1,0 +1,121 @@
+//! What has every window of every limit settled, and what does it hold?
+
+use model::id::{LimitId, TenantId};
+
+use crate::dialect::counters as dialect;
+use crate::error::StoreResult;
+use crate::rows::Table;
+use crate::tx::{LockTx, Tx};
+
+const TABLE: Table = Table("limit_counters");
+
+/// The window under which the row that serialises a rolling limit is kept: it counts nothing, and exists
+/// because two nodes whose clocks differ by a step would otherwise lock different rows.
+pub const ROLLING_LOCK: i64 = i64::MIN;
+
+/// Which counter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CounterKey {
+    /// Who owns the limit.
+    pub owner: TenantId,
+    /// Which limit.
+    pub limit: LimitId,
+    /// The start of the window in microseconds.
+    pub window_start: i64,
+}
+
+/// A counter, or what is to be added to one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counter {
+    /// Which one.
+    pub key: CounterKey,
+    /// Used for good, in the unit of the limit.
+    pub settled: i64,
+    /// Set aside by open holds.
+    pub held: i64,
+}
+
+/// Locks the counters and reads them. Those that do not exist read as zero and are left out.
+///
+/// `keys` must ascend, so that two transactions never wait for each other in a circle.
+///
+/// # Errors
+/// What the database says.
+pub fn lock(tx: &mut LockTx<'_>, keys: &[CounterKey]) -> StoreResult<Vec<Counter>> {
+    debug_assert!(
+        keys.is_sorted_by(|a, b| a < b),
+        "locks are taken in ascending order"
+    );
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    dialect::lock(crate::tx::sealed::Connected::conn(tx), &texts(keys))?
+        .iter()
+        .map(counter)
+        .collect()
+}
+
+/// Reads all counters of these limits that started at `window_start` or later.
+///
+/// # Errors
+/// What the database says.
+pub fn since(tx: &mut impl Tx, ranges: &[CounterKey]) -> StoreResult<Vec<Counter>> {
+    if ranges.is_empty() {
+        return Ok(Vec::new());
+    }
+    dialect::range(tx.conn(), &texts(ranges))?
+        .iter()
+        .map(counter)
+        .collect()
+}
+
+/// Every counter there is, for verification.
+///
+/// # Errors
+/// What the database says.
+pub fn all(tx: &mut impl Tx) -> StoreResult<Vec<Counter>> {
+    use diesel::RunQueryDsl as _;
+    let rows: Vec<dialect::Row> = crate::schema::limit_counters::table.load(tx.conn())?;
+    rows.iter().map(counter).collect()
+}
+
+/// Adds `settled` and `held` to each counter; `deltas` ascend by key.
+///
+/// # Errors
+/// What the database says.
+pub fn add(tx: &mut LockTx<'_>, deltas: &[Counter]) -> StoreResult<()> {
+    debug_assert!(
+        deltas.is_sorted_by(|a, b| a.key < b.key),
+        "locks are taken in ascending order"
+    );
+    let rows: Vec<dialect::Row> = deltas
+        .iter()
+        .map(|delta| dialect::Row {
+            tenant_id: delta.key.owner.to_string(),
+            limit_id: delta.key.limit.to_string(),
+            window_start: delta.key.window_start,
+            settled: delta.settled,
+            held: delta.held,
+        })
+        .collect();
+    Ok(dialect::add(crate::tx::sealed::Connected::conn(tx), &rows)?)
+}
+
+fn texts(keys: &[CounterKey]) -> Vec<dialect::Key> {
+    keys.iter()
+        .map(|key| (key.owner.to_string(), key.limit.to_string(), key.window_start))
+        .collect()
+}
+
+fn counter(row: &dialect::Row) -> StoreResult<Counter> {
+    let key = CounterKey {
+        owner: TABLE.parse("tenant_id", &row.tenant_id)?,
+        limit: TABLE.parse("limit_id", &row.limit_id)?,
+        window_start: row.window_start,
+    };
+    Ok(Counter {
+        key,
+        settled: row.settled,
+        held: row.held,
+    })
+}

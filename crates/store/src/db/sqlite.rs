@@ -1,0 +1,187 @@
+//! How does SQLite serve reads and writes?
+//!
+//! One thread writes. It takes what waits, runs every piece in a savepoint of its own, commits once and only
+//! then answers: the cost of a durable commit is shared, and no answer is given before it is true.
+
+use std::collections::VecDeque;
+use std::path::Path;
+
+use diesel::connection::SimpleConnection as _;
+use diesel::{Connection as _, RunQueryDsl as _, SqliteConnection};
+
+use super::job::{Failure, Job};
+use super::lane::{Inbox, Lane};
+use crate::dialect::AnyConnection;
+use crate::error::{StoreError, StoreResult};
+use crate::settings::Settings;
+
+/// The most pieces of work in one commit: bounds how long the first of them waits.
+const GROUP_MAX: usize = 256;
+
+/// The first release without the WAL-reset corruption race.
+const VERSION_FLOOR: (u32, u32, u32) = (3, 51, 3);
+
+#[derive(diesel::QueryableByName)]
+struct Version {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    version: String,
+}
+
+/// Opens a connection with everything the promises of the product need.
+pub(crate) fn connect(path: &Path, settings: &Settings) -> StoreResult<SqliteConnection> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder)
+            .map_err(|error| StoreError::Settings(format!("cannot make {}: {error}", folder.display())))?;
+    }
+    let text = path
+        .to_str()
+        .ok_or_else(|| StoreError::Settings("the path is not valid UTF-8".to_owned()))?;
+    let mut conn = SqliteConnection::establish(text)?;
+    conn.batch_execute(&format!(
+        "PRAGMA busy_timeout = {}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
+         PRAGMA trusted_schema = OFF; PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY;",
+        settings.lock_timeout.as_millis()
+    ))?;
+    let found: Version = diesel::sql_query("SELECT sqlite_version() AS version").get_result(&mut conn)?;
+    check_version(&found.version)?;
+    Ok(conn)
+}
+
+fn check_version(found: &str) -> StoreResult<()> {
+    let mut parts = found.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+    let mut next = || parts.next().unwrap_or(0);
+    let version = (next(), next(), next());
+    if version >= VERSION_FLOOR {
+        return Ok(());
+    }
+    Err(StoreError::Settings(format!(
+        "SQLite {found} can corrupt its write-ahead log; 3.51.3 or newer is needed"
+    )))
+}
+
+/// The one writer.
+pub(crate) fn writer(path: &Path, settings: &Settings) -> StoreResult<Lane> {
+    let mut conn = AnyConnection::Sqlite(connect(path, settings)?);
+    let work = move |inbox: &Inbox| {
+        let mut left_over = VecDeque::new();
+        while let Some(group) = inbox.next_group(std::mem::take(&mut left_over), GROUP_MAX) {
+            left_over = commit_group(&mut conn, group);
+        }
+    };
+    Lane::start("write", settings.queue_depth, vec![work])
+}
+
+/// Connections that cannot write.
+pub(crate) fn readers(path: &Path, settings: &Settings) -> StoreResult<Lane> {
+    let mut workers = Vec::new();
+    for _ in 0..settings.read_connections.max(1) {
+        let mut conn = connect(path, settings)?;
+        conn.batch_execute("PRAGMA query_only = ON;")?;
+        let mut conn = AnyConnection::Sqlite(conn);
+        workers.push(move |inbox: &Inbox| {
+            while let Some(job) = inbox.next() {
+                read_one(&mut conn, job);
+            }
+        });
+    }
+    Lane::start("read", settings.queue_depth, workers)
+}
+
+fn read_one(conn: &mut AnyConnection, mut job: Box<dyn Job>) {
+    let end = match execute(conn, "BEGIN DEFERRED") {
+        Ok(()) => {
+            let end = match job.run(conn) {
+                Ok(()) => Ok(()),
+                Err(Failure::Store(error)) => Err(error),
+                Err(Failure::Refused) => Err(StoreError::Stopped),
+            };
+            // A read has nothing to commit; ending it cannot change the answer.
+            let _ended = execute(conn, "ROLLBACK");
+            end
+        }
+        Err(error) => Err(error),
+    };
+    job.finish(end);
+}
+
+/// Runs and commits a group; returns the work that the answers gave rise to.
+fn commit_group(conn: &mut AnyConnection, group: VecDeque<Box<dyn Job>>) -> VecDeque<Box<dyn Job>> {
+    if let Err(error) = execute(conn, "BEGIN IMMEDIATE") {
+        return refuse_all(group, &error);
+    }
+    let mut done = Vec::with_capacity(group.len());
+    let mut group = group;
+    while let Some(mut job) = group.pop_front() {
+        let end = run_in_savepoint(conn, job.as_mut());
+        if let Err(error) = &end
+            && error.ends_transaction()
+        {
+            let error = error.clone();
+            let _rolled_back = execute(conn, "ROLLBACK");
+            stop_on_io_error(&error);
+            group.push_front(job);
+            let mut all: VecDeque<_> = done.into_iter().map(|(job, _)| job).collect();
+            all.extend(group);
+            return refuse_all(all, &error);
+        }
+        done.push((job, end));
+    }
+    match execute(conn, "COMMIT") {
+        Ok(()) => done.into_iter().flat_map(|(job, end)| job.finish(end)).collect(),
+        Err(error) => {
+            stop_on_io_error(&error);
+            let _rolled_back = execute(conn, "ROLLBACK");
+            refuse_all(done.into_iter().map(|(job, _)| job).collect(), &error)
+        }
+    }
+}
+
+fn run_in_savepoint(conn: &mut AnyConnection, job: &mut dyn Job) -> Result<(), StoreError> {
+    execute(conn, "SAVEPOINT job")?;
+    let end = match job.run(conn) {
+        Ok(()) => Ok(()),
+        Err(Failure::Store(error)) => Err(error),
+        // The job keeps its own answer; any error tells it that nothing was written.
+        Err(Failure::Refused) => Err(StoreError::Stopped),
+    };
+    match end {
+        Ok(()) => execute(conn, "RELEASE job"),
+        Err(error) if error.ends_transaction() => Err(error),
+        Err(error) => {
+            execute(conn, "ROLLBACK TO job")?;
+            execute(conn, "RELEASE job")?;
+            Err(error)
+        }
+    }
+}
+
+fn refuse_all(group: VecDeque<Box<dyn Job>>, error: &StoreError) -> VecDeque<Box<dyn Job>> {
+    group
+        .into_iter()
+        .flat_map(|job| job.finish(Err(error.clone())))
+        .collect()
+}
+
+/// After a failed write to the disk nobody knows what is on it: stop, and let recovery find out.
+fn stop_on_io_error(error: &StoreError) {
+    if matches!(error, StoreError::Io(_)) {
+        infra::stop::emergency("the storage failed while a transaction was being written");
+    }
+}
+
+fn execute(conn: &mut AnyConnection, sql: &str) -> StoreResult<()> {
+    Ok(conn.batch_execute(sql)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_sqlite_with_the_wal_reset_race_is_refused() {
+        assert!(check_version("3.51.2").is_err());
+        assert!(check_version("3.40.1").is_err());
+        assert!(check_version("3.51.3").is_ok());
+        assert!(check_version("3.53.0").is_ok());
+    }
+}

@@ -1,0 +1,72 @@
+//! What differs between SQLite and PostgreSQL?
+//!
+//! Everything that cannot be said once for both stands here: the connection itself, row locks, upserts and
+//! statements over whole batches.
+
+pub(crate) mod counters;
+pub(crate) mod holds;
+
+use diesel::{PgConnection, SqliteConnection};
+
+/// A connection to either engine.
+#[derive(diesel::MultiConnection)]
+pub enum AnyConnection {
+    /// PostgreSQL.
+    Postgres(PgConnection),
+    /// SQLite.
+    Sqlite(SqliteConnection),
+}
+
+/// Inserts all rows: one statement on PostgreSQL, one prepared statement per row on SQLite.
+macro_rules! insert_all {
+    ($tx:expr, $table:expr, $rows:expr) => {{
+        let rows = $rows;
+        match $crate::tx::sealed::Connected::conn($tx) {
+            $crate::dialect::AnyConnection::Postgres(conn) => {
+                if !rows.is_empty() {
+                    diesel::insert_into($table).values(rows).execute(conn)?;
+                }
+            }
+            $crate::dialect::AnyConnection::Sqlite(conn) => {
+                for row in rows {
+                    diesel::insert_into($table).values(row).execute(conn)?;
+                }
+            }
+        }
+    }};
+}
+pub(crate) use insert_all;
+
+/// Inserts the rows whose primary key is new and says how many those were.
+macro_rules! insert_new {
+    ($tx:expr, $table:expr, $rows:expr) => {{
+        let rows = $rows;
+        match $crate::tx::sealed::Connected::conn($tx) {
+            $crate::dialect::AnyConnection::Postgres(conn) => diesel::insert_into($table)
+                .values(rows)
+                .on_conflict_do_nothing()
+                .execute(conn)?,
+            $crate::dialect::AnyConnection::Sqlite(conn) => {
+                let mut inserted = 0;
+                for row in rows {
+                    let query = diesel::insert_into($table).values(row);
+                    inserted += query.on_conflict_do_nothing().execute(conn)?;
+                }
+                inserted
+            }
+        }
+    }};
+}
+pub(crate) use insert_new;
+
+/// Opens the gate of the append-only tables for the rest of this transaction (`true`), or closes it.
+pub(crate) fn open_retention_gate(conn: &mut AnyConnection, open: bool) -> diesel::QueryResult<()> {
+    use diesel::connection::SimpleConnection as _;
+    let sql = match (&*conn, open) {
+        (AnyConnection::Postgres(_), true) => "SELECT set_config('plimsoll.retention', 'on', true)",
+        (AnyConnection::Postgres(_), false) => "SELECT set_config('plimsoll.retention', 'off', true)",
+        (AnyConnection::Sqlite(_), true) => "UPDATE retention_gate SET open = 1 WHERE id = 1",
+        (AnyConnection::Sqlite(_), false) => "UPDATE retention_gate SET open = 0 WHERE id = 1",
+    };
+    conn.batch_execute(sql)
+}

@@ -1,0 +1,152 @@
+//! The ledger: every hold that was ever taken, and how it ended.
+
+use diesel::prelude::*;
+use model::hold::{Hold, HoldStatus};
+use model::id::{HoldId, TenantId};
+use model::time::Timestamp;
+
+use crate::dialect::{holds as dialect, insert_all};
+use crate::error::StoreResult;
+use crate::rows::{Table, at, micros, to_json};
+use crate::schema::holds;
+use crate::tx::{LockTx, Tx};
+
+const TABLE: Table = Table("holds");
+
+#[derive(Debug, Clone, Queryable, QueryableByName, Insertable)]
+#[diesel(table_name = holds)]
+pub(crate) struct HoldRow {
+    pub(crate) tenant_id: String,
+    pub(crate) id: String,
+    pub(crate) status: String,
+    pub(crate) decision_id: String,
+    pub(crate) run_id: Option<String>,
+    pub(crate) subject: String,
+    pub(crate) requested: String,
+    pub(crate) settled: Option<String>,
+    pub(crate) items: String,
+    pub(crate) created_at: i64,
+    pub(crate) expires_at: i64,
+    pub(crate) ended_at: Option<i64>,
+}
+
+/// Adds new holds to the ledger.
+///
+/// # Errors
+/// What the database says.
+pub fn insert(tx: &mut LockTx<'_>, holds: &[Hold]) -> StoreResult<()> {
+    let rows: Vec<HoldRow> = holds.iter().map(row).collect();
+    insert_all!(tx, holds::table, &rows);
+    Ok(())
+}
+
+/// Locks the holds and reads them; those that do not exist are left out. `ids` must ascend.
+///
+/// # Errors
+/// What the database says.
+pub fn lock(tx: &mut LockTx<'_>, ids: &[(TenantId, HoldId)]) -> StoreResult<Vec<Hold>> {
+    debug_assert!(ids.is_sorted(), "locks are taken in ascending order");
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let texts: Vec<_> = ids
+        .iter()
+        .map(|(tenant, id)| (tenant.to_string(), id.to_string()))
+        .collect();
+    dialect::lock(crate::tx::sealed::Connected::conn(tx), &texts)?
+        .into_iter()
+        .map(hold)
+        .collect()
+}
+
+/// Writes how holds ended. They must be locked and no longer PENDING.
+///
+/// # Errors
+/// What the database says.
+pub fn end(tx: &mut LockTx<'_>, holds: &[Hold]) -> StoreResult<()> {
+    let rows: Vec<HoldRow> = holds.iter().map(row).collect();
+    Ok(dialect::end(crate::tx::sealed::Connected::conn(tx), &rows)?)
+}
+
+/// One hold of a tenant.
+///
+/// # Errors
+/// What the database says.
+pub fn find(tx: &mut impl Tx, tenant: TenantId, id: HoldId) -> StoreResult<Option<Hold>> {
+    let found: Option<HoldRow> = holds::table
+        .find((tenant.to_string(), id.to_string()))
+        .first(tx.conn())
+        .optional()?;
+    found.map(hold).transpose()
+}
+
+/// Open holds whose time is over, oldest first, at most `most`.
+///
+/// # Errors
+/// What the database says.
+pub fn overdue(tx: &mut impl Tx, now: Timestamp, most: i64) -> StoreResult<Vec<(TenantId, HoldId)>> {
+    let rows: Vec<(String, String)> = holds::table
+        .filter(holds::status.eq("PENDING"))
+        .filter(holds::expires_at.le(now.as_micros()))
+        .order(holds::expires_at)
+        .limit(most)
+        .select((holds::tenant_id, holds::id))
+        .load(tx.conn())?;
+    rows.iter()
+        .map(|(tenant, id)| Ok((TABLE.parse("tenant_id", tenant)?, TABLE.parse("id", id)?)))
+        .collect()
+}
+
+/// A stretch of the whole ledger in the order of its key, for verification.
+///
+/// # Errors
+/// What the database says.
+pub fn stretch(tx: &mut impl Tx, after: Option<(TenantId, HoldId)>, most: i64) -> StoreResult<Vec<Hold>> {
+    let mut query = holds::table
+        .order((holds::tenant_id, holds::id))
+        .limit(most)
+        .into_boxed();
+    if let Some((tenant, id)) = after {
+        let (tenant, id) = (tenant.to_string(), id.to_string());
+        query = query.filter(
+            holds::tenant_id
+                .gt(tenant.clone())
+                .or(holds::tenant_id.eq(tenant).and(holds::id.gt(id))),
+        );
+    }
+    query.load::<HoldRow>(tx.conn())?.into_iter().map(hold).collect()
+}
+
+fn row(hold: &Hold) -> HoldRow {
+    HoldRow {
+        tenant_id: hold.tenant.to_string(),
+        id: hold.id.to_string(),
+        status: hold.status.as_str().to_owned(),
+        decision_id: hold.decision.to_string(),
+        run_id: hold.run.map(|run| run.to_string()),
+        subject: to_json(&hold.subject),
+        requested: to_json(&hold.requested),
+        settled: hold.settled.as_ref().map(to_json),
+        items: to_json(&hold.items),
+        created_at: hold.created_at.as_micros(),
+        expires_at: hold.expires_at.as_micros(),
+        ended_at: micros(hold.ended_at),
+    }
+}
+
+fn hold(row: HoldRow) -> StoreResult<Hold> {
+    Ok(Hold {
+        id: TABLE.parse("id", &row.id)?,
+        tenant: TABLE.parse("tenant_id", &row.tenant_id)?,
+        status: TABLE.parse::<HoldStatus>("status", &row.status)?,
+        decision: TABLE.parse("decision_id", &row.decision_id)?,
+        run: TABLE.parse_opt("run_id", row.run_id.as_deref())?,
+        subject: TABLE.json("subject", &row.subject)?,
+        requested: TABLE.json("requested", &row.requested)?,
+        settled: row.settled.map(|text| TABLE.json("settled", &text)).transpose()?,
+        items: TABLE.json("items", &row.items)?,
+        created_at: at(row.created_at),
+        expires_at: at(row.expires_at),
+        ended_at: row.ended_at.map(at),
+    })
+}

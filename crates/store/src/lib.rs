@@ -1,0 +1,39 @@
+//! The only crate that speaks SQL.
+//!
+//! [`Db`] gives out transactions and nothing else: the type of a query function's parameter ([`ReadTx`],
+//! [`WriteTx`], [`LockTx`]) is its intent. Query functions take and return words of `model`; they make
+//! neither ids nor times. SQLite and PostgreSQL differ in `dialect` only.
+
+mod dialect;
+mod rows;
+mod schema;
+
+pub mod batch;
+pub mod db;
+pub mod error;
+pub mod migrate;
+pub mod settings;
+pub mod tx;
+
+pub mod counters;
+pub mod holds;
+pub mod idempotency;
+pub mod limits;
+
+pub mod breaches;
+pub mod costs;
+pub mod decisions;
+pub mod infra_errors;
+pub mod ops_events;
+pub mod retention;
+pub mod runs;
+
+pub mod keys;
+pub mod operators;
+pub mod tenants;
+
+pub use batch::{BatchHandler, Batcher};
+pub use db::Db;
+pub use error::{StoreError, StoreResult};
+pub use settings::Settings;
+pub use tx::{LockTx, ReadTx, Tx, TxError, WriteTx, Writes};

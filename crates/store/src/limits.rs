@@ -1,0 +1,237 @@
+//! Which limits are there?
+
+use diesel::prelude::*;
+use model::id::{KeyId, LimitId, TenantId};
+use model::limit::{Limit, LimitCategory, LimitStatus};
+use model::window::{ResetPeriod, WindowSpec};
+use model::zone::Zone;
+
+use crate::error::{StoreError, StoreResult};
+use crate::rows::{Table, at};
+use crate::schema::{limits, tenants};
+use crate::tx::{Tx, Writes};
+
+const TABLE: Table = Table("limits");
+
+#[derive(Queryable, Insertable, AsChangeset)]
+#[diesel(table_name = limits, treat_none_as_null = true)]
+struct Row {
+    tenant_id: String,
+    id: String,
+    name: String,
+    description: Option<String>,
+    category: String,
+    limit_type: String,
+    scope: String,
+    scope_id: Option<String>,
+    api_key_id: Option<String>,
+    model: Option<String>,
+    max_value: i64,
+    reset_period: Option<String>,
+    zone: Option<String>,
+    window_seconds: Option<i32>,
+    enforcement: String,
+    status: String,
+    created_at: i64,
+    updated_at: i64,
+}
+
+/// The version of each tenant's limits: it grows with every change, so that a copy knows when it is old.
+///
+/// # Errors
+/// What the database says.
+pub fn versions(tx: &mut impl Tx, owners: &[TenantId]) -> StoreResult<Vec<(TenantId, i64)>> {
+    let mut found = Vec::with_capacity(owners.len());
+    if let [only] = owners {
+        let version: Option<i64> = tenants::table
+            .find(only.to_string())
+            .select(tenants::limits_version)
+            .first(tx.conn())
+            .optional()?;
+        found.extend(version.map(|version| (*only, version)));
+        return Ok(found);
+    }
+    let ids: Vec<String> = owners.iter().map(ToString::to_string).collect();
+    let rows: Vec<(String, i64)> = tenants::table
+        .filter(tenants::id.eq_any(ids))
+        .select((tenants::id, tenants::limits_version))
+        .load(tx.conn())?;
+    for (id, version) in rows {
+        found.push((Table("tenants").parse("id", &id)?, version));
+    }
+    Ok(found)
+}
+
+/// All limits of an owner that apply, oldest first.
+///
+/// # Errors
+/// What the database says.
+pub fn active(tx: &mut impl Tx, owner: TenantId) -> StoreResult<Vec<Limit>> {
+    let rows: Vec<Row> = limits::table
+        .filter(limits::tenant_id.eq(owner.to_string()))
+        .filter(limits::status.eq(LimitStatus::Active.as_str()))
+        .order(limits::id)
+        .load(tx.conn())?;
+    rows.into_iter().map(limit).collect()
+}
+
+/// What to list.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Only this category.
+    pub category: Option<LimitCategory>,
+    /// Only this status.
+    pub status: Option<LimitStatus>,
+    /// Only limits older than this one.
+    pub before: Option<LimitId>,
+}
+
+/// Limits of an owner, newest first, at most `most`.
+///
+/// # Errors
+/// What the database says.
+pub fn list(tx: &mut impl Tx, owner: TenantId, filter: &Filter, most: i64) -> StoreResult<Vec<Limit>> {
+    let mut query = limits::table
+        .filter(limits::tenant_id.eq(owner.to_string()))
+        .order(limits::id.desc())
+        .limit(most)
+        .into_boxed();
+    if let Some(category) = filter.category {
+        query = query.filter(limits::category.eq(category.as_str()));
+    }
+    if let Some(status) = filter.status {
+        query = query.filter(limits::status.eq(status.as_str()));
+    }
+    if let Some(before) = filter.before {
+        query = query.filter(limits::id.lt(before.to_string()));
+    }
+    query.load::<Row>(tx.conn())?.into_iter().map(limit).collect()
+}
+
+/// How many limits an owner has, disabled ones included.
+///
+/// # Errors
+/// What the database says.
+pub fn count(tx: &mut impl Tx, owner: TenantId) -> StoreResult<i64> {
+    Ok(limits::table
+        .filter(limits::tenant_id.eq(owner.to_string()))
+        .count()
+        .get_result(tx.conn())?)
+}
+
+/// One limit.
+///
+/// # Errors
+/// What the database says.
+pub fn find(tx: &mut impl Tx, owner: TenantId, id: LimitId) -> StoreResult<Option<Limit>> {
+    let row: Option<Row> = limits::table
+        .find((owner.to_string(), id.to_string()))
+        .first(tx.conn())
+        .optional()?;
+    row.map(limit).transpose()
+}
+
+/// Adds a limit.
+///
+/// # Errors
+/// [`StoreError::ForeignKey`] if its key does not exist.
+pub fn insert(tx: &mut impl Writes, limit: &Limit) -> StoreResult<()> {
+    diesel::insert_into(limits::table)
+        .values(row(limit))
+        .execute(tx.conn())?;
+    bump_version(tx, limit.tenant)
+}
+
+/// Replaces a limit.
+///
+/// # Errors
+/// What the database says.
+pub fn update(tx: &mut impl Writes, limit: &Limit) -> StoreResult<()> {
+    diesel::update(limits::table.find((limit.tenant.to_string(), limit.id.to_string())))
+        .set(row(limit))
+        .execute(tx.conn())?;
+    bump_version(tx, limit.tenant)
+}
+
+fn bump_version(tx: &mut impl Writes, owner: TenantId) -> StoreResult<()> {
+    diesel::update(tenants::table.find(owner.to_string()))
+        .set(tenants::limits_version.eq(tenants::limits_version + 1))
+        .execute(tx.conn())?;
+    Ok(())
+}
+
+fn row(limit: &Limit) -> Row {
+    let (reset_period, zone, window_seconds) = match &limit.window {
+        WindowSpec::Calendar { period, zone } => {
+            let period: &'static str = period.into();
+            (Some(period.to_owned()), Some(zone.name().to_owned()), None)
+        }
+        WindowSpec::Rolling { seconds } => (None, None, i32::try_from(*seconds).ok()),
+        WindowSpec::PerRun => (None, None, None),
+    };
+    Row {
+        tenant_id: limit.tenant.to_string(),
+        id: limit.id.to_string(),
+        name: limit.name.clone(),
+        description: limit.description.clone(),
+        category: limit.category.as_str().to_owned(),
+        limit_type: limit.limit_type.as_str().to_owned(),
+        scope: limit.scope.as_str().to_owned(),
+        scope_id: limit.scope_id.clone(),
+        api_key_id: limit.api_key_id.map(|id: KeyId| id.to_string()),
+        model: limit.model.clone(),
+        max_value: limit.max,
+        reset_period,
+        zone,
+        window_seconds,
+        enforcement: limit.enforcement.as_str().to_owned(),
+        status: limit.status.as_str().to_owned(),
+        created_at: limit.created_at.as_micros(),
+        updated_at: limit.updated_at.as_micros(),
+    }
+}
+
+fn limit(row: Row) -> StoreResult<Limit> {
+    let window = window(
+        row.reset_period.as_deref(),
+        row.zone.as_deref(),
+        row.window_seconds,
+    )?;
+    Ok(Limit {
+        id: TABLE.parse("id", &row.id)?,
+        tenant: TABLE.parse("tenant_id", &row.tenant_id)?,
+        name: row.name,
+        description: row.description,
+        category: TABLE.parse("category", &row.category)?,
+        limit_type: TABLE.parse("limit_type", &row.limit_type)?,
+        scope: TABLE.parse("scope", &row.scope)?,
+        scope_id: row.scope_id,
+        api_key_id: TABLE.parse_opt("api_key_id", row.api_key_id.as_deref())?,
+        model: row.model,
+        max: row.max_value,
+        window,
+        enforcement: TABLE.parse("enforcement", &row.enforcement)?,
+        status: TABLE.parse("status", &row.status)?,
+        created_at: at(row.created_at),
+        updated_at: at(row.updated_at),
+    })
+}
+
+fn window(period: Option<&str>, zone: Option<&str>, seconds: Option<i32>) -> StoreResult<WindowSpec> {
+    let corrupt = StoreError::Corrupt {
+        table: "limits",
+        column: "reset_period",
+    };
+    match (period, zone, seconds) {
+        (Some(period), Some(zone), None) => {
+            let period: ResetPeriod = TABLE.parse("reset_period", period)?;
+            let zone: Zone = TABLE.parse("zone", zone)?;
+            Ok(WindowSpec::Calendar { period, zone })
+        }
+        (None, None, Some(seconds)) => Ok(WindowSpec::Rolling {
+            seconds: TABLE.small("window_seconds", seconds)?,
+        }),
+        (None, None, None) => Ok(WindowSpec::PerRun),
+        _ => Err(corrupt),
+    }
+}

@@ -1,0 +1,204 @@
+//! The LLM Runs.
+
+use diesel::prelude::*;
+use model::id::{RunId, TenantId};
+use model::page::{Cursor, Page, PageRequest};
+use model::run::{Run, RunStatus};
+
+use crate::dialect::insert_all;
+use crate::error::StoreResult;
+use crate::rows::{Table, at, micros, to_json};
+use crate::schema::runs;
+use crate::tx::{LockTx, Tx};
+
+const TABLE: Table = Table("runs");
+
+#[derive(Queryable, Insertable, AsChangeset)]
+#[diesel(table_name = runs, treat_none_as_null = true)]
+struct Row {
+    tenant_id: String,
+    id: String,
+    status: String,
+    operation: String,
+    subject: String,
+    provider: Option<String>,
+    model: Option<String>,
+    api_key_id: Option<String>,
+    served_model: Option<String>,
+    stream: bool,
+    decision_id: String,
+    hold_id: Option<String>,
+    estimated: String,
+    usage: Option<String>,
+    usage_source: String,
+    cost: Option<i64>,
+    http_status: Option<i32>,
+    error_code: Option<String>,
+    retries: i32,
+    started_at: i64,
+    first_byte_at: Option<i64>,
+    completed_at: Option<i64>,
+    correlation_id: String,
+}
+
+/// Adds runs.
+///
+/// # Errors
+/// What the database says.
+pub fn insert(tx: &mut LockTx<'_>, list: &[Run]) -> StoreResult<()> {
+    let rows: Vec<Row> = list.iter().map(row).collect();
+    insert_all!(tx, runs::table, &rows);
+    Ok(())
+}
+
+/// Writes how runs ended.
+///
+/// # Errors
+/// What the database says.
+pub fn finish(tx: &mut LockTx<'_>, list: &[Run]) -> StoreResult<()> {
+    use crate::tx::sealed::Connected as _;
+    for run in list {
+        diesel::update(runs::table.find((run.tenant.to_string(), run.id.to_string())))
+            .set(row(run))
+            .execute(tx.conn())?;
+    }
+    Ok(())
+}
+
+/// One run of a tenant.
+///
+/// # Errors
+/// What the database says.
+pub fn find(tx: &mut impl Tx, tenant: TenantId, id: RunId) -> StoreResult<Option<Run>> {
+    let found: Option<Row> = runs::table
+        .find((tenant.to_string(), id.to_string()))
+        .first(tx.conn())
+        .optional()?;
+    found.map(run).transpose()
+}
+
+/// What to list.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Only this status.
+    pub status: Option<RunStatus>,
+    /// Only this model.
+    pub model: Option<String>,
+    /// Only this key.
+    pub api_key_id: Option<String>,
+}
+
+/// Runs of a tenant, newest first.
+///
+/// # Errors
+/// What the database says.
+pub fn list(
+    tx: &mut impl Tx,
+    tenant: TenantId,
+    filter: &Filter,
+    page: &PageRequest,
+) -> StoreResult<Page<Run>> {
+    let most = i64::from(page.limit);
+    let mut query = runs::table
+        .filter(runs::tenant_id.eq(tenant.to_string()))
+        .order((runs::started_at.desc(), runs::id.desc()))
+        .limit(most + 1)
+        .into_boxed();
+    if let Some(status) = filter.status {
+        query = query.filter(runs::status.eq(status.as_str()));
+    }
+    if let Some(model) = &filter.model {
+        query = query.filter(runs::model.eq(model.clone()));
+    }
+    if let Some(key) = &filter.api_key_id {
+        query = query.filter(runs::api_key_id.eq(key.clone()));
+    }
+    if let Some(Cursor { at_micros, id }) = page.after.clone() {
+        query = query.filter(
+            runs::started_at
+                .lt(at_micros)
+                .or(runs::started_at.eq(at_micros).and(runs::id.lt(id))),
+        );
+    }
+    let mut items = query
+        .load::<Row>(tx.conn())?
+        .into_iter()
+        .map(run)
+        .collect::<StoreResult<Vec<_>>>()?;
+    let more = items.len() > usize::try_from(page.limit).unwrap_or(usize::MAX);
+    if more {
+        items.pop();
+    }
+    let next = items.last().filter(|_| more).map(|last| Cursor {
+        at_micros: last.started_at.as_micros(),
+        id: last.id.to_string(),
+    });
+    Ok(Page { items, next })
+}
+
+/// How many runs are in a status, over all tenants.
+///
+/// # Errors
+/// What the database says.
+pub fn count(tx: &mut impl Tx, status: RunStatus) -> StoreResult<i64> {
+    Ok(runs::table
+        .filter(runs::status.eq(status.as_str()))
+        .count()
+        .get_result(tx.conn())?)
+}
+
+fn row(run: &Run) -> Row {
+    Row {
+        tenant_id: run.tenant.to_string(),
+        id: run.id.to_string(),
+        status: run.status.as_str().to_owned(),
+        operation: run.operation.as_str().to_owned(),
+        subject: to_json(&run.subject),
+        provider: run.subject.provider.clone(),
+        model: run.subject.model.clone(),
+        api_key_id: run.subject.api_key_id.map(|id| id.to_string()),
+        served_model: run.served_model.clone(),
+        stream: run.stream,
+        decision_id: run.decision.to_string(),
+        hold_id: run.hold.map(|id| id.to_string()),
+        estimated: to_json(&run.estimated),
+        usage: run.usage.as_ref().map(to_json),
+        usage_source: run.usage_source.as_str().to_owned(),
+        cost: run.cost.map(|cost| cost.0),
+        http_status: run.http_status.map(i32::from),
+        error_code: run.error_code.clone(),
+        retries: i32::try_from(run.retries).unwrap_or(i32::MAX),
+        started_at: run.started_at.as_micros(),
+        first_byte_at: micros(run.first_byte_at),
+        completed_at: micros(run.completed_at),
+        correlation_id: run.correlation_id.clone(),
+    }
+}
+
+fn run(row: Row) -> StoreResult<Run> {
+    Ok(Run {
+        id: TABLE.parse("id", &row.id)?,
+        tenant: TABLE.parse("tenant_id", &row.tenant_id)?,
+        status: TABLE.parse("status", &row.status)?,
+        operation: TABLE.parse("operation", &row.operation)?,
+        subject: TABLE.json("subject", &row.subject)?,
+        served_model: row.served_model,
+        stream: row.stream,
+        decision: TABLE.parse("decision_id", &row.decision_id)?,
+        hold: TABLE.parse_opt("hold_id", row.hold_id.as_deref())?,
+        estimated: TABLE.json("estimated", &row.estimated)?,
+        usage: row.usage.map(|text| TABLE.json("usage", &text)).transpose()?,
+        usage_source: TABLE.parse("usage_source", &row.usage_source)?,
+        cost: row.cost.map(model::money::NanoUsd),
+        http_status: row
+            .http_status
+            .map(|status| TABLE.small("http_status", status))
+            .transpose()?,
+        error_code: row.error_code,
+        retries: TABLE.small("retries", row.retries)?,
+        started_at: at(row.started_at),
+        first_byte_at: row.first_byte_at.map(at),
+        completed_at: row.completed_at.map(at),
+        correlation_id: row.correlation_id,
+    })
+}

@@ -1,0 +1,197 @@
+//! The tenants with their projects and agents.
+
+use diesel::prelude::*;
+use model::id::{Slug, TenantId};
+use model::tenant::{Agent, Project, Tenant};
+
+use crate::error::StoreResult;
+use crate::rows::{Table, at};
+use crate::schema::{agents, projects, tenants};
+use crate::tx::{Tx, WriteTx};
+
+const TABLE: Table = Table("tenants");
+
+#[derive(Queryable, Insertable)]
+#[diesel(table_name = tenants)]
+struct Row {
+    id: String,
+    name: String,
+    state: String,
+    freeze_reason: Option<String>,
+    floor_price: Option<i64>,
+    limits_version: i64,
+    created_at: i64,
+}
+
+/// One tenant.
+///
+/// # Errors
+/// What the database says.
+pub fn find(tx: &mut impl Tx, id: TenantId) -> StoreResult<Option<Tenant>> {
+    let row: Option<Row> = tenants::table.find(id.to_string()).first(tx.conn()).optional()?;
+    row.map(tenant).transpose()
+}
+
+/// The tenant of this name.
+///
+/// # Errors
+/// What the database says.
+pub fn by_name(tx: &mut impl Tx, name: &str) -> StoreResult<Option<Tenant>> {
+    let row: Option<Row> = tenants::table
+        .filter(tenants::name.eq(name))
+        .first(tx.conn())
+        .optional()?;
+    row.map(tenant).transpose()
+}
+
+/// Tenants newest first, at most `most`, older than `before` if it is given.
+///
+/// # Errors
+/// What the database says.
+pub fn list(tx: &mut impl Tx, before: Option<TenantId>, most: i64) -> StoreResult<Vec<Tenant>> {
+    let mut query = tenants::table
+        .filter(tenants::id.ne(TenantId::PLATFORM.to_string()))
+        .order(tenants::id.desc())
+        .limit(most)
+        .into_boxed();
+    if let Some(before) = before {
+        query = query.filter(tenants::id.lt(before.to_string()));
+    }
+    query.load::<Row>(tx.conn())?.into_iter().map(tenant).collect()
+}
+
+/// Adds a tenant.
+///
+/// # Errors
+/// [`crate::StoreError::Duplicate`] if the name is taken.
+pub fn insert(tx: &mut WriteTx<'_>, tenant: &Tenant) -> StoreResult<()> {
+    use crate::tx::sealed::Connected as _;
+    let row = Row {
+        id: tenant.id.to_string(),
+        name: tenant.name.clone(),
+        state: tenant.state.as_str().to_owned(),
+        freeze_reason: tenant.freeze_reason.clone(),
+        floor_price: tenant.floor_price.map(|price| price.0),
+        limits_version: 0,
+        created_at: tenant.created_at.as_micros(),
+    };
+    diesel::insert_into(tenants::table)
+        .values(row)
+        .execute(tx.conn())?;
+    Ok(())
+}
+
+/// Writes whether a tenant is frozen, and its floor price.
+///
+/// # Errors
+/// What the database says.
+pub fn update(tx: &mut WriteTx<'_>, tenant: &Tenant) -> StoreResult<()> {
+    use crate::tx::sealed::Connected as _;
+    diesel::update(tenants::table.find(tenant.id.to_string()))
+        .set((
+            tenants::state.eq(tenant.state.as_str()),
+            tenants::freeze_reason.eq(&tenant.freeze_reason),
+            tenants::floor_price.eq(tenant.floor_price.map(|price| price.0)),
+        ))
+        .execute(tx.conn())?;
+    Ok(())
+}
+
+/// The projects of a tenant by name.
+///
+/// # Errors
+/// What the database says.
+pub fn projects(tx: &mut impl Tx, owner: TenantId) -> StoreResult<Vec<Project>> {
+    let rows: Vec<(String, Option<String>, i64)> = projects::table
+        .filter(projects::tenant_id.eq(owner.to_string()))
+        .order(projects::id)
+        .select((projects::id, projects::description, projects::created_at))
+        .load(tx.conn())?;
+    rows.into_iter()
+        .map(|(id, description, created)| {
+            let id: Slug = Table("projects").parse("id", &id)?;
+            Ok(Project {
+                id,
+                tenant: owner,
+                description,
+                created_at: at(created),
+            })
+        })
+        .collect()
+}
+
+/// Adds a project.
+///
+/// # Errors
+/// [`crate::StoreError::Duplicate`] if the name is taken.
+pub fn insert_project(tx: &mut WriteTx<'_>, project: &Project) -> StoreResult<()> {
+    use crate::tx::sealed::Connected as _;
+    diesel::insert_into(projects::table)
+        .values((
+            projects::tenant_id.eq(project.tenant.to_string()),
+            projects::id.eq(project.id.as_str()),
+            projects::description.eq(&project.description),
+            projects::created_at.eq(project.created_at.as_micros()),
+        ))
+        .execute(tx.conn())?;
+    Ok(())
+}
+
+/// The agents of a tenant by name.
+///
+/// # Errors
+/// What the database says.
+pub fn agents(tx: &mut impl Tx, owner: TenantId) -> StoreResult<Vec<Agent>> {
+    let table = Table("agents");
+    let rows: Vec<(String, Option<String>, Option<String>, i64)> = agents::table
+        .filter(agents::tenant_id.eq(owner.to_string()))
+        .order(agents::id)
+        .select((
+            agents::id,
+            agents::project_id,
+            agents::description,
+            agents::created_at,
+        ))
+        .load(tx.conn())?;
+    rows.into_iter()
+        .map(|(id, project, description, created)| {
+            Ok(Agent {
+                id: table.parse("id", &id)?,
+                tenant: owner,
+                project: table.parse_opt("project_id", project.as_deref())?,
+                description,
+                created_at: at(created),
+            })
+        })
+        .collect()
+}
+
+/// Adds an agent.
+///
+/// # Errors
+/// [`crate::StoreError::Duplicate`] if the name is taken, [`crate::StoreError::ForeignKey`] if there is no such
+/// project.
+pub fn insert_agent(tx: &mut WriteTx<'_>, agent: &Agent) -> StoreResult<()> {
+    use crate::tx::sealed::Connected as _;
+    diesel::insert_into(agents::table)
+        .values((
+            agents::tenant_id.eq(agent.tenant.to_string()),
+            agents::id.eq(agent.id.as_str()),
+            agents::project_id.eq(agent.project.as_ref().map(Slug::as_str)),
+            agents::description.eq(&agent.description),
+            agents::created_at.eq(agent.created_at.as_micros()),
+        ))
+        .execute(tx.conn())?;
+    Ok(())
+}
+
+fn tenant(row: Row) -> StoreResult<Tenant> {
+    Ok(Tenant {
+        id: TABLE.parse("id", &row.id)?,
+        name: row.name,
+        state: TABLE.parse("state", &row.state)?,
+        freeze_reason: row.freeze_reason,
+        floor_price: row.floor_price.map(model::money::NanoUsd),
+        created_at: at(row.created_at),
+    })
+}

@@ -1,0 +1,36 @@
+//! Does the store keep its promises on both databases?
+
+#[cfg(test)]
+mod append_only;
+#[cfg(test)]
+mod batches;
+#[cfg(test)]
+mod catalogue;
+#[cfg(test)]
+mod closing;
+#[cfg(test)]
+mod contention;
+#[cfg(test)]
+mod corruption;
+#[cfg(test)]
+mod costs;
+#[cfg(test)]
+mod counters;
+#[cfg(test)]
+mod entities;
+#[cfg(test)]
+mod idempotency;
+#[cfg(test)]
+mod infra_errors;
+#[cfg(test)]
+mod ledger;
+#[cfg(test)]
+mod migrations;
+#[cfg(test)]
+mod outages;
+#[cfg(test)]
+mod runs;
+#[cfg(test)]
+mod support;
+#[cfg(test)]
+mod transactions;

@@ -1,0 +1,115 @@
+//! Is every LLM Run found again, in pages without gaps and repeats?
+
+use model::id::{KeyId, RunId, TenantId};
+use model::money::NanoUsd;
+use model::page::{Cursor, PageRequest};
+use model::run::{Run, RunStatus, UsageSource};
+use store::Db;
+use store::runs::{self, Filter};
+use testkit::db::TestDb;
+
+use crate::support::samples::{ACME, at, run, usage};
+
+async fn insert(db: &Db, list: Vec<Run>) {
+    db.locked(move |tx| runs::insert(tx, &list)).await.unwrap();
+}
+
+/// All pages of a list, as numbers of runs.
+async fn pages(db: &Db, filter: Filter, limit: u32) -> Vec<Vec<u128>> {
+    let (mut pages, mut after) = (Vec::new(), None::<Cursor>);
+    loop {
+        let (filter, request) = (filter.clone(), PageRequest { limit, after });
+        let page = db
+            .read(move |tx| runs::list(tx, ACME, &filter, &request))
+            .await
+            .unwrap();
+        pages.push(page.items.iter().map(|run| run.id.bits()).collect());
+        match page.next {
+            Some(next) => after = Some(next),
+            None => return pages,
+        }
+    }
+}
+
+testkit::both_databases! {
+    async fn a_run_comes_back_as_it_was_and_as_it_ended(db: TestDb) {
+        let mut foreign = run(1, at(0));
+        foreign.tenant = TenantId::from_bits(2);
+        insert(&db, vec![run(1, at(0)), run(2, at(0)), foreign.clone()]).await;
+        let find = async |tenant, n| {
+            db.read(move |tx| runs::find(tx, tenant, RunId::from_bits(n))).await.unwrap()
+        };
+        assert_eq!(find(ACME, 1).await, Some(run(1, at(0))));
+        let ended = Run {
+            status: RunStatus::Succeeded,
+            served_model: Some("gpt-4o-2024-08-06".to_owned()),
+            usage: Some(usage()),
+            usage_source: UsageSource::Provider,
+            cost: Some(NanoUsd(450)),
+            http_status: Some(200),
+            retries: 2,
+            first_byte_at: Some(at(1)),
+            completed_at: Some(at(2)),
+            ..run(1, at(0))
+        };
+        let finished = ended.clone();
+        db.locked(move |tx| runs::finish(tx, std::slice::from_ref(&finished))).await.unwrap();
+        assert_eq!(find(ACME, 1).await, Some(ended));
+        assert_eq!(find(ACME, 2).await, Some(run(2, at(0))));
+        assert_eq!(find(foreign.tenant, 1).await, Some(foreign), "another tenant's run of the same id is untouched");
+        assert_eq!(find(ACME, 3).await, None);
+        // What was known may also be taken back.
+        db.locked(|tx| runs::finish(tx, &[run(1, at(0))])).await.unwrap();
+        assert_eq!(find(ACME, 1).await, Some(run(1, at(0))));
+    }
+
+    async fn pages_have_neither_gaps_nor_repeats_even_at_equal_times(db: TestDb) {
+        // Seven runs at each of three instants, then two of their own.
+        let list: Vec<_> = (1..=23).map(|n| {
+            let seconds = i64::try_from(n).unwrap() / 7;
+            run(n, at(seconds))
+        }).collect();
+        let mut expected = list.clone();
+        expected.sort_by_key(|run| std::cmp::Reverse((run.started_at, run.id)));
+        let expected: Vec<_> = expected.iter().map(|run| run.id.bits()).collect();
+        insert(&db, list).await;
+        for limit in [1, 4, 7, 22, 23, 24] {
+            let pages = pages(&db, Filter::default(), limit).await;
+            assert_eq!(pages.concat(), expected, "{limit}");
+            let (last, full) = pages.split_last().unwrap();
+            assert!(full.iter().all(|page| page.len() == usize::try_from(limit).unwrap()), "{pages:?}");
+            assert!(!last.is_empty(), "no page is empty: {pages:?}");
+        }
+    }
+
+    async fn runs_that_start_while_pages_are_read_change_no_later_page(db: TestDb) {
+        insert(&db, (1..=6).map(|n| run(n, at(0))).collect()).await;
+        let first = PageRequest { limit: 3, after: None };
+        let page = db.read(move |tx| runs::list(tx, ACME, &Filter::default(), &first)).await.unwrap();
+        insert(&db, vec![run(7, at(0)), run(8, at(9))]).await;
+        let second = PageRequest { limit: 3, after: page.next };
+        let page = db.read(move |tx| runs::list(tx, ACME, &Filter::default(), &second)).await.unwrap();
+        assert_eq!(page.items.iter().map(|run| run.id.bits()).collect::<Vec<_>>(), [3, 2, 1]);
+        assert_eq!(page.next, None);
+    }
+
+    async fn runs_are_listed_by_status_model_and_key_of_their_own_tenant(db: TestDb) {
+        let mut list: Vec<_> = (1..=5).map(|n| run(n, at(0))).collect();
+        for (run, status) in list.iter_mut().zip([RunStatus::Failed, RunStatus::Blocked]) {
+            run.status = status;
+        }
+        list[2].subject.model = Some("claude".to_owned());
+        list[3].subject.api_key_id = Some(KeyId::from_bits(99));
+        list[4].tenant = TenantId::from_bits(2);
+        insert(&db, list).await;
+        let listed = async |filter| pages(&db, filter, 10).await.concat();
+        assert_eq!(listed(Filter::default()).await, [4, 3, 2, 1]);
+        assert_eq!(listed(Filter { status: Some(RunStatus::Blocked), ..Filter::default() }).await, [2]);
+        assert_eq!(listed(Filter { model: Some("claude".to_owned()), ..Filter::default() }).await, [3]);
+        let key = Some(KeyId::from_bits(99).to_string());
+        assert_eq!(listed(Filter { api_key_id: key.clone(), ..Filter::default() }).await, [4]);
+        assert_eq!(listed(Filter { api_key_id: key, model: Some("claude".to_owned()), status: None }).await, []);
+        let running = db.read(|tx| runs::count(tx, RunStatus::Running)).await.unwrap();
+        assert_eq!(running, 3, "over all tenants");
+    }
+}

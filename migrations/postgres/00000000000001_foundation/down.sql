@@ -1,0 +1,16 @@
+DROP TABLE infra_error_events;
+DROP TABLE ops_events;
+DROP TABLE limit_breaches;
+DROP TABLE decisions;
+DROP TABLE cost_records;
+DROP TABLE runs;
+DROP TABLE idempotency_keys;
+DROP TABLE holds;
+DROP TABLE limit_counters;
+DROP TABLE limits;
+DROP TABLE api_keys;
+DROP TABLE agents;
+DROP TABLE projects;
+DROP TABLE operators;
+DROP TABLE tenants;
+DROP FUNCTION refuse_change();

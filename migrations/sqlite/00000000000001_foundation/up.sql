@@ -1,0 +1,305 @@
+-- Times are microseconds since the epoch, money is nano-USD, ids and JSON are text.
+-- Primary and unique keys of a tenant's tables begin with tenant_id; foreign keys contain it.
+
+CREATE TABLE tenants (
+    id            TEXT   NOT NULL PRIMARY KEY,
+    name          TEXT   NOT NULL UNIQUE,
+    state         TEXT   NOT NULL CHECK (state IN ('ACTIVE', 'FROZEN')),
+    freeze_reason TEXT,
+    floor_price   BIGINT CHECK (floor_price >= 0),
+    -- Grows with every change of the tenant's limits, so that a cached copy knows when it is old.
+    limits_version BIGINT NOT NULL DEFAULT 0,
+    created_at    BIGINT NOT NULL
+);
+
+CREATE TABLE operators (
+    id         TEXT   NOT NULL PRIMARY KEY,
+    name       TEXT   NOT NULL,
+    token_hash TEXT   NOT NULL UNIQUE,
+    last4      TEXT   NOT NULL,
+    created_at BIGINT NOT NULL,
+    revoked_at BIGINT
+);
+
+CREATE TABLE projects (
+    tenant_id   TEXT   NOT NULL REFERENCES tenants (id),
+    id          TEXT   NOT NULL,
+    description TEXT,
+    created_at  BIGINT NOT NULL,
+    PRIMARY KEY (tenant_id, id)
+);
+
+CREATE TABLE agents (
+    tenant_id   TEXT   NOT NULL REFERENCES tenants (id),
+    id          TEXT   NOT NULL,
+    project_id  TEXT,
+    description TEXT,
+    created_at  BIGINT NOT NULL,
+    PRIMARY KEY (tenant_id, id),
+    FOREIGN KEY (tenant_id, project_id) REFERENCES projects (tenant_id, id)
+);
+CREATE INDEX agents_project ON agents (tenant_id, project_id);
+
+CREATE TABLE api_keys (
+    tenant_id     TEXT   NOT NULL REFERENCES tenants (id),
+    id            TEXT   NOT NULL,
+    name          TEXT   NOT NULL,
+    key_hash      TEXT   NOT NULL,
+    last4         TEXT   NOT NULL,
+    live          INTEGER NOT NULL CHECK (live IN (0, 1)),
+    scopes        TEXT   NOT NULL,
+    status        TEXT   NOT NULL CHECK (status IN ('ACTIVE', 'FROZEN', 'REVOKED')),
+    freeze_reason TEXT,
+    rpm           INTEGER CHECK (rpm BETWEEN 1 AND 1000000),
+    expires_at    BIGINT,
+    created_at    BIGINT NOT NULL,
+    last_used_at  BIGINT,
+    revoked_at    BIGINT,
+    PRIMARY KEY (tenant_id, id),
+    UNIQUE (tenant_id, key_hash)
+);
+-- The one look-up that starts without a tenant: who is this?
+CREATE INDEX api_keys_hash ON api_keys (key_hash);
+
+CREATE TABLE limits (
+    tenant_id      TEXT   NOT NULL REFERENCES tenants (id),
+    id             TEXT   NOT NULL,
+    name           TEXT   NOT NULL,
+    description    TEXT,
+    category       TEXT   NOT NULL CHECK (category IN ('BUDGET', 'RATE', 'THRESHOLD')),
+    limit_type     TEXT   NOT NULL,
+    scope          TEXT   NOT NULL CHECK (scope IN ('GLOBAL', 'TENANT', 'PROJECT', 'AGENT', 'PROVIDER')),
+    scope_id       TEXT,
+    api_key_id     TEXT,
+    model          TEXT,
+    max_value      BIGINT NOT NULL CHECK (max_value > 0),
+    reset_period   TEXT   CHECK (reset_period IN ('DAILY', 'WEEKLY', 'MONTHLY', 'NONE')),
+    zone           TEXT,
+    window_seconds INTEGER CHECK (window_seconds >= 1),
+    enforcement    TEXT   NOT NULL
+                   CHECK (enforcement IN ('BLOCK', 'WARN', 'REJECT', 'QUEUE', 'DEGRADE', 'ALERT')),
+    status         TEXT   NOT NULL CHECK (status IN ('ACTIVE', 'DISABLED')),
+    created_at     BIGINT NOT NULL,
+    updated_at     BIGINT NOT NULL,
+    PRIMARY KEY (tenant_id, id),
+    FOREIGN KEY (tenant_id, api_key_id) REFERENCES api_keys (tenant_id, id),
+    CHECK ((category = 'BUDGET') = (reset_period IS NOT NULL)),
+    CHECK ((category = 'RATE') = (window_seconds IS NOT NULL)),
+    CHECK ((reset_period IS NULL) = (zone IS NULL)),
+    CHECK ((scope IN ('PROJECT', 'AGENT', 'PROVIDER')) = (scope_id IS NOT NULL))
+);
+CREATE INDEX limits_status ON limits (tenant_id, status, category);
+CREATE INDEX limits_api_key ON limits (tenant_id, api_key_id);
+
+-- What every window of every limit has settled and holds. The ledger (holds) explains each row.
+CREATE TABLE limit_counters (
+    tenant_id    TEXT   NOT NULL,
+    limit_id     TEXT   NOT NULL,
+    window_start BIGINT NOT NULL,
+    settled      BIGINT NOT NULL,
+    held         BIGINT NOT NULL,
+    PRIMARY KEY (tenant_id, limit_id, window_start),
+    FOREIGN KEY (tenant_id, limit_id) REFERENCES limits (tenant_id, id)
+) WITHOUT ROWID;
+
+CREATE TABLE holds (
+    tenant_id   TEXT   NOT NULL,
+    id          TEXT   NOT NULL,
+    status      TEXT   NOT NULL CHECK (status IN ('PENDING', 'SETTLED', 'RELEASED', 'EXPIRED')),
+    decision_id TEXT   NOT NULL,
+    run_id      TEXT,
+    subject     TEXT   NOT NULL,
+    requested   TEXT   NOT NULL,
+    settled     TEXT,
+    items       TEXT   NOT NULL,
+    created_at  BIGINT NOT NULL,
+    expires_at  BIGINT NOT NULL,
+    ended_at    BIGINT,
+    PRIMARY KEY (tenant_id, id),
+    CHECK ((status = 'PENDING') = (ended_at IS NULL)),
+    CHECK ((status = 'SETTLED') = (settled IS NOT NULL))
+) WITHOUT ROWID;
+CREATE INDEX holds_open ON holds (expires_at) WHERE status = 'PENDING';
+
+-- Permanent: an answer once given to a key is the answer for ever.
+CREATE TABLE idempotency_keys (
+    tenant_id   TEXT    NOT NULL,
+    operation   TEXT    NOT NULL,
+    key         TEXT    NOT NULL,
+    principal   TEXT    NOT NULL,
+    fingerprint TEXT    NOT NULL,
+    status      INTEGER NOT NULL CHECK (status < 500),
+    body        TEXT    NOT NULL,
+    created_at  BIGINT  NOT NULL,
+    PRIMARY KEY (tenant_id, operation, key)
+);
+
+CREATE TABLE runs (
+    tenant_id      TEXT    NOT NULL,
+    id             TEXT    NOT NULL,
+    status         TEXT    NOT NULL CHECK (status IN ('queued', 'running', 'retry', 'succeeded', 'failed',
+                                                      'aborted', 'halted', 'crashed', 'blocked')),
+    operation      TEXT    NOT NULL,
+    subject        TEXT    NOT NULL,
+    provider       TEXT,
+    model          TEXT,
+    api_key_id     TEXT,
+    served_model   TEXT,
+    stream         INTEGER NOT NULL CHECK (stream IN (0, 1)),
+    decision_id    TEXT    NOT NULL,
+    hold_id        TEXT,
+    estimated      TEXT    NOT NULL,
+    usage          TEXT,
+    usage_source   TEXT    NOT NULL CHECK (usage_source IN ('PROVIDER', 'ESTIMATED', 'NONE')),
+    cost           BIGINT,
+    http_status    INTEGER,
+    error_code     TEXT,
+    retries        INTEGER NOT NULL,
+    started_at     BIGINT  NOT NULL,
+    first_byte_at  BIGINT,
+    completed_at   BIGINT,
+    correlation_id TEXT    NOT NULL,
+    PRIMARY KEY (tenant_id, id)
+);
+CREATE INDEX runs_newest ON runs (tenant_id, started_at, id);
+
+CREATE TABLE cost_records (
+    tenant_id     TEXT   NOT NULL,
+    id            TEXT   NOT NULL,
+    run_id        TEXT,
+    hold_id       TEXT   NOT NULL,
+    api_key_id    TEXT,
+    project_id    TEXT,
+    agent_id      TEXT,
+    feature       TEXT,
+    session_id    TEXT,
+    end_user      TEXT,
+    provider      TEXT,
+    model         TEXT,
+    input_tokens  BIGINT NOT NULL,
+    output_tokens BIGINT NOT NULL,
+    usage         TEXT   NOT NULL,
+    cost          BIGINT NOT NULL,
+    price_version TEXT,
+    source        TEXT   NOT NULL CHECK (source IN ('GATEWAY', 'SDK')),
+    created_at    BIGINT NOT NULL,
+    PRIMARY KEY (tenant_id, id)
+);
+CREATE INDEX cost_records_time ON cost_records (tenant_id, created_at);
+CREATE INDEX cost_records_run ON cost_records (tenant_id, run_id);
+
+-- What was decided about an LLM request, with what the decision was taken on: enough to take it again.
+CREATE TABLE decisions (
+    tenant_id      TEXT   NOT NULL,
+    id             TEXT   NOT NULL,
+    engine         TEXT   NOT NULL,
+    engine_version TEXT   NOT NULL,
+    outcome        TEXT   NOT NULL CHECK (outcome IN ('ALLOW', 'WARN', 'BLOCK')),
+    run_id         TEXT,
+    hold_id        TEXT,
+    input_hash     TEXT   NOT NULL,
+    input          TEXT   NOT NULL,
+    output         TEXT   NOT NULL,
+    correlation_id TEXT   NOT NULL,
+    created_at     BIGINT NOT NULL,
+    PRIMARY KEY (tenant_id, id)
+);
+CREATE INDEX decisions_run ON decisions (tenant_id, run_id);
+
+CREATE TABLE limit_breaches (
+    tenant_id       TEXT   NOT NULL,
+    id              TEXT   NOT NULL,
+    limit_owner     TEXT   NOT NULL,
+    limit_id        TEXT   NOT NULL,
+    run_id          TEXT,
+    decision_id     TEXT   NOT NULL,
+    breach_type     TEXT   NOT NULL CHECK (breach_type IN ('BREACHED', 'EXHAUSTED', 'THROTTLED', 'VIOLATED')),
+    value_at_breach BIGINT NOT NULL,
+    limit_value     BIGINT NOT NULL,
+    breached_at     BIGINT NOT NULL,
+    PRIMARY KEY (tenant_id, id),
+    FOREIGN KEY (limit_owner, limit_id) REFERENCES limits (tenant_id, id)
+);
+CREATE INDEX limit_breaches_limit ON limit_breaches (limit_owner, limit_id, breached_at);
+CREATE INDEX limit_breaches_time ON limit_breaches (tenant_id, breached_at);
+
+-- Platform events carry the platform's own tenant id.
+CREATE TABLE ops_events (
+    tenant_id   TEXT   NOT NULL,
+    id          TEXT   NOT NULL,
+    at          BIGINT NOT NULL,
+    event_type  TEXT   NOT NULL CHECK (event_type IN (
+                    'API_CALL_RECEIVED', 'INCIDENT_CREATED', 'INCIDENT_VIEWED', 'REPLAY_EXECUTED',
+                    'EXPORT_GENERATED', 'CERT_VERIFIED', 'POLICY_EVALUATED', 'POLICY_BLOCKED', 'LLM_CALL_MADE',
+                    'LLM_CALL_FAILED', 'INFRA_LIMIT_HIT', 'SUBSCRIPTION_STARTED', 'SUBSCRIPTION_CANCELLED',
+                    'FREEZE_ACTIVATED', 'LOGIN')),
+    user_id     TEXT,
+    session_id  TEXT,
+    entity_type TEXT,
+    entity_id   TEXT,
+    severity    INTEGER CHECK (severity BETWEEN 1 AND 5),
+    latency_ms  BIGINT,
+    cost        BIGINT,
+    metadata    TEXT   NOT NULL,
+    PRIMARY KEY (tenant_id, id)
+);
+CREATE INDEX ops_events_time ON ops_events (tenant_id, at);
+CREATE INDEX ops_events_type ON ops_events (event_type, at);
+
+-- Forensic: never shown to a client.
+CREATE TABLE infra_error_events (
+    error_id         TEXT   NOT NULL PRIMARY KEY,
+    at               BIGINT NOT NULL,
+    layer            TEXT   NOT NULL CHECK (layer IN ('L2', 'L3', 'L4', 'L5', 'L6')),
+    component        TEXT   NOT NULL,
+    error_class      TEXT   NOT NULL,
+    severity         TEXT   NOT NULL CHECK (severity IN ('debug', 'info', 'warning', 'error', 'critical')),
+    message          TEXT   NOT NULL,
+    correlation_id   TEXT,
+    decision_id      TEXT,
+    run_id           TEXT,
+    agent_id         TEXT,
+    tenant_id        TEXT,
+    input_hash       TEXT,
+    exception_type   TEXT,
+    exception_chain  TEXT,
+    context          TEXT   NOT NULL,
+    envelope_version TEXT   NOT NULL,
+    created_at       BIGINT NOT NULL
+);
+CREATE INDEX infra_error_events_correlation ON infra_error_events (correlation_id) WHERE correlation_id IS NOT NULL;
+CREATE INDEX infra_error_events_component ON infra_error_events (component, at);
+CREATE INDEX infra_error_events_class ON infra_error_events (error_class, at);
+CREATE INDEX infra_error_events_created ON infra_error_events (created_at);
+CREATE INDEX infra_error_events_run ON infra_error_events (run_id) WHERE run_id IS NOT NULL;
+
+-- Deletion from an append-only table passes only while the retention function has opened this gate,
+-- which it does and undoes within its own transaction.
+CREATE TABLE retention_gate (
+    id   INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+    open INTEGER NOT NULL CHECK (open IN (0, 1))
+);
+INSERT INTO retention_gate (id, open) VALUES (1, 0);
+
+CREATE TRIGGER infra_error_events_no_update BEFORE UPDATE ON infra_error_events
+BEGIN
+    SELECT RAISE(ABORT, 'infra_error_events is append-only: updates are forbidden');
+END;
+CREATE TRIGGER infra_error_events_no_delete BEFORE DELETE ON infra_error_events
+WHEN (SELECT open FROM retention_gate WHERE id = 1) = 0
+BEGIN
+    SELECT RAISE(ABORT, 'infra_error_events is append-only: only the retention function may delete');
+END;
+
+CREATE TRIGGER cost_records_no_update BEFORE UPDATE ON cost_records
+BEGIN
+    SELECT RAISE(ABORT, 'cost_records is append-only: updates are forbidden');
+END;
+CREATE TRIGGER cost_records_no_delete BEFORE DELETE ON cost_records
+WHEN (SELECT open FROM retention_gate WHERE id = 1) = 0
+BEGIN
+    SELECT RAISE(ABORT, 'cost_records is append-only: only the retention function may delete');
+END;
+
+-- The owner of what belongs to the installation itself.
+INSERT INTO tenants (id, name, state, created_at) VALUES ('tnt_00000000000000000000000000', 'platform', 'ACTIVE', 0);
