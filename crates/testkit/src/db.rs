@@ -1,0 +1,177 @@
+//! How does a test get a database of its own, on either engine?
+//!
+//! SQLite is a file in a directory of its own; PostgreSQL a copy of a template that is migrated once per
+//! test run. Both are gone when the [`TestDb`] is dropped. A test that must hold on both is written once,
+//! in [`both_databases!`](crate::both_databases).
+
+use std::fs;
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use store::{Db, Settings};
+use tempfile::TempDir;
+
+use crate::postgres::PrivatePostgres;
+
+/// A fresh, migrated database that belongs to one test.
+#[derive(Debug)]
+pub struct TestDb {
+    /// First, so that its connections are closed before the database goes.
+    db: Db,
+    url: String,
+    _home: Home,
+}
+
+#[derive(Debug)]
+enum Home {
+    Directory(#[expect(dead_code, reason = "removed when dropped")] TempDir),
+    Database(String),
+}
+
+impl TestDb {
+    /// A fresh SQLite database.
+    pub fn sqlite() -> Self {
+        let directory = tempfile::tempdir().unwrap_or_else(|error| panic!("no directory: {error}"));
+        let url = format!("sqlite:{}", directory.path().join("test.db").display());
+        migrate(&url);
+        Self::open(url, Home::Directory(directory))
+    }
+
+    /// A fresh PostgreSQL database. Panics and says how to install it if there is none.
+    pub fn postgres() -> Self {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let server = PrivatePostgres::shared();
+        let template = template(server);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("test_{}_{number}", std::process::id());
+        let url = server
+            .create_from_template(&name, &template)
+            .unwrap_or_else(|error| panic!("{error}"));
+        Self::open(url, Home::Database(name))
+    }
+
+    fn open(url: String, home: Home) -> Self {
+        let db = Db::open(&settings(&url)).unwrap_or_else(|error| panic!("cannot open {url}: {error:?}"));
+        Self { db, url, _home: home }
+    }
+
+    /// What a process is configured with to use this database.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The database, for what keeps one.
+    pub fn db(&self) -> Db {
+        self.db.clone()
+    }
+
+    /// The same database opened once more, as another process would.
+    pub fn open_again(&self) -> Db {
+        Db::open(&settings(&self.url)).unwrap_or_else(|error| panic!("cannot open {}: {error:?}", self.url))
+    }
+}
+
+impl Deref for TestDb {
+    type Target = Db;
+
+    fn deref(&self) -> &Db {
+        &self.db
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        if let Self::Database(name) = self {
+            // What cannot be dropped goes with the server.
+            drop(PrivatePostgres::shared().drop_database(name));
+        }
+    }
+}
+
+/// The settings of a test: few connections, because many tests share one server.
+fn settings(url: &str) -> Settings {
+    let mut settings = Settings::for_url(url).unwrap_or_else(|error| panic!("{url}: {error:?}"));
+    settings.read_connections = 2;
+    settings.write_connections = 2;
+    settings
+}
+
+fn migrate(url: &str) {
+    let applied = store::migrate::run(&settings(url));
+    applied.unwrap_or_else(|error| panic!("cannot migrate {url}: {error:?}"));
+}
+
+/// The name of the migrated template, made by whoever comes first in this run.
+fn template(server: &PrivatePostgres) -> String {
+    let migrations = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../migrations/postgres");
+    let name = format!("template_{:016x}", fingerprint(&migrations));
+    let made = server.once_per_run(&name, || {
+        server
+            .drop_database(&name)
+            .unwrap_or_else(|error| panic!("{error}"));
+        let url = server
+            .create_database(&name)
+            .unwrap_or_else(|error| panic!("{error}"));
+        migrate(&url);
+    });
+    made.unwrap_or_else(|error| panic!("{error}"));
+    name
+}
+
+/// A number that changes with the name or content of any file below this directory.
+fn fingerprint(directory: &Path) -> u64 {
+    use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+    let mut hasher = DefaultHasher::new();
+    for path in files(directory) {
+        path.strip_prefix(directory).unwrap_or(&path).hash(&mut hasher);
+        fs::read(&path).unwrap_or_default().hash(&mut hasher);
+    }
+    hasher.finish()
+}
+
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).unwrap_or_else(|error| panic!("{}: {error}", directory.display()));
+    let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    paths.sort();
+    paths
+        .into_iter()
+        .flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] })
+        .collect()
+}
+
+/// Writes each test twice, once per database engine: `sentence_name::sqlite` and
+/// `sentence_name::postgres`. The crate that uses it needs `tokio` for its tests.
+///
+/// ```ignore
+/// testkit::both_databases! {
+///     async fn a_limit_that_was_made_can_be_read(db: testkit::db::TestDb) {
+///         db.read(|tx| limits::get(tx, id)).await.unwrap();
+///     }
+/// }
+/// ```
+#[macro_export]
+macro_rules! both_databases {
+    ($($(#[$meta:meta])* async fn $name:ident($db:ident: $type:ty) $body:block)+) => {$(
+        mod $name {
+            use super::*;
+
+            $(#[$meta])*
+            async fn check($db: $type) $body
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn sqlite() {
+                check($crate::db::TestDb::sqlite()).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn postgres() {
+                check($crate::db::TestDb::postgres()).await;
+            }
+        }
+    )+};
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,11 @@
+//! Databases, fixed clock and ids, builders and the scripted LLM upstream for tests.
+//!
+//! Nothing here reaches a customer: only tests, benchmarks and scenario scripts use it.
+
+pub mod clock;
+pub mod data;
+pub mod db;
+pub mod ids;
+pub mod postgres;
+pub mod providers;
+pub mod upstream;
