@@ -1,0 +1,270 @@
+//! Who reads a provider's answer to its end when the client may leave at any time?
+//!
+//! A task of its own does. The client gets its bytes over a short queue; when the client is gone the task
+//! reads on for a while, because what the provider says about usage comes last.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use futures_util::Stream;
+use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout_at};
+
+use super::error::UpstreamError;
+use super::response::UpstreamBody;
+use super::tap::{TapReport, UsageTap};
+
+#[cfg(test)]
+mod tests;
+
+/// One answer that is to be pumped from the provider to the client.
+#[derive(Debug)]
+pub struct Pump {
+    /// The answer.
+    pub body: UpstreamBody,
+    /// Who watches it pass.
+    pub tap: UsageTap,
+    /// When the request was sent: what the times in [`PumpEnd`] are counted from.
+    pub sent_at: Instant,
+    /// How far client and provider may be apart.
+    pub limits: PumpLimits,
+}
+
+/// How far client and provider may be apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PumpLimits {
+    /// Chunks that wait for the client at most; more than that and the provider has to wait.
+    pub queue_chunks: usize,
+    /// A client that takes nothing for so long counts as gone.
+    pub stall_timeout: Duration,
+    /// How long the provider is read on when the client is gone.
+    pub drain_timeout: Duration,
+}
+
+/// How the answer ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PumpEnd {
+    /// What the answer said about itself.
+    pub report: TapReport,
+    /// Who ended it.
+    pub how: PumpHow,
+    /// From the request to the first byte of the answer's body, on the monotonic clock.
+    pub first_byte: Option<Duration>,
+    /// From the request to the end, on the monotonic clock.
+    pub elapsed: Duration,
+}
+
+/// Who ended an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PumpHow {
+    /// The provider, and the client got all of it.
+    Completed,
+    /// The client left.
+    ClientGone {
+        /// Whether the provider's answer was read to its end all the same.
+        drained: bool,
+    },
+    /// The provider broke off.
+    UpstreamBroken(UpstreamError),
+    /// The provider fell silent.
+    IdleTimeout,
+}
+
+impl Pump {
+    /// Starts the task on the current runtime, and gives the client's end and a handle to wait for it.
+    ///
+    /// Whatever happens, `on_end` is called once. The client sees the end of the stream after that, so that
+    /// whoever has read an answer to its end finds it settled.
+    pub fn spawn<F, Fut>(self, on_end: F) -> (PumpStream, JoinHandle<()>)
+    where
+        F: FnOnce(PumpEnd) -> Fut + Send + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        let (sender, receiver) = mpsc::channel(self.limits.queue_chunks.max(1));
+        let task = tokio::spawn(self.run(sender, on_end));
+        (PumpStream { receiver }, task)
+    }
+
+    async fn run<F, Fut>(mut self, sender: Sender<Result<Bytes, UpstreamError>>, on_end: F)
+    where
+        F: FnOnce(PumpEnd) -> Fut,
+        Fut: Future<Output = ()>,
+    {
+        let mut client = Client {
+            sender,
+            limits: self.limits,
+            gone_until: None,
+        };
+        let mut first_byte = None;
+        let ended = loop {
+            match client.or_left(self.body.next()).await {
+                Waited::Left => {}
+                Waited::DrainedEnough => break None,
+                Waited::Next(None) => break Some(Ok(())),
+                Waited::Next(Some(Err(error))) => break Some(Err(error)),
+                Waited::Next(Some(Ok(chunk))) => {
+                    first_byte.get_or_insert_with(|| self.sent_at.elapsed());
+                    client.give(self.tap.feed(chunk)).await;
+                }
+            }
+        };
+        // The connection to the provider ends here, not when the books are done.
+        drop(self.body);
+        let (rest, report) = self.tap.finish();
+        client.give(rest).await;
+        if let Some(Err(error)) = &ended {
+            client.fail(error.clone()).await;
+        }
+        on_end(PumpEnd {
+            report,
+            how: how(ended, client.is_gone()),
+            first_byte,
+            elapsed: self.sent_at.elapsed(),
+        })
+        .await;
+    }
+}
+
+/// `ended` is `None` if the provider was still talking when the time for draining was over.
+fn how(ended: Option<Result<(), UpstreamError>>, client_is_gone: bool) -> PumpHow {
+    match ended {
+        ended if client_is_gone => PumpHow::ClientGone {
+            drained: ended == Some(Ok(())),
+        },
+        None | Some(Ok(())) => PumpHow::Completed,
+        Some(Err(UpstreamError::IdleTimeout { .. })) => PumpHow::IdleTimeout,
+        Some(Err(error)) => PumpHow::UpstreamBroken(error),
+    }
+}
+
+/// The task's view of the client.
+struct Client {
+    sender: Sender<Result<Bytes, UpstreamError>>,
+    limits: PumpLimits,
+    /// Set once the client is gone: until when the provider is read on.
+    gone_until: Option<Instant>,
+}
+
+enum Waited {
+    Next(Option<Result<Bytes, UpstreamError>>),
+    Left,
+    DrainedEnough,
+}
+
+impl Client {
+    /// Waits for the provider, and for the client to leave or for the draining to end.
+    async fn or_left(&mut self, next: impl Future<Output = Option<Result<Bytes, UpstreamError>>>) -> Waited {
+        if let Some(until) = self.gone_until {
+            return timeout_at(until, next)
+                .await
+                .map_or(Waited::DrainedEnough, Waited::Next);
+        }
+        tokio::select! {
+            biased;
+            next = next => Waited::Next(next),
+            () = self.sender.closed() => {
+                self.leaves();
+                Waited::Left
+            }
+        }
+    }
+
+    async fn give(&mut self, bytes: Bytes) {
+        if !bytes.is_empty() {
+            self.send(Ok(bytes)).await;
+        }
+    }
+
+    async fn fail(&mut self, error: UpstreamError) {
+        self.send(Err(error)).await;
+    }
+
+    async fn send(&mut self, item: Result<Bytes, UpstreamError>) {
+        if self.is_gone() {
+            return;
+        }
+        let sent = self.sender.send_timeout(item, self.limits.stall_timeout).await;
+        if sent.is_err() {
+            self.leaves();
+        }
+    }
+
+    fn is_gone(&self) -> bool {
+        self.gone_until.is_some()
+    }
+
+    fn leaves(&mut self) {
+        self.gone_until = Some(Instant::now() + self.limits.drain_timeout);
+    }
+}
+
+/// The client's end of a pump: what goes to the client. After an error there is nothing more; dropping it
+/// says that the client is gone.
+#[derive(Debug)]
+pub struct PumpStream {
+    receiver: Receiver<Result<Bytes, UpstreamError>>,
+}
+
+impl Stream for PumpStream {
+    type Item = Result<Bytes, UpstreamError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.receiver.poll_recv(context)
+    }
+}
+
+/// An answer that was collected whole.
+#[derive(Debug)]
+pub struct Collected {
+    /// All of it, or why there is not all of it.
+    pub body: Result<Bytes, UpstreamError>,
+    /// What it said about itself.
+    pub report: TapReport,
+    /// From the request to the first byte of the answer's body, on the monotonic clock.
+    pub first_byte: Option<Duration>,
+    /// From the request to the end, on the monotonic clock.
+    pub elapsed: Duration,
+}
+
+/// Collects an answer that is not streamed, up to `cap_bytes`.
+///
+/// Like any future it stops when it is dropped; whoever has to settle afterwards runs it in a task.
+pub async fn collect(
+    mut body: UpstreamBody,
+    mut tap: UsageTap,
+    cap_bytes: usize,
+    sent_at: Instant,
+) -> Collected {
+    let mut first_byte = None;
+    let mut all = BytesMut::new();
+    let ended = loop {
+        match body.next().await {
+            None => break Ok(()),
+            Some(Err(error)) => break Err(error),
+            Some(Ok(chunk)) if all.len() + chunk.len() > cap_bytes => {
+                break Err(UpstreamError::TooLarge { cap_bytes });
+            }
+            Some(Ok(chunk)) => {
+                first_byte.get_or_insert_with(|| sent_at.elapsed());
+                all.extend_from_slice(&chunk);
+            }
+        }
+    };
+    drop(body);
+    let passed = tap.feed(all.freeze());
+    let (rest, report) = tap.finish();
+    let whole = if rest.is_empty() {
+        passed
+    } else {
+        Bytes::from([passed, rest].concat())
+    };
+    Collected {
+        body: ended.map(|()| whole),
+        report,
+        first_byte,
+        elapsed: sent_at.elapsed(),
+    }
+}

@@ -1,0 +1,169 @@
+//! Is every answer read to its end, and is that end reported once, whoever leaves first?
+
+use std::sync::{Arc, Mutex};
+
+use futures_util::StreamExt as _;
+use futures_util::stream;
+use model::run::Operation;
+
+use super::*;
+
+const IDLE: Duration = Duration::from_mins(1);
+const LIMITS: PumpLimits = PumpLimits {
+    queue_chunks: 2,
+    stall_timeout: Duration::from_secs(30),
+    drain_timeout: Duration::from_secs(10),
+};
+const USAGE: &str = r#"data: {"model":"m","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4}}"#;
+
+type Item = (u64, Result<&'static str, UpstreamError>);
+
+fn broken() -> UpstreamError {
+    UpstreamError::Broken {
+        reason: "reset".to_owned(),
+    }
+}
+
+/// A provider that sends each item after that many seconds.
+fn provider(items: Vec<Item>) -> UpstreamBody {
+    let timed = stream::iter(items).then(|(seconds, item)| async move {
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+        item.map(|text| Bytes::from(format!("{text}\n\n")))
+    });
+    UpstreamBody::new(timed, IDLE)
+}
+
+struct Running {
+    stream: PumpStream,
+    task: JoinHandle<()>,
+    ends: Arc<Mutex<Vec<PumpEnd>>>,
+}
+
+fn pump(items: Vec<Item>) -> Running {
+    let ends = Arc::new(Mutex::new(Vec::new()));
+    let book = Arc::clone(&ends);
+    let pump = Pump {
+        body: provider(items),
+        tap: UsageTap::new(Operation::Chat, true, false),
+        sent_at: Instant::now(),
+        limits: LIMITS,
+    };
+    let (stream, task) = pump.spawn(|end| async move { book.lock().unwrap().push(end) });
+    Running { stream, task, ends }
+}
+
+impl Running {
+    async fn end(self) -> PumpEnd {
+        drop(self.stream);
+        self.task.await.unwrap();
+        let mut ends = self.ends.lock().unwrap();
+        assert_eq!(ends.len(), 1, "one end is reported");
+        ends.remove(0)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_read_to_its_end_is_settled_by_then() {
+    let mut running = pump(vec![(1, Ok("data: {}")), (2, Ok(USAGE)), (0, Ok("data: [DONE]"))]);
+    let mut seen = Vec::new();
+    while let Some(item) = running.stream.next().await {
+        seen.extend_from_slice(&item.unwrap());
+    }
+    assert_eq!(
+        seen,
+        format!("data: {{}}\n\n{USAGE}\n\ndata: [DONE]\n\n").as_bytes()
+    );
+    assert_eq!(running.ends.lock().unwrap().len(), 1);
+    let end = running.end().await;
+    assert_eq!(end.how, PumpHow::Completed);
+    assert!(end.report.complete && end.report.usage_body.is_some());
+    assert_eq!(end.first_byte, Some(Duration::from_secs(1)));
+    assert_eq!(end.elapsed, Duration::from_secs(3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_the_client_leaves_the_provider_is_read_to_its_end() {
+    let mut running = pump(vec![(1, Ok("data: {}")), (9, Ok(USAGE)), (0, Ok("data: [DONE]"))]);
+    running.stream.next().await;
+    let end = running.end().await;
+    assert_eq!(end.how, PumpHow::ClientGone { drained: true });
+    assert!(end.report.complete && end.report.usage_body.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_talks_on_for_too_long_is_cut_off() {
+    let mut items = vec![(1, Ok("data: {}"))];
+    items.extend((0..100).map(|_| (1, Ok("data: {}"))));
+    let mut running = pump(items);
+    running.stream.next().await;
+    let end = running.end().await;
+    assert_eq!(end.how, PumpHow::ClientGone { drained: false });
+    assert_eq!(end.elapsed, Duration::from_secs(11));
+    assert!(!end.report.complete);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_takes_nothing_counts_as_gone() {
+    let items = (0..20).map(|_| (0, Ok("data: {}"))).collect();
+    let running = pump(items);
+    let ends = Arc::clone(&running.ends);
+    running.task.await.unwrap();
+    let how = ends.lock().unwrap()[0].how.clone();
+    assert_eq!(how, PumpHow::ClientGone { drained: true });
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_the_provider_breaks_off_the_client_gets_what_came_and_the_error() {
+    let mut running = pump(vec![(1, Ok(USAGE)), (1, Err(broken()))]);
+    assert!(running.stream.next().await.unwrap().is_ok());
+    assert_eq!(running.stream.next().await.unwrap(), Err(broken()));
+    assert!(running.stream.next().await.is_none());
+    let end = running.end().await;
+    assert_eq!(end.how, PumpHow::UpstreamBroken(broken()));
+    assert!(end.report.usage_body.is_some() && !end.report.complete);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_falls_silent_is_given_up() {
+    let mut running = pump(vec![(1, Ok("data: {}")), (3600, Ok(USAGE))]);
+    running.stream.next().await;
+    let error = running.stream.next().await.unwrap().unwrap_err();
+    assert_eq!(error, UpstreamError::IdleTimeout { after: IDLE });
+    let end = running.end().await;
+    assert_eq!(end.how, PumpHow::IdleTimeout);
+    assert_eq!(end.elapsed, Duration::from_secs(61));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_breaks_off_when_the_client_is_gone_is_not_drained() {
+    let mut running = pump(vec![(0, Ok("data: {}")), (1, Err(broken()))]);
+    running.stream.next().await;
+    let end = running.end().await;
+    assert_eq!(end.how, PumpHow::ClientGone { drained: false });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_whole_answer_is_collected_up_to_its_cap() {
+    let body = r#"{"model":"m","choices":[],"usage":{"prompt_tokens":3}}"#;
+    let tap = || UsageTap::new(Operation::Chat, false, true);
+    let items = || vec![(1, Ok(body)), (1, Ok(" "))];
+    let whole = collect(provider(items()), tap(), 100, Instant::now()).await;
+    assert_eq!(whole.body.unwrap(), format!("{body}\n\n \n\n"));
+    assert!(whole.report.complete && whole.report.usage_body.is_some());
+    assert_eq!(
+        (whole.first_byte, whole.elapsed),
+        (Some(Duration::from_secs(1)), Duration::from_secs(2))
+    );
+
+    let cut = collect(provider(items()), tap(), 56, Instant::now()).await;
+    assert_eq!(cut.body, Err(UpstreamError::TooLarge { cap_bytes: 56 }));
+    let cut = collect(
+        provider(vec![(1, Ok("{")), (1, Err(broken()))]),
+        tap(),
+        9,
+        Instant::now(),
+    )
+    .await;
+    assert_eq!(cut.body, Err(broken()));
+    assert!(!cut.report.complete);
+}
