@@ -1,0 +1,61 @@
+//! What does every service need?
+
+use std::sync::Arc;
+
+use model::id::IdGenerator;
+use model::time::Clock;
+use store::Db;
+
+use crate::auth::KeyCache;
+use crate::gateway::Gateway;
+use crate::ledger::Ledger;
+use crate::prices::PriceBook;
+
+/// The one thing that is handed to every service. Made once, by the binary.
+#[derive(Clone)]
+pub struct Context {
+    /// The database.
+    pub db: Db,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// New ids.
+    pub ids: Arc<dyn IdGenerator>,
+    /// The hold ledger.
+    pub ledger: Ledger,
+    /// What models cost.
+    pub prices: Arc<PriceBook>,
+    /// Who holds which key, for a moment.
+    pub keys: Arc<KeyCache>,
+    /// The way to the providers.
+    pub gateway: Arc<Gateway>,
+}
+
+impl Context {
+    /// A context on this database.
+    pub fn new(
+        db: Db,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn IdGenerator>,
+        prices: Arc<PriceBook>,
+        gateway: Arc<Gateway>,
+    ) -> Self {
+        let ledger = Ledger::new(db.clone(), Arc::clone(&clock), Arc::clone(&ids));
+        Self {
+            db,
+            clock,
+            ids,
+            ledger,
+            prices,
+            keys: Arc::default(),
+            gateway,
+        }
+    }
+}
+
+impl std::fmt::Debug for Context {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Context")
+            .field("db", &self.db)
+            .finish_non_exhaustive()
+    }
+}

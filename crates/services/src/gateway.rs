@@ -1,0 +1,155 @@
+//! How is an LLM request authorised, held, served and settled?
+//!
+//! One path for every route: read what limits need from the body, hold the most it can cost, call the provider
+//! under that hold, pass the answer through, settle with what it really used. Whatever becomes of the client,
+//! the hold ends.
+
+mod body;
+mod end;
+mod facts;
+mod serve;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use model::id::{DecisionId, RunId};
+use model::money::NanoUsd;
+use model::run::Operation;
+use store::StoreError;
+use workers::upstream::UpstreamPool;
+use workers::upstream::pump::PumpStream;
+
+use crate::auth::TenantActor;
+use crate::ledger::HoldAnswer;
+
+pub use self::serve::{models, serve};
+
+/// The way to the providers.
+#[derive(Debug)]
+pub struct Gateway {
+    /// The providers as configured.
+    pub upstreams: UpstreamPool,
+    /// The rest of the configuration.
+    pub settings: GatewaySettings,
+}
+
+impl Gateway {
+    /// A gateway to these providers.
+    pub fn new(upstreams: UpstreamPool, settings: GatewaySettings) -> Arc<Self> {
+        Arc::new(Self { upstreams, settings })
+    }
+}
+
+/// How the gateway behaves.
+#[derive(Debug, Clone)]
+pub struct GatewaySettings {
+    /// After how many milliseconds a hold ends by itself.
+    pub hold_ttl_ms: i64,
+    /// The output cap, in tokens, of a request that asks for none.
+    pub default_output_tokens: i64,
+    /// How long a provider is read on when its client is gone.
+    pub drain_timeout: Duration,
+    /// A client that takes nothing for so long counts as gone.
+    pub stall_timeout: Duration,
+    /// The largest answer, in bytes, that is collected before it is passed on.
+    pub answer_cap_bytes: usize,
+}
+
+/// Who a request is attributed to, as its headers say.
+#[derive(Debug, Clone, Default)]
+pub struct Attribution {
+    /// The project.
+    pub project_id: Option<String>,
+    /// The agent.
+    pub agent_id: Option<String>,
+    /// The product feature.
+    pub feature: Option<String>,
+    /// The conversation.
+    pub session_id: Option<String>,
+    /// The customer's own user.
+    pub end_user: Option<String>,
+}
+
+/// A request of an SDK.
+#[derive(Debug, Clone)]
+pub struct GatewayRequest {
+    /// Who calls.
+    pub actor: TenantActor,
+    /// What for.
+    pub operation: Operation,
+    /// The body as it came.
+    pub body: Bytes,
+    /// The headers as they came.
+    pub headers: HeaderMap,
+    /// Who it is attributed to.
+    pub attribution: Attribution,
+    /// The id that joins everything that happens for it.
+    pub correlation_id: String,
+    /// The W3C trace context for the provider.
+    pub traceparent: Option<String>,
+}
+
+/// The answer of a provider on its way to the client.
+#[derive(Debug)]
+pub struct Served {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its headers, as far as they may pass.
+    pub headers: HeaderMap,
+    /// Its body.
+    pub body: ServedBody,
+    /// The LLM Run.
+    pub run: RunId,
+    /// The decision that let it run.
+    pub decision: DecisionId,
+    /// What it cost, where that is known before the answer is given.
+    pub cost: Option<NanoUsd>,
+    /// What was decided, for the headers about limits.
+    pub answer: Box<HoldAnswer>,
+}
+
+/// The body of an answer.
+#[derive(Debug)]
+pub enum ServedBody {
+    /// All of it.
+    Whole(Bytes),
+    /// As it arrives.
+    Stream(PumpStream),
+}
+
+/// Why a request is not served.
+#[derive(Debug, thiserror::Error)]
+pub enum GatewayError {
+    /// The body is not JSON.
+    #[error("the body is not valid JSON: {0}")]
+    Malformed(String),
+    /// A field is not what it should be.
+    #[error("`{field}`: {detail}")]
+    Invalid {
+        /// Which field.
+        field: String,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// No provider serves this model.
+    #[error("no configured provider serves the model `{0}`")]
+    NoSuchModel(String),
+    /// A limit has no room, or the cost is not known under a money limit.
+    #[error("a limit refuses the request")]
+    Refused(Box<HoldAnswer>),
+    /// The provider failed before it answered.
+    #[error("the provider did not answer")]
+    Upstream {
+        /// A stable word for it.
+        code: &'static str,
+        /// The LLM Run that failed.
+        run: RunId,
+        /// The decision that let it run.
+        decision: DecisionId,
+    },
+    /// Nobody can tell whether the request fits its limits.
+    #[error("the limits cannot be enforced")]
+    Unenforceable(#[from] StoreError),
+}

@@ -1,0 +1,218 @@
+//! What do limits need to know about a request body?
+
+use bytes::Bytes;
+use domain::estimate::RequestFacts;
+use model::run::Operation;
+use serde_json::{Value, json};
+use workers::upstream::UpstreamKind;
+
+use super::GatewayError;
+use super::body::Body;
+
+/// Fields that would say where a request goes or with whose key. They are never forwarded.
+const FORBIDDEN: [&str; 6] = [
+    "api_base",
+    "base_url",
+    "api_key",
+    "organization",
+    "extra_headers",
+    "api_version",
+];
+
+/// What content a provider fetches or keeps by itself looks like in a body.
+const REFERENCES: [&[u8]; 6] = [
+    b"\"image_url\"",
+    b"\"file_id\"",
+    b"\"file_url\"",
+    b"\"previous_response_id\"",
+    b"\"conversation\"",
+    b"\"url\"",
+];
+
+/// The most choices that may be asked for.
+const CHOICES_MAX: i64 = 128;
+
+/// A request body with what was read from it.
+#[derive(Debug, Clone)]
+pub(super) struct Parsed {
+    body: Body,
+    operation: Operation,
+    pub(super) model: String,
+    pub(super) stream: bool,
+    pub(super) tier: Option<String>,
+    pub(super) cache_write: bool,
+    pub(super) audio: bool,
+    pub(super) searches: i64,
+    /// The SDK's own field for the customer's user.
+    pub(super) end_user: Option<String>,
+    requested_output: Option<i64>,
+    choices: i64,
+}
+
+fn invalid(field: &str, detail: &str) -> GatewayError {
+    GatewayError::Invalid {
+        field: field.to_owned(),
+        detail: detail.to_owned(),
+    }
+}
+
+/// Reads a body.
+pub(super) fn parse(operation: Operation, bytes: Bytes) -> Result<Parsed, GatewayError> {
+    let body = Body::parse(bytes).map_err(GatewayError::Malformed)?;
+    if let Some(field) = FORBIDDEN.iter().find(|field| body.has(field)) {
+        return Err(invalid(
+            field,
+            "is not accepted: destination and credentials come from the configuration",
+        ));
+    }
+    let model: String = body
+        .get("model")
+        .ok_or_else(|| invalid("model", "must be the name of a model"))?;
+    if model.is_empty() || model.len() > 200 {
+        return Err(invalid("model", "must have 1 to 200 characters"));
+    }
+    let stream = match body.raw("stream") {
+        None | Some("null" | "false") => false,
+        Some("true") => true,
+        Some(_) => return Err(invalid("stream", "must be true or false")),
+    };
+    let contains = |needle: &[u8]| body.text().windows(needle.len()).any(|part| part == needle);
+    let metadata: Option<Value> = body.get("metadata");
+    let end_user = match operation {
+        Operation::Messages | Operation::CountTokens => metadata
+            .as_ref()
+            .and_then(|m| m.get("user_id"))
+            .and_then(Value::as_str)
+            .map(str::to_owned),
+        _ => body.get("safety_identifier").or_else(|| body.get("user")),
+    };
+    Ok(Parsed {
+        stream,
+        tier: body.get("service_tier"),
+        // OpenAI writes to its cache unasked; Anthropic only where the request marks it.
+        cache_write: operation != Operation::Messages || contains(b"\"cache_control\""),
+        audio: contains(b"\"audio\"") || contains(b"\"input_audio\""),
+        searches: if contains(b"web_search") { 10 } else { 0 },
+        end_user: end_user.filter(|user: &String| user.len() <= 200),
+        requested_output: requested_output(operation, &body)?,
+        choices: choices(operation, &body)?,
+        model,
+        operation,
+        body,
+    })
+}
+
+fn requested_output(operation: Operation, body: &Body) -> Result<Option<i64>, GatewayError> {
+    for field in output_fields(operation) {
+        if body.has(field) {
+            let wanted: i64 = body
+                .get(field)
+                .ok_or_else(|| invalid(field, "must be a whole number"))?;
+            if wanted < 1 {
+                return Err(invalid(field, "must be at least 1"));
+            }
+            return Ok(Some(wanted));
+        }
+    }
+    Ok(None)
+}
+
+fn output_fields(operation: Operation) -> &'static [&'static str] {
+    match operation {
+        Operation::Chat => &["max_completion_tokens", "max_tokens"],
+        Operation::TextCompletion | Operation::Messages => &["max_tokens"],
+        Operation::Responses => &["max_output_tokens"],
+        Operation::Embeddings | Operation::CountTokens => &[],
+    }
+}
+
+/// How often the output is made: choices, times prompts where a request may hold several.
+fn choices(operation: Operation, body: &Body) -> Result<i64, GatewayError> {
+    let count = |field: &'static str| -> Result<i64, GatewayError> {
+        if !body.has(field) {
+            return Ok(1);
+        }
+        let count: i64 = body
+            .get(field)
+            .ok_or_else(|| invalid(field, "must be a whole number"))?;
+        if (1..=CHOICES_MAX).contains(&count) {
+            Ok(count)
+        } else {
+            Err(invalid(field, "must be 1 to 128"))
+        }
+    };
+    match operation {
+        Operation::Chat => count("n"),
+        Operation::TextCompletion => {
+            let prompts = match body.get::<Value>("prompt") {
+                Some(Value::Array(list)) if list.iter().all(|item| !item.is_number()) => list.len().max(1),
+                _ => 1,
+            };
+            let prompts = i64::try_from(prompts).unwrap_or(i64::MAX);
+            Ok(count("n")?.max(count("best_of")?).saturating_mul(prompts))
+        }
+        Operation::Embeddings | Operation::Responses | Operation::Messages | Operation::CountTokens => Ok(1),
+    }
+}
+
+impl Parsed {
+    /// What the estimate is made from.
+    pub(super) fn facts(&self, default_output: i64) -> RequestFacts {
+        let text = self.body.text();
+        let references = REFERENCES
+            .iter()
+            .map(|needle| text.windows(needle.len()).filter(|part| part == needle).count())
+            .sum::<usize>();
+        RequestFacts {
+            body_bytes: i64::try_from(self.body.len()).unwrap_or(i64::MAX),
+            references: i64::try_from(references).unwrap_or(i64::MAX),
+            requested_output: self.requested_output,
+            choices: self.choices,
+            makes_output: !matches!(self.operation, Operation::Embeddings | Operation::CountTokens),
+            default_output,
+            model_output: None,
+        }
+    }
+
+    /// Whether usage has to be asked for, because the client did not and the provider would not say.
+    pub(super) fn must_ask_for_usage(&self) -> bool {
+        let streams = self.stream && matches!(self.operation, Operation::Chat | Operation::TextCompletion);
+        let options: Option<Value> = self.body.get("stream_options");
+        let asked = options
+            .as_ref()
+            .and_then(|o| o.get("include_usage"))
+            .and_then(Value::as_bool);
+        streams && asked != Some(true)
+    }
+
+    /// The body for the provider: usage asked for, and the output capped, where that is needed.
+    pub(super) fn into_body(mut self, kind: UpstreamKind, cap: Option<i64>) -> Bytes {
+        if self.must_ask_for_usage() {
+            let mut options: Value = self.body.get("stream_options").unwrap_or_else(|| json!({}));
+            if let Some(object) = options.as_object_mut() {
+                object.insert("include_usage".to_owned(), json!(true));
+            } else {
+                options = json!({ "include_usage": true });
+            }
+            self.body.set("stream_options", &options);
+        }
+        if let Some(cap) = cap
+            && self.requested_output.is_none_or(|wanted| wanted > cap)
+            && let Some(field) = self.cap_field(kind)
+        {
+            self.body.set(field, &json!(cap));
+        }
+        self.body.into_bytes()
+    }
+
+    fn cap_field(&self, kind: UpstreamKind) -> Option<&'static str> {
+        let fields = output_fields(self.operation);
+        let given = fields.iter().find(|field| self.body.has(field)).copied();
+        // Compatible providers know the older name only; OpenAI's newer models the newer one only.
+        let ours = match (self.operation, kind) {
+            (Operation::Chat, UpstreamKind::OpenaiCompatible) => Some("max_tokens"),
+            _ => fields.first().copied(),
+        };
+        given.or(ours)
+    }
+}

@@ -1,0 +1,296 @@
+//! The path of one LLM request.
+
+use std::sync::Arc;
+
+use domain::estimate::{Bound, bound};
+use model::amounts::Amounts;
+use model::hold::Subject;
+use model::id::{DecisionId, HoldId, RunId};
+use model::limit::Unit;
+use model::money::NanoUsd;
+use model::run::Operation;
+use model::time::Timestamp;
+use workers::upstream::pump::{Pump, PumpLimits, collect};
+use workers::upstream::tap::UsageTap;
+use workers::upstream::{Upstream, UpstreamRequest, UpstreamResponse};
+
+use super::end::{Ending, Ticket};
+use super::facts::{Parsed, parse};
+use super::{GatewayError, GatewayRequest, Served, ServedBody};
+use crate::context::Context;
+use crate::ledger::{Answer, HoldAnswer, HoldCommand, LedgerError, NewRun};
+use crate::prices::{PriceError, WorstCaseFacts};
+
+/// Chunks of a streamed answer that may wait for the client.
+const QUEUE_CHUNKS: usize = 64;
+
+/// Authorises, holds, serves and settles one request. Once it is held, it is carried to its end even if the
+/// caller is dropped.
+///
+/// # Errors
+/// [`GatewayError`].
+pub async fn serve(cx: &Context, request: GatewayRequest) -> Result<Served, GatewayError> {
+    let parsed = parse(request.operation, request.body.clone())?;
+    let upstream = cx
+        .gateway
+        .upstreams
+        .route(request.operation, &parsed.model)
+        .map(Arc::clone)
+        .ok_or_else(|| GatewayError::NoSuchModel(parsed.model.clone()))?;
+    let cx = cx.clone();
+    let work = infra::correlation::capture().carry(async move { run(cx, request, parsed, upstream).await });
+    // A task of its own: the client may hang up, the hold must end all the same.
+    match tokio::spawn(work).await {
+        Ok(served) => served,
+        Err(_panicked) => Err(GatewayError::Unenforceable(store::StoreError::Panicked)),
+    }
+}
+
+/// The models that can be called, by the provider's name, in the order of their names.
+pub fn models(cx: &Context) -> Vec<(String, String)> {
+    let mut all: Vec<(String, String)> = Vec::new();
+    for upstream in cx.gateway.upstreams.upstreams() {
+        let provider = upstream.provider().to_owned();
+        let listed = upstream.models();
+        let priced = cx.prices.models(&provider);
+        let plain = listed
+            .iter()
+            .map(|glob| glob.as_str().to_owned())
+            .filter(|name| !name.contains('*'));
+        let served = priced
+            .into_iter()
+            .filter(|name| listed.is_empty() || listed.iter().any(|g| g.matches(name)));
+        all.extend(served.chain(plain).map(|name| (name, provider.clone())));
+    }
+    all.sort_unstable();
+    all.dedup_by(|a, b| a.0 == b.0);
+    all
+}
+
+async fn run(
+    cx: Context,
+    request: GatewayRequest,
+    parsed: Parsed,
+    upstream: Arc<Upstream>,
+) -> Result<Served, GatewayError> {
+    let bound = bound(&parsed.facts(cx.gateway.settings.default_output_tokens));
+    // Held and settled at the prices of one instant, so that a price that changes in between changes nothing.
+    let priced_at = cx.clock.now();
+    let cost = estimate(&cx, &request, &parsed, &bound, &upstream, priced_at);
+    let answer = authorise(&cx, &request, &parsed, &bound, cost, &upstream).await?;
+    let (Some(hold), Some(run)) = (answer.hold.clone(), answer.run.clone()) else {
+        return Err(GatewayError::Refused(Box::new(answer)));
+    };
+    let capped = hold.items.iter().any(|item| item.counts.unit() != Unit::Requests);
+    let hide_usage = parsed.must_ask_for_usage();
+    let stream = parsed.stream;
+    let ticket = Ticket {
+        hold,
+        run,
+        priced_at,
+        provider: upstream.provider().to_owned(),
+        tier: parsed.tier.clone(),
+    };
+    let body = parsed.into_body(upstream.kind(), bound.output_cap.filter(|_| capped));
+    let mut call = UpstreamRequest::new(&ticket.hold, request.operation, body, &request.headers);
+    if let Some(traceparent) = &request.traceparent {
+        call = call.with_traceparent(traceparent);
+    }
+    let response = match upstream.send(call).await {
+        Ok(response) => response,
+        Err(error) => {
+            let (run, decision) = (ticket.run.id, answer.decision);
+            tracing::warn!(%error, run_id = %run, "the provider did not answer");
+            let code = error.code();
+            ticket.end(&cx, Ending::no_answer(&error)).await?;
+            return Err(GatewayError::Upstream { code, run, decision });
+        }
+    };
+    if response.status == http::StatusCode::UNAUTHORIZED {
+        // The provider's words about our key are not for our client.
+        let (run, decision) = (ticket.run.id, answer.decision);
+        tracing::error!(run_id = %run, upstream = upstream.name(), "the provider rejects the configured key");
+        ticket.end(&cx, Ending::rejected(&response)).await?;
+        return Err(GatewayError::Upstream {
+            code: "upstream_credential_rejected",
+            run,
+            decision,
+        });
+    }
+    if stream && response.status.is_success() && response.is_event_stream() {
+        Ok(streamed(
+            cx,
+            ticket,
+            answer,
+            response,
+            request.operation,
+            hide_usage,
+        ))
+    } else {
+        whole(&cx, ticket, answer, response, request.operation).await
+    }
+}
+
+async fn authorise(
+    cx: &Context,
+    request: &GatewayRequest,
+    parsed: &Parsed,
+    bound: &Bound,
+    cost: Option<NanoUsd>,
+    upstream: &Upstream,
+) -> Result<HoldAnswer, GatewayError> {
+    let attribution = request.attribution.clone();
+    let subject = Subject {
+        api_key_id: Some(request.actor.key.id),
+        project_id: attribution.project_id,
+        agent_id: attribution.agent_id,
+        feature: attribution.feature,
+        session_id: attribution.session_id,
+        end_user: attribution.end_user.or_else(|| parsed.end_user.clone()),
+        provider: Some(upstream.provider().to_owned()),
+        model: Some(parsed.model.clone()),
+    };
+    let amounts = Amounts {
+        requests: 1,
+        ..bound.amounts(cost.unwrap_or_default())
+    };
+    let command = HoldCommand {
+        tenant: request.actor.tenant_id(),
+        subject,
+        amounts,
+        cost_known: cost.is_some(),
+        ttl_ms: cx.gateway.settings.hold_ttl_ms,
+        hold: HoldId::generate(cx.ids.as_ref()),
+        decision: DecisionId::generate(cx.ids.as_ref()),
+        run: Some(NewRun {
+            id: RunId::generate(cx.ids.as_ref()),
+            operation: request.operation,
+            stream: parsed.stream,
+        }),
+        correlation_id: request.correlation_id.clone(),
+        idempotency: None,
+    };
+    match cx.ledger.hold(command).await {
+        Ok(Answer::Decided(answer)) => Ok(*answer),
+        Ok(Answer::Ended(_) | Answer::Replayed(_)) => {
+            Err(GatewayError::Unenforceable(store::StoreError::Stopped))
+        }
+        Err(LedgerError::Store(error)) => Err(GatewayError::Unenforceable(error)),
+        Err(error) => {
+            tracing::error!(%error, "the ledger gave an answer that a new hold cannot have");
+            Err(GatewayError::Unenforceable(store::StoreError::Stopped))
+        }
+    }
+}
+
+/// The most the request can cost; none if nobody knows.
+fn estimate(
+    cx: &Context,
+    request: &GatewayRequest,
+    parsed: &Parsed,
+    bound: &Bound,
+    upstream: &Upstream,
+    at: Timestamp,
+) -> Option<NanoUsd> {
+    if request.operation == Operation::CountTokens {
+        return Some(NanoUsd::ZERO);
+    }
+    let facts = WorstCaseFacts {
+        cache_write: parsed.cache_write,
+        audio: parsed.audio,
+        searches: parsed.searches,
+        tier: parsed.tier.as_deref(),
+    };
+    let (input, output) = (bound.input_tokens, bound.output_tokens);
+    match cx
+        .prices
+        .worst_case(upstream.provider(), &parsed.model, input, output, &facts, at)
+    {
+        Ok(cost) => Some(cost),
+        Err(PriceError::Range) => Some(NanoUsd::MAX),
+        Err(PriceError::Unpriced { .. } | PriceError::Usage { .. }) => {
+            let tokens = input.saturating_add(output);
+            request
+                .actor
+                .tenant
+                .floor_price
+                .map(|floor| NanoUsd(floor.0.saturating_mul(tokens)))
+        }
+    }
+}
+
+fn streamed(
+    cx: Context,
+    ticket: Ticket,
+    answer: HoldAnswer,
+    response: UpstreamResponse,
+    operation: Operation,
+    hide_usage: bool,
+) -> Served {
+    let settings = &cx.gateway.settings;
+    let pump = Pump {
+        body: response.body,
+        tap: UsageTap::new(operation, true, hide_usage),
+        sent_at: response.sent_at,
+        limits: PumpLimits {
+            queue_chunks: QUEUE_CHUNKS,
+            stall_timeout: settings.stall_timeout,
+            drain_timeout: settings.drain_timeout,
+        },
+    };
+    let run = ticket.run.id;
+    let (status, retries) = (response.status, response.retries);
+    let correlation = infra::correlation::capture();
+    let (stream, _task) = pump.spawn(move |end| {
+        correlation.carry(async move {
+            let ending = Ending::streamed(&end, status, retries);
+            if let Err(error) = ticket.end(&cx, ending).await {
+                // The hold expires by itself; what was used is lost to the books until then.
+                tracing::error!(%error, run_id = %run, "a streamed run could not be settled");
+            }
+        })
+    });
+    Served {
+        status: response.status,
+        headers: response.headers,
+        body: ServedBody::Stream(stream),
+        run,
+        decision: answer.decision,
+        cost: None,
+        answer: Box::new(answer),
+    }
+}
+
+async fn whole(
+    cx: &Context,
+    ticket: Ticket,
+    answer: HoldAnswer,
+    response: UpstreamResponse,
+    operation: Operation,
+) -> Result<Served, GatewayError> {
+    let tap = UsageTap::new(operation, response.is_event_stream(), false);
+    let cap = cx.gateway.settings.answer_cap_bytes;
+    let collected = collect(response.body, tap, cap, response.sent_at).await;
+    let (run, decision) = (ticket.run.id, answer.decision);
+    let ending = Ending::collected(&collected, response.status, response.retries);
+    let cost = ticket.end(cx, ending).await?;
+    match collected.body {
+        Ok(body) => Ok(Served {
+            status: response.status,
+            headers: response.headers,
+            body: ServedBody::Whole(body),
+            run,
+            decision,
+            cost,
+            answer: Box::new(answer),
+        }),
+        Err(error) => {
+            tracing::warn!(%error, run_id = %run, "the provider's answer broke off");
+            Err(GatewayError::Upstream {
+                code: error.code(),
+                run,
+                decision,
+            })
+        }
+    }
+}

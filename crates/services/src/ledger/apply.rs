@@ -1,0 +1,276 @@
+//! What does each command change?
+
+use domain::limits::{CheckInput, CheckOutput, LimitState};
+use model::amounts::Amounts;
+use model::breach::{Breach, BreachType};
+use model::cost::CostRecord;
+use model::decision::{DecisionSnapshot, Outcome};
+use model::event::{OpsEvent, OpsEventType};
+use model::hold::{Hold, HoldStatus};
+use model::id::{BreachId, EventId};
+use model::run::{Run, RunStatus, UsageSource};
+use store::counters::{Counter, CounterKey};
+use store::idempotency::StoredAnswer;
+use store::{LockTx, StoreResult};
+
+use super::batch::Batch;
+use super::command::{Answer, EndAnswer, EndCommand, HoldAnswer, HoldCommand, LedgerError};
+use super::load::{Counters, applying};
+use crate::snapshot;
+
+/// Everything a batch writes.
+#[derive(Default)]
+pub(super) struct Effects {
+    deltas: Counters,
+    taken: Vec<Hold>,
+    ended: Vec<Hold>,
+    started: Vec<Run>,
+    finished: Vec<Run>,
+    costs: Vec<CostRecord>,
+    breaches: Vec<Breach>,
+    decisions: Vec<DecisionSnapshot>,
+    events: Vec<OpsEvent>,
+    pub(super) answers: Vec<StoredAnswer>,
+}
+
+impl Effects {
+    pub(super) fn write(&self, tx: &mut LockTx<'_>) -> StoreResult<()> {
+        let deltas: Vec<Counter> = self.deltas.iter().collect();
+        store::counters::add(tx, &deltas)?;
+        // A hold that was taken and ended in one batch is inserted first.
+        store::holds::insert(tx, &self.taken)?;
+        store::holds::end(tx, &self.ended)?;
+        store::runs::insert(tx, &self.started)?;
+        store::runs::finish(tx, &self.finished)?;
+        store::costs::insert(tx, &self.costs)?;
+        store::breaches::insert(tx, &self.breaches)?;
+        store::decisions::insert(tx, &self.decisions)?;
+        store::ops_events::insert(tx, &self.events)?;
+        for answer in &self.answers {
+            store::idempotency::insert(tx, answer)?;
+        }
+        Ok(())
+    }
+}
+
+impl Batch<'_> {
+    fn count(&mut self, key: CounterKey, settled: i64, held: i64) {
+        self.counters.add(key, settled, held);
+        self.effects.deltas.add(key, settled, held);
+    }
+
+    /// Decides about a request.
+    pub(super) fn decide(&mut self, command: &HoldCommand) -> Answer {
+        let states: Vec<LimitState<'_>> = applying(&self.limits, command.tenant, &command.subject)
+            .into_iter()
+            .map(|limit| self.counters.state(limit, self.now))
+            .collect();
+        let input = CheckInput {
+            now: self.now,
+            amounts: command.amounts,
+            cost_known: command.cost_known,
+            limits: &states,
+        };
+        let output = domain::limits::check(&input);
+        let decision = command.run.as_ref().map(|run| {
+            let hold = (output.outcome != Outcome::Block).then_some(command.hold);
+            let id = (command.tenant, command.decision);
+            snapshot::of_check(id, &input, &output, (run.id, hold), &command.correlation_id)
+        });
+        drop(states);
+        self.effects.decisions.extend(decision);
+        let hold = (output.outcome != Outcome::Block).then(|| self.take(command, &output));
+        let run = self.record_run(command, &output, hold.as_ref());
+        self.record_breaches(command, &output);
+        let answer = HoldAnswer {
+            decision: command.decision,
+            hold,
+            run,
+            output,
+            at: self.now,
+        };
+        Answer::Decided(Box::new(answer))
+    }
+
+    fn take(&mut self, command: &HoldCommand, output: &CheckOutput) -> Hold {
+        for item in &output.items {
+            let key = CounterKey {
+                owner: item.owner,
+                limit: item.limit,
+                window_start: item.window_start,
+            };
+            self.count(key, 0, item.amount);
+        }
+        let hold = Hold {
+            id: command.hold,
+            tenant: command.tenant,
+            status: HoldStatus::Pending,
+            decision: command.decision,
+            run: command.run.as_ref().map(|run| run.id),
+            subject: command.subject.clone(),
+            requested: command.amounts,
+            settled: None,
+            items: output.items.clone(),
+            created_at: self.now,
+            expires_at: self.now.plus_millis(command.ttl_ms),
+            ended_at: None,
+        };
+        self.holds.insert((hold.tenant, hold.id), hold.clone());
+        self.effects.taken.push(hold.clone());
+        hold
+    }
+
+    fn record_run(
+        &mut self,
+        command: &HoldCommand,
+        output: &CheckOutput,
+        hold: Option<&Hold>,
+    ) -> Option<Run> {
+        let new = command.run.as_ref()?;
+        let run = Run {
+            id: new.id,
+            tenant: command.tenant,
+            status: if hold.is_some() {
+                RunStatus::Running
+            } else {
+                RunStatus::Blocked
+            },
+            operation: new.operation,
+            subject: command.subject.clone(),
+            served_model: None,
+            stream: new.stream,
+            decision: command.decision,
+            hold: hold.map(|hold| hold.id),
+            estimated: command.amounts,
+            usage: None,
+            usage_source: UsageSource::None,
+            cost: None,
+            http_status: None,
+            error_code: refusal_code(output).map(str::to_owned),
+            retries: 0,
+            started_at: self.now,
+            first_byte_at: None,
+            completed_at: hold.is_none().then_some(self.now),
+            correlation_id: command.correlation_id.clone(),
+        };
+        if let Some(blocking) = output.blocking.first() {
+            let metadata = serde_json::json!({
+                "policy_id": blocking.limit, "reason": blocking.message_code, "run_id": run.id,
+            });
+            self.effects.events.push(OpsEvent {
+                id: EventId::generate(self.ids),
+                at: self.now,
+                tenant: Some(command.tenant),
+                event_type: OpsEventType::PolicyBlocked,
+                user_id: command.subject.end_user.clone(),
+                session_id: command.subject.session_id.clone(),
+                entity_type: Some("policy"),
+                entity_id: Some(blocking.limit.to_string()),
+                severity: Some(3),
+                latency_ms: None,
+                cost: None,
+                metadata: metadata.to_string(),
+            });
+        }
+        self.effects.started.push(run.clone());
+        Some(run)
+    }
+
+    fn record_breaches(&mut self, command: &HoldCommand, output: &CheckOutput) {
+        for fact in &output.breaches {
+            self.effects.breaches.push(Breach {
+                id: BreachId::generate(self.ids),
+                tenant: command.tenant,
+                limit_owner: fact.owner,
+                limit: fact.limit,
+                run: command.run.as_ref().map(|run| run.id),
+                decision: command.decision,
+                breach_type: fact.breach_type,
+                value: fact.value,
+                max: fact.max,
+                at: self.now,
+            });
+        }
+    }
+
+    /// Ends a hold.
+    pub(super) fn end(&mut self, command: &EndCommand) -> Result<Answer, LedgerError> {
+        let hold = self
+            .holds
+            .get(&(command.tenant, command.hold))
+            .ok_or(LedgerError::HoldNotFound)?;
+        let ended = domain::settle::end(hold, command.end, command.authority, self.now)?;
+        for change in &ended.changes {
+            let key = CounterKey {
+                owner: change.owner,
+                limit: change.limit,
+                window_start: change.window_start,
+            };
+            self.count(key, change.settled, change.held);
+            if change.overrun > 0 {
+                self.record_overrun(&ended.hold, key, change.settled);
+            }
+        }
+        let hold = ended.hold;
+        if let (Some(cost), Some(used)) = (&command.cost, hold.settled) {
+            self.effects.costs.push(cost_record(&hold, used, cost, self.now));
+        }
+        self.effects.finished.extend(command.run.as_deref().cloned());
+        self.effects.events.extend(command.events.iter().cloned());
+        self.holds.insert((hold.tenant, hold.id), hold.clone());
+        self.effects.ended.push(hold.clone());
+        let overruns = ended.changes.iter().map(|change| change.overrun).collect();
+        Ok(Answer::Ended(Box::new(EndAnswer { hold, overruns })))
+    }
+
+    fn record_overrun(&mut self, hold: &Hold, key: CounterKey, settled: i64) {
+        let amount = hold
+            .items
+            .iter()
+            .find(|item| item.limit == key.limit)
+            .map_or(0, |item| item.amount);
+        self.effects.breaches.push(Breach {
+            id: BreachId::generate(self.ids),
+            tenant: hold.tenant,
+            limit_owner: key.owner,
+            limit: key.limit,
+            run: hold.run,
+            decision: hold.decision,
+            breach_type: BreachType::Breached,
+            value: settled,
+            max: amount,
+            at: self.now,
+        });
+    }
+}
+
+/// A stable word for why a request is refused.
+fn refusal_code(output: &CheckOutput) -> Option<&'static str> {
+    let unpriced = output.unpriced.first().map(|_| "unpriced_model");
+    output
+        .blocking
+        .first()
+        .map(|report| report.message_code)
+        .or(unpriced)
+}
+
+fn cost_record(
+    hold: &Hold,
+    used: Amounts,
+    facts: &super::command::CostFacts,
+    now: model::time::Timestamp,
+) -> CostRecord {
+    CostRecord {
+        id: facts.id,
+        tenant: hold.tenant,
+        run: hold.run,
+        hold: hold.id,
+        subject: hold.subject.clone(),
+        model: facts.model.clone().or_else(|| hold.subject.model.clone()),
+        usage: facts.usage,
+        cost: used.cost,
+        price_version: facts.price_version.clone(),
+        source: facts.source,
+        created_at: now,
+    }
+}

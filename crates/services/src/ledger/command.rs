@@ -1,0 +1,198 @@
+//! What may the ledger be asked, and what does it answer?
+
+use domain::limits::CheckOutput;
+use domain::settle::{Authority, End};
+use model::amounts::Amounts;
+use model::cost::{CostSource, TokenUsage};
+use model::decision::Outcome;
+use model::event::OpsEvent;
+use model::hold::{Hold, HoldStatus, Subject};
+use model::id::{CostId, DecisionId, HoldId, TenantId};
+use model::run::{Operation, Run};
+use model::time::Timestamp;
+use store::StoreError;
+
+#[derive(Debug)]
+pub(super) enum Command {
+    Hold(Box<HoldCommand>),
+    End(Box<EndCommand>),
+}
+
+/// A request that wants to spend.
+#[derive(Debug, Clone)]
+pub struct HoldCommand {
+    /// Whose limits.
+    pub tenant: TenantId,
+    /// Who and what it is for.
+    pub subject: Subject,
+    /// The most it can use.
+    pub amounts: Amounts,
+    /// Whether the cost in `amounts` is known; if not, a strict money limit refuses.
+    pub cost_known: bool,
+    /// After how many milliseconds the hold ends by itself.
+    pub ttl_ms: i64,
+    /// The id the hold will have.
+    pub hold: HoldId,
+    /// The id the decision will have.
+    pub decision: DecisionId,
+    /// The LLM Run to record with the decision, if our gateway makes one.
+    pub run: Option<NewRun>,
+    /// The id that joins everything that happened for the request.
+    pub correlation_id: String,
+    /// How to answer the same request twice.
+    pub idempotency: Option<Idempotency>,
+}
+
+/// The LLM Run that a hold is for.
+#[derive(Debug, Clone)]
+pub struct NewRun {
+    /// Its id.
+    pub id: model::id::RunId,
+    /// What was asked for.
+    pub operation: Operation,
+    /// Whether the answer is to be streamed.
+    pub stream: bool,
+}
+
+/// The end of a hold.
+#[derive(Debug, Clone)]
+pub struct EndCommand {
+    /// Whose hold.
+    pub tenant: TenantId,
+    /// Which hold.
+    pub hold: HoldId,
+    /// How it ends.
+    pub end: End,
+    /// Who says so.
+    pub authority: Authority,
+    /// What is to be recorded as cost, if it is settled.
+    pub cost: Option<CostFacts>,
+    /// How the LLM Run ended, if it was one of our gateway's.
+    pub run: Option<Box<Run>>,
+    /// What else happened.
+    pub events: Vec<OpsEvent>,
+    /// How to answer the same request twice.
+    pub idempotency: Option<Idempotency>,
+}
+
+/// What a cost record adds to the settled amounts and the subject of the hold.
+#[derive(Debug, Clone)]
+pub struct CostFacts {
+    /// Its id.
+    pub id: CostId,
+    /// The model that is charged for, if it is not the one that was asked for.
+    pub model: Option<String>,
+    /// Tokens by class.
+    pub usage: TokenUsage,
+    /// Which price table it was computed with.
+    pub price_version: Option<String>,
+    /// Who reported it.
+    pub source: CostSource,
+}
+
+/// An idempotency key with what is needed to answer it for ever.
+#[derive(Debug, Clone)]
+pub struct Idempotency {
+    /// Which operation; part of the key's name.
+    pub operation: &'static str,
+    /// The key.
+    pub key: String,
+    /// Who sends it.
+    pub principal: String,
+    /// A hash of the request.
+    pub fingerprint: String,
+    /// Makes the HTTP answer that is stored: its status and its body.
+    pub render: fn(&Answer) -> (u16, String),
+}
+
+/// What the ledger answers.
+#[derive(Debug, Clone)]
+pub enum Answer {
+    /// About a request.
+    Decided(Box<HoldAnswer>),
+    /// About the end of a hold.
+    Ended(Box<EndAnswer>),
+    /// What was answered before to the same key.
+    Replayed(Replay),
+}
+
+/// An answer that was given before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replay {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body, byte for byte.
+    pub body: String,
+}
+
+/// A decision about a request.
+#[derive(Debug, Clone)]
+pub struct HoldAnswer {
+    /// The decision's id.
+    pub decision: DecisionId,
+    /// The hold; none if the request is refused.
+    pub hold: Option<Hold>,
+    /// The LLM Run that was recorded.
+    pub run: Option<Run>,
+    /// What was decided.
+    pub output: CheckOutput,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl HoldAnswer {
+    /// Whether the request may run.
+    pub fn allowed(&self) -> bool {
+        self.output.outcome != Outcome::Block
+    }
+}
+
+/// A hold that has ended.
+#[derive(Debug, Clone)]
+pub struct EndAnswer {
+    /// The hold as it is now.
+    pub hold: Hold,
+    /// How much more was used than was held, per item in the unit of its limit.
+    pub overruns: Vec<i64>,
+}
+
+/// Why the ledger cannot do what it is asked.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum LedgerError {
+    /// There is no such hold, or it is not the caller's.
+    #[error("there is no such hold")]
+    HoldNotFound,
+    /// The hold has ended before, in this way.
+    #[error("the hold has been closed")]
+    HoldClosed(HoldStatus),
+    /// The time of the hold was over.
+    #[error("the hold has expired")]
+    HoldExpired,
+    /// More was used than was held.
+    #[error("the settlement exceeds the hold")]
+    ExceedsHold,
+    /// The time of the hold is not over.
+    #[error("the hold is not due")]
+    NotDue,
+    /// The key was used for another request, at this time.
+    #[error("the idempotency key was used for another request")]
+    KeyReused(Timestamp),
+    /// The key was used by somebody else.
+    #[error("the idempotency key belongs to another principal")]
+    KeyForeign,
+    /// The database failed.
+    #[error("the ledger could not be read or written")]
+    Store(#[from] StoreError),
+}
+
+impl From<domain::settle::Refusal> for LedgerError {
+    fn from(refusal: domain::settle::Refusal) -> Self {
+        use domain::settle::Refusal;
+        match refusal {
+            Refusal::Closed(status) => Self::HoldClosed(status),
+            Refusal::Expired => Self::HoldExpired,
+            Refusal::Exceeds => Self::ExceedsHold,
+            Refusal::NotDue => Self::NotDue,
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Which counters does a decision need, and what do they hold?
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use domain::limits::{Counted, LimitState};
+use model::hold::Subject;
+use model::id::TenantId;
+use model::limit::Limit;
+use model::time::Timestamp;
+use model::window::WindowSpec;
+use store::counters::{Counter, CounterKey, ROLLING_LOCK};
+
+/// The limits of some owners.
+pub(super) type Limits = BTreeMap<TenantId, Arc<Vec<Limit>>>;
+
+/// What the counters hold: settled and held.
+#[derive(Default)]
+pub(super) struct Counters(BTreeMap<CounterKey, (i64, i64)>);
+
+impl Counters {
+    pub(super) fn learn(&mut self, counters: Vec<Counter>) {
+        for counter in counters {
+            self.0.insert(counter.key, (counter.settled, counter.held));
+        }
+    }
+
+    pub(super) fn add(&mut self, key: CounterKey, settled: i64, held: i64) {
+        let entry = self.0.entry(key).or_default();
+        entry.0 = entry.0.saturating_add(settled);
+        entry.1 = entry.1.saturating_add(held);
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = Counter> + '_ {
+        self.0.iter().map(|(key, (settled, held))| Counter {
+            key: *key,
+            settled: *settled,
+            held: *held,
+        })
+    }
+
+    /// The limit with every counter that counts now, oldest first.
+    pub(super) fn state<'a>(&self, limit: &'a Limit, now: Timestamp) -> LimitState<'a> {
+        let key = |start: i64| CounterKey {
+            owner: limit.tenant,
+            limit: limit.id,
+            window_start: start,
+        };
+        let from = key(limit.window.counted_since(now).as_micros());
+        let to = key(limit.window.window_at(now).start.as_micros());
+        let counted = self
+            .0
+            .range(from..=to)
+            .map(|(key, (settled, held))| Counted {
+                window_start: key.window_start,
+                settled: *settled,
+                held: *held,
+            })
+            .collect();
+        LimitState { limit, counted }
+    }
+}
+
+/// The limits that apply to a request: the tenant's own and the platform's.
+pub(super) fn applying<'a>(limits: &'a Limits, tenant: TenantId, subject: &Subject) -> Vec<&'a Limit> {
+    [TenantId::PLATFORM, tenant]
+        .iter()
+        .filter_map(|owner| limits.get(owner))
+        .flat_map(|list| list.iter())
+        .filter(|limit| domain::limits::applies(limit, subject))
+        .collect()
+}
+
+/// The rows that are locked and the ranges that are read for some limits.
+#[derive(Default)]
+pub(super) struct Needs {
+    pub(super) locks: BTreeSet<CounterKey>,
+    pub(super) ranges: BTreeSet<CounterKey>,
+}
+
+impl Needs {
+    pub(super) fn add(&mut self, limit: &Limit, now: Timestamp) {
+        let key = |window_start| CounterKey {
+            owner: limit.tenant,
+            limit: limit.id,
+            window_start,
+        };
+        match &limit.window {
+            WindowSpec::PerRun => {}
+            WindowSpec::Calendar { .. } => {
+                self.locks
+                    .insert(key(limit.window.window_at(now).start.as_micros()));
+            }
+            WindowSpec::Rolling { .. } => {
+                self.locks.insert(key(ROLLING_LOCK));
+                self.ranges
+                    .insert(key(limit.window.counted_since(now).as_micros()));
+            }
+        }
+    }
+}

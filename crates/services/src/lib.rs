@@ -1,0 +1,32 @@
+//! One function per use case: load, decide, commit.
+//!
+//! A service draws `now` and its ids first, loads what the engine asks for, lets the engine decide and commits
+//! what follows in one transaction. It makes no HTTP answer and no SQL.
+
+pub mod context;
+pub mod once;
+
+pub mod auth;
+pub mod keys;
+pub mod tenants;
+
+pub mod ledger;
+pub mod limits;
+pub mod prices;
+mod snapshot;
+
+pub mod gateway;
+
+pub mod analytics;
+pub mod runs;
+
+pub mod upkeep;
+
+pub use context::Context;
+pub use store::StoreError;
+
+/// Words of the engines that L2 needs to parse and to answer.
+pub mod words {
+    pub use domain::limits::draft::{Draft, Problem};
+    pub use domain::limits::{CheckOutput, LimitReport};
+}

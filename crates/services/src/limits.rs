@@ -1,0 +1,359 @@
+//! How are limits made, changed, looked at and asked?
+
+mod check;
+mod usage;
+
+use domain::limits::draft::{Draft, Problem, validate};
+use model::id::{LimitId, TenantId};
+use model::limit::{Enforcement, Limit, LimitCategory, LimitScope, LimitStatus};
+use model::page::PageRequest;
+use model::window::{ResetPeriod, WindowSpec};
+use store::{StoreError, Tx, TxError};
+
+use crate::context::Context;
+use crate::ledger::Replay;
+use crate::once::{Once, OnceError};
+
+pub use self::check::{CheckError, CheckRequest, check, settle_by_client, simulate};
+pub use self::usage::{LimitUsage, usage};
+
+/// The most limits an owner may have.
+pub const LIMITS_MAX: i64 = 1_000;
+
+/// Whose limits are meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// A tenant's own.
+    Tenant(TenantId),
+    /// The installation's GLOBAL ones; operators only.
+    Platform,
+}
+
+impl Owner {
+    /// The id under which they are stored.
+    pub const fn id(self) -> TenantId {
+        match self {
+            Self::Tenant(id) => id,
+            Self::Platform => TenantId::PLATFORM,
+        }
+    }
+}
+
+/// Why a limit cannot be made or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum LimitError {
+    /// There is no such limit, or it is not the caller's.
+    #[error("there is no such limit")]
+    NotFound,
+    /// Fields are not what they should be.
+    #[error("the limit is not valid")]
+    Invalid(Vec<Problem>),
+    /// Only operators set GLOBAL limits, and they set nothing else.
+    #[error("the scope is not the caller's to set")]
+    Scope,
+    /// There is an ACTIVE limit like this.
+    #[error("there is a limit like this")]
+    Exists(LimitId),
+    /// There are as many limits as there may be.
+    #[error("there are too many limits")]
+    Quota,
+    /// Open holds are on it.
+    #[error("open holds are on the limit")]
+    InUse {
+        /// What they hold, in the unit of the limit.
+        held: i64,
+    },
+    /// The idempotency key cannot be used.
+    #[error(transparent)]
+    Once(#[from] OnceError),
+    /// The database failed.
+    #[error("the limits could not be read or written")]
+    Store(#[from] StoreError),
+}
+
+impl TxError for LimitError {
+    fn store_error(&self) -> Option<&StoreError> {
+        match self {
+            Self::Store(error) | Self::Once(OnceError::Store(error)) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// A change that was made now, or the answer to the same request before.
+#[derive(Debug, Clone)]
+pub enum Done<T> {
+    /// Made now; with the body that was rendered for it.
+    Now(T, String),
+    /// Made before.
+    Before(Replay),
+}
+
+/// What makes the body of an answer, so that it can be stored with the change.
+pub type Render<T> = fn(&T) -> String;
+
+/// Makes a limit.
+///
+/// # Errors
+/// [`LimitError`].
+pub async fn create(
+    cx: &Context,
+    owner: Owner,
+    draft: Draft,
+    once: Option<Once>,
+    render: Render<Limit>,
+) -> Result<Done<Limit>, LimitError> {
+    let now = cx.clock.now();
+    let id = LimitId::generate(cx.ids.as_ref());
+    let window = validate(&draft).map_err(LimitError::Invalid)?;
+    if (draft.scope == LimitScope::Global) != (owner == Owner::Platform) {
+        return Err(LimitError::Scope);
+    }
+    let limit = Limit {
+        id,
+        tenant: owner.id(),
+        name: draft.name.trim().to_owned(),
+        description: draft.description,
+        category: draft.category,
+        limit_type: draft.limit_type,
+        scope: draft.scope,
+        scope_id: draft.scope_id,
+        api_key_id: draft.api_key_id,
+        model: draft.model,
+        max: draft.max,
+        window,
+        enforcement: draft.enforcement,
+        status: LimitStatus::Active,
+        created_at: now,
+        updated_at: now,
+    };
+    cx.db
+        .write(move |tx| -> Result<Done<Limit>, LimitError> {
+            if let Some(before) = once.as_ref().map(|once| once.before(tx)).transpose()?.flatten() {
+                return Ok(Done::Before(before));
+            }
+            if store::limits::count(tx, limit.tenant)? >= LIMITS_MAX {
+                return Err(LimitError::Quota);
+            }
+            let known = store::limits::active(tx, limit.tenant)?;
+            if let Some(twin) = known.iter().find(|known| is_twin(known, &limit)) {
+                return Err(LimitError::Exists(twin.id));
+            }
+            check_key(tx, &limit)?;
+            store::limits::insert(tx, &limit)?;
+            finish(tx, once.as_ref(), 201, &limit, render, now)
+        })
+        .await
+}
+
+/// What is to be changed of a limit; what is none stays as it is.
+#[derive(Debug, Clone, Default)]
+pub struct Change {
+    /// What people call it.
+    pub name: Option<String>,
+    /// What it is for.
+    pub description: Option<String>,
+    /// The most, in the unit of the type.
+    pub max: Option<i64>,
+    /// What happens when a request does not fit.
+    pub enforcement: Option<Enforcement>,
+    /// When the counter starts again.
+    pub reset_period: Option<ResetPeriod>,
+    /// Over how many seconds.
+    pub window_seconds: Option<u32>,
+    /// Whether it applies.
+    pub status: Option<LimitStatus>,
+}
+
+/// Changes a limit. Open holds stay valid; the next decision uses the new limit, on every node.
+///
+/// # Errors
+/// [`LimitError`].
+pub async fn update(
+    cx: &Context,
+    owner: Owner,
+    id: LimitId,
+    change: Change,
+    once: Option<Once>,
+    render: Render<Limit>,
+) -> Result<Done<Limit>, LimitError> {
+    let now = cx.clock.now();
+    cx.db
+        .write(move |tx| -> Result<Done<Limit>, LimitError> {
+            if let Some(before) = once.as_ref().map(|once| once.before(tx)).transpose()?.flatten() {
+                return Ok(Done::Before(before));
+            }
+            let known = store::limits::find(tx, owner.id(), id)?.ok_or(LimitError::NotFound)?;
+            let mut limit = changed(known, &change)?;
+            limit.updated_at = now;
+            store::limits::update(tx, &limit)?;
+            finish(tx, once.as_ref(), 200, &limit, render, now)
+        })
+        .await
+}
+
+/// Disables a limit for good; its history stays.
+///
+/// # Errors
+/// [`LimitError::InUse`] while open holds are on it.
+pub async fn delete(
+    cx: &Context,
+    owner: Owner,
+    id: LimitId,
+    once: Option<Once>,
+) -> Result<Done<Limit>, LimitError> {
+    let now = cx.clock.now();
+    cx.db
+        .locked(move |tx| -> Result<Done<Limit>, LimitError> {
+            if let Some(before) = once.as_ref().map(|once| once.before(tx)).transpose()?.flatten() {
+                return Ok(Done::Before(before));
+            }
+            let mut limit = store::limits::find(tx, owner.id(), id)?.ok_or(LimitError::NotFound)?;
+            let all = store::counters::CounterKey {
+                owner: owner.id(),
+                limit: id,
+                window_start: i64::MIN,
+            };
+            let held = store::counters::since(tx, &[all])?
+                .iter()
+                .map(|counter| counter.held)
+                .sum();
+            if held > 0 {
+                return Err(LimitError::InUse { held });
+            }
+            limit.status = LimitStatus::Disabled;
+            limit.updated_at = now;
+            store::limits::update(tx, &limit)?;
+            finish(tx, once.as_ref(), 204, &limit, |_| String::new(), now)
+        })
+        .await
+}
+
+/// One limit.
+///
+/// # Errors
+/// [`LimitError::NotFound`].
+pub async fn get(cx: &Context, owner: Owner, id: LimitId) -> Result<Limit, LimitError> {
+    cx.db
+        .read(move |tx| store::limits::find(tx, owner.id(), id))
+        .await?
+        .ok_or(LimitError::NotFound)
+}
+
+/// What to list.
+#[derive(Debug, Clone, Default)]
+pub struct ListFilter {
+    /// Only this category.
+    pub category: Option<LimitCategory>,
+    /// Only this status.
+    pub status: Option<LimitStatus>,
+}
+
+/// Limits, newest first, with whether there are more.
+///
+/// # Errors
+/// [`LimitError::Store`].
+pub async fn list(
+    cx: &Context,
+    owner: Owner,
+    filter: ListFilter,
+    page: PageRequest,
+) -> Result<(Vec<Limit>, bool), LimitError> {
+    let most = i64::from(page.limit);
+    let before = page.after.and_then(|cursor| cursor.id.parse().ok());
+    let filter = store::limits::Filter {
+        category: filter.category,
+        status: filter.status,
+        before,
+    };
+    let mut items = cx
+        .db
+        .read(move |tx| store::limits::list(tx, owner.id(), &filter, most + 1))
+        .await?;
+    let more = items.len() > usize::try_from(page.limit).unwrap_or(usize::MAX);
+    if more {
+        items.pop();
+    }
+    Ok((items, more))
+}
+
+fn finish(
+    tx: &mut impl store::Writes,
+    once: Option<&Once>,
+    status: u16,
+    limit: &Limit,
+    render: Render<Limit>,
+    now: model::time::Timestamp,
+) -> Result<Done<Limit>, LimitError> {
+    let body = render(limit);
+    if let Some(once) = once {
+        once.record(tx, status, &body, now)?;
+    }
+    Ok(Done::Now(limit.clone(), body))
+}
+
+fn is_twin(known: &Limit, new: &Limit) -> bool {
+    known.category == new.category
+        && known.limit_type == new.limit_type
+        && known.scope == new.scope
+        && known.scope_id == new.scope_id
+        && known.api_key_id == new.api_key_id
+        && known.model == new.model
+        && known.window == new.window
+        && known.enforcement == new.enforcement
+}
+
+fn check_key(tx: &mut impl Tx, limit: &Limit) -> Result<(), LimitError> {
+    let Some(key) = limit.api_key_id else {
+        return Ok(());
+    };
+    match store::keys::find(tx, limit.tenant, key)? {
+        Some(_) => Ok(()),
+        None => Err(LimitError::Invalid(vec![Problem {
+            field: "api_key_id",
+            detail: "not a key of this tenant",
+        }])),
+    }
+}
+
+fn changed(known: Limit, change: &Change) -> Result<Limit, LimitError> {
+    let (mut period, mut zone, mut seconds) = match &known.window {
+        WindowSpec::Calendar { period, zone } => (Some(*period), Some(zone.clone()), None),
+        WindowSpec::Rolling { seconds } => (None, None, Some(*seconds)),
+        WindowSpec::PerRun => (None, None, None),
+    };
+    if change.reset_period.is_some() {
+        period = change.reset_period;
+        zone = zone.or(Some(model::zone::Zone::UTC));
+    }
+    if change.window_seconds.is_some() {
+        seconds = change.window_seconds;
+    }
+    let draft = Draft {
+        name: change.name.clone().unwrap_or(known.name),
+        description: change.description.clone().or(known.description),
+        category: known.category,
+        limit_type: known.limit_type,
+        scope: known.scope,
+        scope_id: known.scope_id,
+        api_key_id: known.api_key_id,
+        model: known.model,
+        max: change.max.unwrap_or(known.max),
+        reset_period: period,
+        zone,
+        window_seconds: seconds,
+        enforcement: change.enforcement.unwrap_or(known.enforcement),
+    };
+    let window = validate(&draft).map_err(LimitError::Invalid)?;
+    Ok(Limit {
+        name: draft.name.trim().to_owned(),
+        description: draft.description,
+        scope_id: draft.scope_id,
+        model: draft.model,
+        max: draft.max,
+        window,
+        enforcement: draft.enforcement,
+        status: change.status.unwrap_or(known.status),
+        ..known
+    })
+}

@@ -1,0 +1,186 @@
+//! What does the limits API ask the ledger?
+
+use domain::limits::{CheckInput, CheckOutput, LimitState};
+use domain::settle::{Authority, End};
+use model::amounts::Amounts;
+use model::cost::{CostSource, TokenUsage};
+use model::hold::Subject;
+use model::id::{CostId, DecisionId, HoldId, TenantId};
+use model::money::NanoUsd;
+use store::{StoreError, StoreResult};
+
+use crate::context::Context;
+use crate::ledger::{Answer, CostFacts, EndCommand, HoldCommand, Idempotency, LedgerError};
+use crate::prices::PriceError;
+
+/// Why a check cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckError {
+    /// The ledger said no.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The database failed.
+    #[error("the limits could not be read")]
+    Store(#[from] StoreError),
+}
+
+/// What somebody wants to spend.
+#[derive(Debug, Clone)]
+pub struct CheckRequest {
+    /// Whose limits.
+    pub tenant: TenantId,
+    /// What a token costs where no price is known, if the tenant has said so.
+    pub floor_price: Option<NanoUsd>,
+    /// Who and what it is for.
+    pub subject: Subject,
+    /// What it costs, if the caller knows.
+    pub cost: Option<NanoUsd>,
+    /// Input tokens at most.
+    pub input_tokens: i64,
+    /// Output tokens at most.
+    pub output_tokens: i64,
+    /// Requests.
+    pub requests: i64,
+    /// After how many milliseconds the hold ends by itself.
+    pub ttl_ms: i64,
+}
+
+/// Decides and, if it fits, holds.
+///
+/// # Errors
+/// [`CheckError`]; a refusal by a limit is an answer.
+pub async fn check(
+    cx: &Context,
+    request: CheckRequest,
+    correlation_id: String,
+    idempotency: Option<Idempotency>,
+) -> Result<Answer, CheckError> {
+    let (hold, decision) = (
+        HoldId::generate(cx.ids.as_ref()),
+        DecisionId::generate(cx.ids.as_ref()),
+    );
+    let (amounts, cost_known) = amounts(cx, &request);
+    let command = HoldCommand {
+        tenant: request.tenant,
+        subject: request.subject,
+        amounts,
+        cost_known,
+        ttl_ms: request.ttl_ms,
+        hold,
+        decision,
+        run: None,
+        correlation_id,
+        idempotency,
+    };
+    Ok(cx.ledger.hold(command).await?)
+}
+
+/// Decides without holding, recording or locking anything.
+///
+/// # Errors
+/// [`CheckError::Store`].
+pub async fn simulate(cx: &Context, request: CheckRequest) -> Result<CheckOutput, CheckError> {
+    let now = cx.clock.now();
+    let (amounts, cost_known) = amounts(cx, &request);
+    let (tenant, subject) = (request.tenant, request.subject);
+    let output = cx
+        .db
+        .read(move |tx| -> StoreResult<CheckOutput> {
+            let states = super::usage::states(tx, tenant, now)?;
+            let applying: Vec<LimitState<'_>> = states
+                .iter()
+                .filter(|(limit, _)| domain::limits::applies(limit, &subject))
+                .map(|(limit, counted)| LimitState {
+                    limit,
+                    counted: counted.clone(),
+                })
+                .collect();
+            Ok(domain::limits::check(&CheckInput {
+                now,
+                amounts,
+                cost_known,
+                limits: &applying,
+            }))
+        })
+        .await?;
+    Ok(output)
+}
+
+/// The amounts of a request, and whether its cost is known: stated, from the price table, or from the floor.
+fn amounts(cx: &Context, request: &CheckRequest) -> (Amounts, bool) {
+    let (input, output) = (request.input_tokens, request.output_tokens);
+    let cost = request.cost.or_else(|| priced(cx, request)).or_else(|| {
+        let tokens = input.saturating_add(output);
+        request
+            .floor_price
+            .map(|price| NanoUsd(price.0.saturating_mul(tokens)))
+    });
+    let amounts = Amounts {
+        cost: cost.unwrap_or_default(),
+        input_tokens: input,
+        output_tokens: output,
+        requests: request.requests,
+    };
+    (amounts, cost.is_some())
+}
+
+fn priced(cx: &Context, request: &CheckRequest) -> Option<NanoUsd> {
+    let (provider, model) = (
+        request.subject.provider.as_deref()?,
+        request.subject.model.as_deref()?,
+    );
+    let facts = crate::prices::WorstCaseFacts::default();
+    let found = cx.prices.worst_case(
+        provider,
+        model,
+        request.input_tokens,
+        request.output_tokens,
+        &facts,
+        cx.clock.now(),
+    );
+    match found {
+        Ok(cost) => Some(cost),
+        Err(PriceError::Unpriced { .. }) => None,
+        Err(error) => {
+            tracing::warn!(%error, "a price could not be computed");
+            None
+        }
+    }
+}
+
+/// Settles or releases a hold for a caller of the API.
+///
+/// # Errors
+/// [`LedgerError`].
+pub async fn settle_by_client(
+    cx: &Context,
+    tenant: TenantId,
+    hold: HoldId,
+    used: Option<(Amounts, Option<String>)>,
+    idempotency: Option<Idempotency>,
+) -> Result<Answer, LedgerError> {
+    let cost_id = CostId::generate(cx.ids.as_ref());
+    let cost = used.as_ref().map(|(amounts, model)| CostFacts {
+        id: cost_id,
+        model: model.clone(),
+        usage: TokenUsage {
+            input: amounts.input_tokens,
+            output: amounts.output_tokens,
+            ..TokenUsage::default()
+        },
+        price_version: None,
+        source: CostSource::Sdk,
+    });
+    let end = used.map_or(End::Release, |(amounts, _)| End::Settle(amounts));
+    let command = EndCommand {
+        tenant,
+        hold,
+        end,
+        authority: Authority::Client,
+        cost,
+        run: None,
+        events: Vec::new(),
+        idempotency,
+    };
+    cx.ledger.end(command).await
+}

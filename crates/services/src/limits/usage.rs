@@ -1,0 +1,80 @@
+//! How much of each limit is used?
+
+use domain::limits::Counted;
+use model::id::TenantId;
+use model::limit::{Limit, LimitCategory};
+use model::time::Timestamp;
+use store::counters::CounterKey;
+use store::{StoreResult, Tx};
+
+use super::LimitError;
+use crate::context::Context;
+
+/// A limit with what is used of it now.
+#[derive(Debug, Clone)]
+pub struct LimitUsage {
+    /// The limit.
+    pub limit: Limit,
+    /// Used for good, in the unit of its type.
+    pub settled: i64,
+    /// Set aside by open holds.
+    pub held: i64,
+    /// When the counter starts again (calendar windows).
+    pub resets_at: Option<Timestamp>,
+}
+
+/// Every ACTIVE limit that a tenant's requests can meet, with what is used of it.
+///
+/// # Errors
+/// [`LimitError::Store`].
+pub async fn usage(cx: &Context, tenant: TenantId) -> Result<Vec<LimitUsage>, LimitError> {
+    let now = cx.clock.now();
+    let states = cx.db.read(move |tx| states(tx, tenant, now)).await?;
+    Ok(states
+        .into_iter()
+        .map(|(limit, counted)| LimitUsage {
+            settled: counted.iter().map(|counted| counted.settled).sum(),
+            held: counted.iter().map(|counted| counted.held).sum(),
+            resets_at: match limit.category {
+                LimitCategory::Budget => limit.window.window_at(now).end,
+                LimitCategory::Rate | LimitCategory::Threshold => None,
+            },
+            limit,
+        })
+        .collect())
+}
+
+/// The ACTIVE limits of the platform and the tenant with the counters that count now, oldest first.
+pub(super) fn states(
+    tx: &mut impl Tx,
+    tenant: TenantId,
+    now: Timestamp,
+) -> StoreResult<Vec<(Limit, Vec<Counted>)>> {
+    let mut limits = store::limits::active(tx, TenantId::PLATFORM)?;
+    limits.extend(store::limits::active(tx, tenant)?);
+    let ranges: Vec<CounterKey> = limits
+        .iter()
+        .map(|limit| CounterKey {
+            owner: limit.tenant,
+            limit: limit.id,
+            window_start: limit.window.counted_since(now).as_micros(),
+        })
+        .collect();
+    let counters = store::counters::since(tx, &ranges)?;
+    Ok(limits
+        .into_iter()
+        .map(|limit| {
+            let mut counted: Vec<Counted> = counters
+                .iter()
+                .filter(|counter| counter.key.limit == limit.id && counter.key.owner == limit.tenant)
+                .map(|counter| Counted {
+                    window_start: counter.key.window_start,
+                    settled: counter.settled,
+                    held: counter.held,
+                })
+                .collect();
+            counted.sort_unstable_by_key(|counted| counted.window_start);
+            (limit, counted)
+        })
+        .collect())
+}

@@ -1,0 +1,263 @@
+//! How do tenants, projects, agents and operators come and go?
+
+use infra::secrets::{OperatorTokenSecret, random_bytes};
+use model::id::{EventId, OperatorId, Slug, TenantId};
+use model::money::NanoUsd;
+use model::tenant::{Agent, FreezeState, Operator, Project, Tenant};
+use store::{StoreError, TxError};
+
+use crate::context::Context;
+use crate::keys::frozen;
+
+/// Why a tenant, a project or an agent cannot be made or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum TenantError {
+    /// There is no such tenant.
+    #[error("there is no such tenant")]
+    NotFound,
+    /// There is no such project.
+    #[error("there is no such project")]
+    NoProject,
+    /// The name is taken.
+    #[error("the name is taken")]
+    Taken,
+    /// A field is not what it should be.
+    #[error("`{field}`: {detail}")]
+    Invalid {
+        /// Which field.
+        field: &'static str,
+        /// What it should be.
+        detail: &'static str,
+    },
+    /// The database failed.
+    #[error("the tenants could not be read or written")]
+    Store(StoreError),
+}
+
+impl From<StoreError> for TenantError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Duplicate(_) => Self::Taken,
+            StoreError::ForeignKey(_) => Self::NoProject,
+            other => Self::Store(other),
+        }
+    }
+}
+
+impl TxError for TenantError {
+    fn store_error(&self) -> Option<&StoreError> {
+        match self {
+            Self::Store(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// Makes a tenant.
+///
+/// # Errors
+/// [`TenantError::Taken`], [`TenantError::Invalid`].
+pub async fn create(cx: &Context, name: &str) -> Result<Tenant, TenantError> {
+    let length = name.trim().chars().count();
+    if length == 0 || length > 255 || name.chars().any(char::is_control) {
+        return Err(TenantError::Invalid {
+            field: "name",
+            detail: "1 to 255 characters without control characters",
+        });
+    }
+    let tenant = Tenant {
+        id: TenantId::generate(cx.ids.as_ref()),
+        name: name.to_owned(),
+        state: FreezeState::Active,
+        freeze_reason: None,
+        floor_price: None,
+        created_at: cx.clock.now(),
+    };
+    let stored = tenant.clone();
+    cx.db
+        .write(move |tx| -> Result<(), TenantError> { Ok(store::tenants::insert(tx, &stored)?) })
+        .await?;
+    Ok(tenant)
+}
+
+/// One tenant.
+///
+/// # Errors
+/// [`TenantError::NotFound`].
+pub async fn get(cx: &Context, id: TenantId) -> Result<Tenant, TenantError> {
+    cx.db
+        .read(move |tx| store::tenants::find(tx, id))
+        .await?
+        .ok_or(TenantError::NotFound)
+}
+
+/// The tenant of this name.
+///
+/// # Errors
+/// [`TenantError::NotFound`].
+pub async fn by_name(cx: &Context, name: &str) -> Result<Tenant, TenantError> {
+    let name = name.to_owned();
+    cx.db
+        .read(move |tx| store::tenants::by_name(tx, &name))
+        .await?
+        .ok_or(TenantError::NotFound)
+}
+
+/// Tenants, newest first, at most `most`, older than `before`.
+///
+/// # Errors
+/// [`TenantError::Store`].
+pub async fn list(cx: &Context, before: Option<TenantId>, most: u32) -> Result<Vec<Tenant>, TenantError> {
+    Ok(cx
+        .db
+        .read(move |tx| store::tenants::list(tx, before, i64::from(most)))
+        .await?)
+}
+
+/// What is to become of a tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TenantChange {
+    /// Stop all its traffic until somebody lifts the freeze.
+    Freeze {
+        /// Why.
+        reason: Option<String>,
+    },
+    /// Let its traffic flow again.
+    Unfreeze,
+    /// What a token of a model without a price is taken to cost.
+    FloorPrice(Option<NanoUsd>),
+}
+
+/// Changes a tenant; doing it twice changes nothing. It takes effect with the next request, here at once and on
+/// every other node within a second.
+///
+/// # Errors
+/// [`TenantError`].
+pub async fn change(cx: &Context, id: TenantId, change: TenantChange) -> Result<Tenant, TenantError> {
+    let now = cx.clock.now();
+    let event_id = EventId::generate(cx.ids.as_ref());
+    let tenant = cx
+        .db
+        .write(move |tx| -> Result<Tenant, TenantError> {
+            let known = store::tenants::find(tx, id)?.filter(|tenant| tenant.id != TenantId::PLATFORM);
+            let mut tenant = known.ok_or(TenantError::NotFound)?;
+            match &change {
+                TenantChange::Freeze { reason } => {
+                    tenant.state = FreezeState::Frozen;
+                    tenant.freeze_reason.clone_from(reason);
+                    store::ops_events::insert(tx, &[frozen(event_id, id, ("tenant", id.to_string()), now)])?;
+                }
+                TenantChange::Unfreeze => {
+                    tenant.state = FreezeState::Active;
+                    tenant.freeze_reason = None;
+                }
+                TenantChange::FloorPrice(price) => tenant.floor_price = *price,
+            }
+            store::tenants::update(tx, &tenant)?;
+            Ok(tenant)
+        })
+        .await?;
+    cx.keys.forget();
+    Ok(tenant)
+}
+
+/// Makes a project.
+///
+/// # Errors
+/// [`TenantError::Taken`].
+pub async fn create_project(
+    cx: &Context,
+    tenant: TenantId,
+    id: Slug,
+    description: Option<String>,
+) -> Result<Project, TenantError> {
+    let project = Project {
+        id,
+        tenant,
+        description,
+        created_at: cx.clock.now(),
+    };
+    let stored = project.clone();
+    cx.db
+        .write(move |tx| -> Result<(), TenantError> { Ok(store::tenants::insert_project(tx, &stored)?) })
+        .await?;
+    Ok(project)
+}
+
+/// The projects of a tenant.
+///
+/// # Errors
+/// [`TenantError::Store`].
+pub async fn projects(cx: &Context, tenant: TenantId) -> Result<Vec<Project>, TenantError> {
+    Ok(cx.db.read(move |tx| store::tenants::projects(tx, tenant)).await?)
+}
+
+/// Makes an agent.
+///
+/// # Errors
+/// [`TenantError::Taken`], [`TenantError::NoProject`].
+pub async fn create_agent(
+    cx: &Context,
+    tenant: TenantId,
+    id: Slug,
+    project: Option<Slug>,
+    description: Option<String>,
+) -> Result<Agent, TenantError> {
+    let agent = Agent {
+        id,
+        tenant,
+        project,
+        description,
+        created_at: cx.clock.now(),
+    };
+    let stored = agent.clone();
+    cx.db
+        .write(move |tx| -> Result<(), TenantError> { Ok(store::tenants::insert_agent(tx, &stored)?) })
+        .await?;
+    Ok(agent)
+}
+
+/// The agents of a tenant.
+///
+/// # Errors
+/// [`TenantError::Store`].
+pub async fn agents(cx: &Context, tenant: TenantId) -> Result<Vec<Agent>, TenantError> {
+    Ok(cx.db.read(move |tx| store::tenants::agents(tx, tenant)).await?)
+}
+
+/// Makes an operator. The token is returned here and nowhere else, ever.
+///
+/// # Errors
+/// [`TenantError::Store`].
+pub async fn create_operator(
+    cx: &Context,
+    name: &str,
+) -> Result<(Operator, OperatorTokenSecret), TenantError> {
+    let token = OperatorTokenSecret::generate(random_bytes());
+    let operator = Operator {
+        id: OperatorId::generate(cx.ids.as_ref()),
+        name: name.to_owned(),
+        created_at: cx.clock.now(),
+        revoked_at: None,
+    };
+    let (stored, hash, last4) = (operator.clone(), token.hash(), token.last4().to_owned());
+    cx.db
+        .write(move |tx| -> Result<(), TenantError> {
+            Ok(store::operators::insert(tx, &stored, &hash, &last4)?)
+        })
+        .await?;
+    Ok((operator, token))
+}
+
+/// Makes the first operator of an installation that has none; none if it has one.
+///
+/// # Errors
+/// [`TenantError::Store`].
+pub async fn bootstrap(cx: &Context) -> Result<Option<OperatorTokenSecret>, TenantError> {
+    let known = cx.db.read(|tx| store::operators::count(tx)).await?;
+    if known > 0 {
+        return Ok(None);
+    }
+    let (_, token) = create_operator(cx, "admin").await?;
+    Ok(Some(token))
+}

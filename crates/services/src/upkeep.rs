@@ -1,0 +1,93 @@
+//! What has to be done now and then?
+
+use domain::settle::{Authority, End};
+use store::StoreError;
+
+use crate::context::Context;
+use crate::ledger::{EndCommand, LedgerError};
+
+/// Holds that are expired at a time.
+const EXPIRE_MOST: i64 = 500;
+
+/// Ends every hold whose time is over, and says how many there were.
+///
+/// # Errors
+/// What the database says.
+pub async fn expire_holds(cx: &Context) -> Result<u64, StoreError> {
+    let mut expired = 0;
+    loop {
+        let now = cx.clock.now();
+        let due = cx
+            .db
+            .read(move |tx| store::holds::overdue(tx, now, EXPIRE_MOST))
+            .await?;
+        let found = i64::try_from(due.len()).unwrap_or(i64::MAX);
+        let ends = due.into_iter().map(|(tenant, hold)| {
+            cx.ledger.end(EndCommand {
+                tenant,
+                hold,
+                end: End::Expire,
+                authority: Authority::Gateway,
+                cost: None,
+                run: None,
+                events: Vec::new(),
+                idempotency: None,
+            })
+        });
+        for end in futures_util::future::join_all(ends).await {
+            match end {
+                Ok(_) => expired += 1,
+                Err(LedgerError::Store(error)) => return Err(error),
+                // Somebody else ended it meanwhile.
+                Err(_) => {}
+            }
+        }
+        if found < EXPIRE_MOST {
+            return Ok(expired);
+        }
+    }
+}
+
+/// Writes down when keys were last used.
+///
+/// # Errors
+/// What the database says.
+pub async fn note_key_use(cx: &Context) -> Result<(), StoreError> {
+    let used = cx.keys.take_used();
+    if used.is_empty() {
+        return Ok(());
+    }
+    cx.db.write(move |tx| store::keys::touch(tx, &used)).await
+}
+
+/// One thing that has to work before traffic may come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadinessCheck {
+    /// What is checked.
+    pub name: &'static str,
+    /// Whether it works.
+    pub ok: bool,
+    /// What is wrong, in words that hold no secret.
+    pub detail: Option<String>,
+}
+
+/// Whether the database can be read and written, and whether there is a provider to call.
+pub async fn readiness(cx: &Context) -> Vec<ReadinessCheck> {
+    let check = |name, result: Result<(), StoreError>| ReadinessCheck {
+        name,
+        ok: result.is_ok(),
+        detail: result.err().map(|error| error.to_string()),
+    };
+    let read = cx.db.read(|tx| store::operators::count(tx)).await.map(|_| ());
+    let write = cx.db.write(|tx| store::operators::count(tx)).await.map(|_| ());
+    let providers = !cx.gateway.upstreams.upstreams().is_empty();
+    vec![
+        check("database_read", read),
+        check("database_write", write),
+        ReadinessCheck {
+            name: "providers",
+            ok: true,
+            detail: (!providers).then(|| "no provider is configured; LLM routes answer 404".to_owned()),
+        },
+    ]
+}
