@@ -1,0 +1,8 @@
+//! What may a customer see?
+
+pub mod analytics;
+pub mod checks;
+pub mod keys;
+pub mod limits;
+pub mod runs;
+pub mod scopes;

@@ -1,0 +1,296 @@
+//! How is a decision about Limits shown?
+
+use domain::limits::{CheckOutput, Headroom, LimitReport};
+use model::decision::Outcome;
+use model::hold::{Hold, HoldStatus};
+use model::money::NanoUsd;
+use model::time::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::number::{Amount, Usd};
+
+/// How a request relates to one Limit.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct LimitReportView {
+    /// Which Limit.
+    pub limit_id: String,
+    /// What people call it.
+    pub name: String,
+    /// What it counts.
+    pub limit_type: &'static str,
+    /// Whose requests it applies to.
+    pub scope: &'static str,
+    /// What it does.
+    pub enforcement: &'static str,
+    /// One of the message codes of the contract.
+    pub message_code: &'static str,
+    /// Limit Value.
+    #[schema(value_type = f64)]
+    pub limit: Amount,
+    /// Used for good, before this request.
+    #[schema(value_type = f64)]
+    pub spent: Amount,
+    /// Set aside by open holds, before this request.
+    #[schema(value_type = f64)]
+    pub held: Amount,
+    /// What this request asks for.
+    #[schema(value_type = f64)]
+    pub requested: Amount,
+    /// What was left before this request.
+    #[schema(value_type = f64)]
+    pub remaining: Amount,
+    /// The exact Limit Value in nano-USD, for money.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit_nano_usd: Option<String>,
+    /// The exact amount in nano-USD, for money.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spent_nano_usd: Option<String>,
+    /// The exact amount in nano-USD, for money.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_nano_usd: Option<String>,
+    /// The exact amount in nano-USD, for money.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub requested_nano_usd: Option<String>,
+    /// What is used with this request, in whole percent of the Limit Value.
+    pub current_percent: i64,
+    /// When there will be more room; null if waiting does not help.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub resets_at: Option<Timestamp>,
+}
+
+impl From<&LimitReport> for LimitReportView {
+    fn from(report: &LimitReport) -> Self {
+        let LimitReport {
+            limit,
+            owner: _,
+            name,
+            category: _,
+            limit_type,
+            scope,
+            enforcement,
+            max,
+            settled,
+            held,
+            requested,
+            resets_at,
+            window_seconds: _,
+            message_code,
+        } = report;
+        let amount = |value| Amount::of(*limit_type, value);
+        let used = settled.saturating_add(*held);
+        Self {
+            limit_id: limit.to_string(),
+            name: name.clone(),
+            limit_type: limit_type.as_str(),
+            scope: scope.as_str(),
+            enforcement: enforcement.as_str(),
+            message_code,
+            limit: amount(*max),
+            spent: amount(*settled),
+            held: amount(*held),
+            requested: amount(*requested),
+            remaining: amount(max.saturating_sub(used).max(0)),
+            limit_nano_usd: amount(*max).nano_usd(),
+            spent_nano_usd: amount(*settled).nano_usd(),
+            held_nano_usd: amount(*held).nano_usd(),
+            requested_nano_usd: amount(*requested).nano_usd(),
+            current_percent: used
+                .saturating_add(*requested)
+                .saturating_mul(100)
+                .checked_div(*max)
+                .unwrap_or(0),
+            resets_at: *resets_at,
+        }
+    }
+}
+
+/// What is left after this request, over all strict Limits; null where nothing limits.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct HeadroomView {
+    /// USD.
+    #[schema(value_type = Option<f64>)]
+    pub cost_remaining_usd: Option<Usd>,
+    /// Whole cents, rounded half up.
+    pub cost_remaining_cents: Option<i64>,
+    /// Exact nano-USD.
+    pub cost_remaining_nano_usd: Option<String>,
+    /// Tokens.
+    pub tokens_remaining: Option<i64>,
+    /// Requests.
+    pub runs_remaining: Option<i64>,
+}
+
+impl From<Headroom> for HeadroomView {
+    fn from(headroom: Headroom) -> Self {
+        let Headroom {
+            cost,
+            tokens,
+            requests,
+        } = headroom;
+        let cost = cost.map(NanoUsd);
+        Self {
+            cost_remaining_usd: cost.map(Usd),
+            cost_remaining_cents: cost.map(NanoUsd::to_cents_half_up),
+            cost_remaining_nano_usd: cost.map(|cost| cost.0.to_string()),
+            tokens_remaining: tokens,
+            runs_remaining: requests,
+        }
+    }
+}
+
+/// A decision about a request.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct CheckView {
+    /// ALLOW, WARN or BLOCK.
+    #[schema(example = "BLOCK")]
+    pub decision: &'static str,
+    /// Whether it may run: everything but BLOCK.
+    pub allowed: bool,
+    /// In one sentence.
+    #[schema(example = "Budget exceeded: `daily budget` has $5 of $50 left, $10 was requested.")]
+    pub message: String,
+    /// The id under which the decision is kept; null for a simulation.
+    pub decision_id: Option<String>,
+    /// What to settle or release; null if nothing is held.
+    pub hold_id: Option<String>,
+    /// When the hold ends by itself.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub expires_at: Option<Timestamp>,
+    /// The Limits that refuse, most severe first.
+    pub blocking_limits: Vec<LimitReportView>,
+    /// The Limits that are passed without refusing, or nearly used up.
+    pub warnings: Vec<LimitReportView>,
+    /// What is left.
+    pub headroom: HeadroomView,
+}
+
+impl CheckView {
+    /// The view of a decision; with the decision's id and the hold unless it is a simulation.
+    pub fn of(output: &CheckOutput, decision_id: Option<String>, hold: Option<&Hold>) -> Self {
+        let blocking = if output.blocking.is_empty() {
+            &output.unpriced
+        } else {
+            &output.blocking
+        };
+        Self {
+            decision: output.outcome.as_str(),
+            allowed: output.outcome != Outcome::Block,
+            message: message(output),
+            decision_id,
+            hold_id: hold.map(|hold| hold.id.to_string()),
+            expires_at: hold.map(|hold| hold.expires_at),
+            blocking_limits: blocking.iter().map(Into::into).collect(),
+            warnings: output.warnings.iter().map(Into::into).collect(),
+            headroom: output.headroom.into(),
+        }
+    }
+}
+
+/// The decision in one sentence: which limit, how much is left, when it resets.
+pub fn message(output: &CheckOutput) -> String {
+    use model::limit::{LimitCategory, Unit};
+    if let Some(report) = output.blocking.first() {
+        let words = match report.category {
+            LimitCategory::Budget => "Budget exceeded",
+            LimitCategory::Rate => "Rate limit exceeded",
+            LimitCategory::Threshold => "Threshold exceeded",
+        };
+        let written = |value: i64| match report.limit_type.unit() {
+            Unit::NanoUsd => NanoUsd(value).to_string(),
+            Unit::Tokens => format!("{value} tokens"),
+            Unit::Requests => format!("{value} requests"),
+            Unit::Milliseconds => format!("{value} ms"),
+            Unit::Percent => format!("{value} %"),
+        };
+        let left = report
+            .max
+            .saturating_sub(report.settled)
+            .saturating_sub(report.held)
+            .max(0);
+        let when = report
+            .resets_at
+            .map_or(String::new(), |at| format!(" It resets at {at}."));
+        return format!(
+            "{words}: `{}` has {} of {} left, {} was requested.{when}",
+            report.name,
+            written(left),
+            written(report.max),
+            written(report.requested),
+        );
+    }
+    if let Some(report) = output.unpriced.first() {
+        return format!(
+            "No price is known for this model, and `{}` limits money: an unknown price is never taken for zero.",
+            report.name
+        );
+    }
+    match output.outcome {
+        Outcome::Warn => "Allowed; a limit is passed or nearly used up.".to_owned(),
+        Outcome::Allow | Outcome::Block => "Allowed.".to_owned(),
+    }
+}
+
+/// A hold.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct HoldView {
+    /// Its id.
+    pub hold_id: String,
+    /// PENDING, SETTLED, RELEASED or EXPIRED.
+    pub status: &'static str,
+    /// The decision that allowed it.
+    pub decision_id: String,
+    /// What was held, in USD.
+    #[schema(value_type = f64)]
+    pub held_usd: Usd,
+    /// What was held, in exact nano-USD.
+    pub held_nano_usd: String,
+    /// What was used, in USD, once settled.
+    #[schema(value_type = Option<f64>)]
+    pub settled_usd: Option<Usd>,
+    /// What was used, in exact nano-USD, once settled.
+    pub settled_nano_usd: Option<String>,
+    /// When it was taken.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// When it ends, or would have ended, by itself.
+    #[schema(value_type = String, format = DateTime)]
+    pub expires_at: Timestamp,
+    /// When it ended.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub ended_at: Option<Timestamp>,
+}
+
+impl From<&Hold> for HoldView {
+    fn from(hold: &Hold) -> Self {
+        let Hold {
+            id,
+            tenant: _,
+            status,
+            decision,
+            run: _,
+            subject: _,
+            requested,
+            settled,
+            items: _,
+            created_at,
+            expires_at,
+            ended_at,
+        } = hold;
+        let settled = settled
+            .filter(|_| *status == HoldStatus::Settled)
+            .map(|settled| settled.cost);
+        Self {
+            hold_id: id.to_string(),
+            status: status.as_str(),
+            decision_id: decision.to_string(),
+            held_usd: Usd(requested.cost),
+            held_nano_usd: requested.cost.0.to_string(),
+            settled_usd: settled.map(Usd),
+            settled_nano_usd: settled.map(|cost| cost.0.to_string()),
+            created_at: *created_at,
+            expires_at: *expires_at,
+            ended_at: *ended_at,
+        }
+    }
+}

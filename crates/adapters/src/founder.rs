@@ -1,0 +1,3 @@
+//! What may the people who run the installation see?
+
+pub mod tenants;

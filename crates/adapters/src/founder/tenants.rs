@@ -1,0 +1,73 @@
+//! How is a tenant shown to operators?
+
+use model::money::NanoUsd;
+use model::tenant::Tenant;
+use model::time::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// A tenant.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct TenantView {
+    /// Its id.
+    pub tenant_id: String,
+    /// Its name.
+    pub name: String,
+    /// ACTIVE or FROZEN.
+    pub status: &'static str,
+    /// Why it is frozen.
+    pub freeze_reason: Option<String>,
+    /// What a token of a model without a price is taken to cost, in exact nano-USD.
+    pub floor_price_nano_usd: Option<String>,
+    /// When it was made.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+}
+
+impl From<Tenant> for TenantView {
+    fn from(tenant: Tenant) -> Self {
+        let Tenant {
+            id,
+            name,
+            state,
+            freeze_reason,
+            floor_price,
+            created_at,
+        } = tenant;
+        Self {
+            tenant_id: id.to_string(),
+            name,
+            status: state.as_str(),
+            freeze_reason,
+            floor_price_nano_usd: floor_price.map(|NanoUsd(nano)| nano.to_string()),
+            created_at,
+        }
+    }
+}
+
+/// A piece of the list of tenants.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct TenantPageView {
+    /// Newest first.
+    pub items: Vec<TenantView>,
+    /// Whether there are more.
+    pub has_more: bool,
+    /// What to send as `cursor` for the next piece.
+    pub next_cursor: Option<String>,
+}
+
+impl TenantPageView {
+    /// A page; the cursor is the id of its last item.
+    pub fn of(tenants: Vec<Tenant>, has_more: bool) -> Self {
+        let items: Vec<TenantView> = tenants.into_iter().map(Into::into).collect();
+        let next_cursor = items
+            .last()
+            .filter(|_| has_more)
+            .map(|last| last.tenant_id.clone());
+        Self {
+            items,
+            has_more,
+            next_cursor,
+        }
+    }
+}
