@@ -1,0 +1,200 @@
+//! How is a JSON body read, and what is refused?
+//!
+//! Only objects are taken, only with the members that are known, each once; size and time are bounded. An error
+//! says where it is and what was expected, and repeats nothing of the input.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use actix_web::web::{Bytes, BytesMut, Data};
+use actix_web::{FromRequest, HttpRequest, dev};
+use adapters::problem::FieldProblem;
+use futures_util::StreamExt as _;
+use serde::de::DeserializeOwned;
+
+use crate::problem::ApiError;
+use crate::state::State;
+
+/// The longest that a body may take to arrive.
+const BODY_TIME: Duration = Duration::from_secs(10);
+
+/// A JSON object of a request, with the bytes it was read from.
+pub(crate) struct Json<T> {
+    pub(crate) value: T,
+    pub(crate) bytes: Bytes,
+}
+
+impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
+    type Error = ApiError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
+        let cap = request
+            .app_data::<Data<State>>()
+            .map_or(0, |state| state.settings.native_body_bytes);
+        let checked = check_headers(request);
+        let payload = payload.take();
+        Box::pin(async move {
+            checked?;
+            let bytes = read(payload, cap).await?;
+            let value = parse(&bytes)?;
+            Ok(Self { value, bytes })
+        })
+    }
+}
+
+/// Refuses what is not plain JSON by its headers.
+pub(crate) fn check_headers(request: &HttpRequest) -> Result<(), ApiError> {
+    if request.headers().contains_key(CONTENT_ENCODING) {
+        return Err(ApiError::new(
+            415,
+            "unsupported-encoding",
+            "Unsupported encoding",
+            "Send the body without a Content-Encoding.",
+        ));
+    }
+    let value = request
+        .headers()
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let mut parts = value.split(';').map(str::trim);
+    let json = parts
+        .next()
+        .is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"));
+    let utf8 = parts.all(|part| match part.split_once('=') {
+        Some((name, charset)) if name.trim().eq_ignore_ascii_case("charset") => {
+            charset.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
+        }
+        _ => true,
+    });
+    if json && utf8 {
+        return Ok(());
+    }
+    Err(ApiError::new(
+        415,
+        "unsupported-media-type",
+        "Unsupported media type",
+        "Send `Content-Type: application/json` in UTF-8.",
+    ))
+}
+
+/// Reads a body of at most `cap` bytes within the time that a body may take.
+pub(crate) async fn read(mut payload: dev::Payload, cap: usize) -> Result<Bytes, ApiError> {
+    let reading = async {
+        let mut all = BytesMut::new();
+        while let Some(chunk) = payload.next().await {
+            let chunk = chunk.map_err(|error| {
+                tracing::debug!(%error, "a request body broke off");
+                ApiError::new(
+                    400,
+                    "malformed-request",
+                    "Malformed request",
+                    "The body could not be read.",
+                )
+            })?;
+            if all.len() + chunk.len() > cap {
+                return Err(too_large(cap));
+            }
+            all.extend_from_slice(&chunk);
+        }
+        Ok(all.freeze())
+    };
+    match tokio::time::timeout(BODY_TIME, reading).await {
+        Ok(read) => read,
+        Err(_elapsed) => Err(ApiError::new(
+            408,
+            "request-timeout",
+            "Request timeout",
+            "The body did not arrive within 10 seconds.",
+        )),
+    }
+}
+
+fn too_large(cap: usize) -> ApiError {
+    ApiError::new(
+        413,
+        "payload-too-large",
+        "Payload too large",
+        format!("The body may have {cap} bytes (limit_bytes)."),
+    )
+}
+
+/// Reads one JSON object.
+pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    let first = bytes.iter().copied().find(|byte| !byte.is_ascii_whitespace());
+    if matches!(first, Some(b'[' | b'"' | b't' | b'f' | b'n' | b'-' | b'0'..=b'9')) {
+        return Err(ApiError::field("", "must be a JSON object"));
+    }
+    if bytes.windows(6).any(|part| part == b"\\u0000") {
+        return Err(ApiError::field("", "must not hold the character U+0000"));
+    }
+    serde_json::from_slice(bytes).map_err(|error| refusal(&error))
+}
+
+fn refusal(error: &serde_json::Error) -> ApiError {
+    use serde_json::error::Category;
+    let place = format!("line {}, column {}", error.line(), error.column());
+    let text = error.to_string();
+    let text = text.split(" at line").next().unwrap_or_default();
+    let named = |prefix: &str| {
+        text.strip_prefix(prefix)
+            .and_then(|rest| rest.split('`').next())
+            .map(str::to_owned)
+    };
+    match error.classify() {
+        Category::Io | Category::Syntax | Category::Eof => ApiError::new(
+            400,
+            "malformed-json",
+            "Malformed JSON",
+            format!("The body is not valid JSON ({place})."),
+        ),
+        Category::Data => {
+            if let Some(name) = named("unknown field `") {
+                return unknown(&name, text);
+            }
+            if let Some(name) = named("duplicate field `") {
+                let detail = format!("The member `{name}` is there twice ({place}).");
+                return ApiError::new(400, "duplicate-member", "Duplicate member", detail);
+            }
+            if let Some(name) = named("missing field `") {
+                return ApiError::field(&format!("/{name}"), "is missing");
+            }
+            ApiError::field("", &format!("{} ({place})", expectation(text)))
+        }
+    }
+}
+
+/// serde names the member, which is the client's word, and then what it expected, which is ours.
+fn unknown(name: &str, text: &str) -> ApiError {
+    let pointer = format!("/{}", name.chars().take(64).collect::<String>());
+    let expected = text
+        .split_once(", expected ")
+        .map_or("no members", |(_, rest)| rest);
+    let field = FieldProblem {
+        pointer,
+        detail: format!("is not known; expected {expected}"),
+    };
+    let error = ApiError::new(
+        422,
+        "unknown-field",
+        "Unknown field",
+        "The body has a member that is not known.",
+    );
+    ApiError {
+        errors: vec![field],
+        ..error
+    }
+}
+
+/// What was expected, without what was there.
+fn expectation(text: &str) -> String {
+    match text.split_once(", expected ") {
+        Some((_, expected)) => format!("expected {expected}"),
+        // Our own types say what they expect and nothing else.
+        None if text.starts_with("expected ") => text.to_owned(),
+        None => "is not what it should be".to_owned(),
+    }
+}

@@ -1,0 +1,5 @@
+//! The routes of the providers' SDKs below `/v1`.
+
+pub(crate) mod errors;
+pub(crate) mod headers;
+pub(crate) mod serve;

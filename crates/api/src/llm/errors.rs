@@ -1,0 +1,270 @@
+//! How is an error said to an SDK, so that it raises its own exception?
+//!
+//! OpenAI routes answer `{"error":{message,type,param,code}}`, Anthropic routes
+//! `{"type":"error","error":{type,message},"request_id"}`. The statuses are those of the product.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use model::limit::LimitCategory;
+use model::run::Operation;
+use serde_json::json;
+use services::auth::AuthError;
+use services::gateway::GatewayError;
+use services::ledger::HoldAnswer;
+
+use super::headers;
+use crate::problem::ApiError;
+
+/// Whose SDK is calling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    OpenAi,
+    Anthropic,
+}
+
+impl Dialect {
+    pub(crate) const fn of(operation: Operation) -> Self {
+        match operation {
+            Operation::Messages | Operation::CountTokens => Self::Anthropic,
+            Operation::Chat | Operation::TextCompletion | Operation::Embeddings | Operation::Responses => {
+                Self::OpenAi
+            }
+        }
+    }
+}
+
+/// An error in words that both providers' shapes are made of.
+pub(crate) struct LlmError {
+    status: StatusCode,
+    kind: &'static str,
+    code: &'static str,
+    param: Option<String>,
+    message: String,
+    retry_after: Option<i64>,
+    /// Whether waiting can help; if not, the SDKs are told not to retry.
+    no_retry: bool,
+    refused: Option<Box<HoldAnswer>>,
+    run: Option<(String, String)>,
+}
+
+fn status(code: u16) -> StatusCode {
+    StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+impl LlmError {
+    fn new(code: u16, kind: &'static str, word: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            status: status(code),
+            kind,
+            code: word,
+            param: None,
+            message: message.into(),
+            retry_after: None,
+            no_retry: false,
+            refused: None,
+            run: None,
+        }
+    }
+
+    pub(crate) fn response(&self, dialect: Dialect) -> HttpResponse {
+        let request_id = infra::correlation::current()
+            .map(|context| context.correlation_id().to_owned())
+            .unwrap_or_default();
+        let mut response = HttpResponse::build(self.status);
+        if let Some(seconds) = self.retry_after {
+            response.insert_header((RETRY_AFTER, seconds.to_string()));
+        }
+        if self.no_retry {
+            response.insert_header(("x-should-retry", "false"));
+        }
+        if let Some(answer) = &self.refused {
+            headers::limits(&mut response, dialect, &answer.output, answer.at);
+            response.insert_header(("x-plimsoll-decision-id", answer.decision.to_string()));
+            if let Some(run) = &answer.run {
+                response.insert_header(("x-plimsoll-run-id", run.id.to_string()));
+            }
+        }
+        if let Some((run, decision)) = &self.run {
+            response.insert_header(("x-plimsoll-run-id", run.as_str()));
+            response.insert_header(("x-plimsoll-decision-id", decision.as_str()));
+        }
+        let body = match dialect {
+            Dialect::OpenAi => json!({ "error": {
+                "message": self.message, "type": self.kind, "param": self.param, "code": self.code,
+            } }),
+            Dialect::Anthropic => json!({
+                "type": "error",
+                "error": { "type": anthropic_type(self.status, self.code), "message": self.message },
+                "request_id": request_id,
+            }),
+        };
+        response
+            .insert_header((CONTENT_TYPE, "application/json"))
+            .body(body.to_string())
+    }
+}
+
+/// Anthropic's word for a status.
+fn anthropic_type(status: StatusCode, code: &str) -> &'static str {
+    match status.as_u16() {
+        401 => "authentication_error",
+        403 => "permission_error",
+        404 => "not_found_error",
+        413 => "request_too_large",
+        429 if code == "insufficient_quota" => "billing_error",
+        429 => "rate_limit_error",
+        503 => "overloaded_error",
+        504 => "timeout_error",
+        400..=499 => "invalid_request_error",
+        _ => "api_error",
+    }
+}
+
+impl From<AuthError> for LlmError {
+    fn from(error: AuthError) -> Self {
+        match error {
+            AuthError::Missing => Self::new(
+                401,
+                "invalid_request_error",
+                "missing_api_key",
+                "No API key was sent. Use a Plimsoll key as the API key of your SDK.",
+            ),
+            AuthError::Invalid | AuthError::WrongKind => Self::new(
+                401,
+                "invalid_request_error",
+                "invalid_api_key",
+                "The API key is not valid.",
+            ),
+            AuthError::KeyFrozen(reason) => Self::frozen("This API key", reason),
+            AuthError::TenantFrozen(reason) => Self::frozen("This tenant", reason),
+            AuthError::Scope(scope) => Self::new(
+                403,
+                "permission_error",
+                "insufficient_scope",
+                format!("The API key lacks the scope {}.", scope.as_str()),
+            ),
+            AuthError::Store(error) => Self::unenforceable(&error),
+        }
+    }
+}
+
+impl LlmError {
+    fn frozen(who: &str, reason: Option<String>) -> Self {
+        let why = reason.map_or(String::new(), |reason| format!(" Reason: {reason}"));
+        let message = format!("{who} is frozen; its traffic is stopped.{why}");
+        Self {
+            no_retry: true,
+            ..Self::new(403, "permission_error", "key_frozen", message)
+        }
+    }
+
+    fn unenforceable(error: &services::StoreError) -> Self {
+        tracing::error!(error = ?error, "the limits cannot be enforced");
+        let message = "The limits cannot be enforced right now, so nothing is let through. Try again.";
+        Self {
+            retry_after: Some(1),
+            ..Self::new(503, "server_error", "enforcement_unavailable", message)
+        }
+    }
+
+    fn refused(answer: Box<HoldAnswer>) -> Self {
+        let message = adapters::customer::checks::message(&answer.output);
+        let blocking = &answer.output.blocking;
+        let has = |category| blocking.iter().any(|report| report.category == category);
+        let mut error = if blocking.is_empty() {
+            Self {
+                no_retry: true,
+                ..Self::new(422, "invalid_request_error", "unpriced_model", message)
+            }
+        } else if has(LimitCategory::Threshold) {
+            Self {
+                no_retry: true,
+                ..Self::new(403, "policy_violation", "threshold_exceeded", message)
+            }
+        } else if has(LimitCategory::Budget) {
+            Self {
+                no_retry: true,
+                ..Self::new(429, "insufficient_quota", "insufficient_quota", message)
+            }
+        } else {
+            // The request fits when the last of the limits that refuse it has room.
+            let never = blocking.iter().any(|report| report.resets_at.is_none());
+            let wait = blocking.iter().filter_map(|report| report.resets_at).max();
+            let retry_after = wait
+                .filter(|_| !never)
+                .map(|at| at.seconds_until_from(answer.at).max(1));
+            let error = Self::new(429, "rate_limit_error", "rate_limit_exceeded", message);
+            Self {
+                retry_after,
+                no_retry: never,
+                ..error
+            }
+        };
+        error.refused = Some(answer);
+        error
+    }
+}
+
+impl From<GatewayError> for LlmError {
+    fn from(error: GatewayError) -> Self {
+        match error {
+            GatewayError::Malformed(place) => Self::new(
+                400,
+                "invalid_request_error",
+                "malformed_json",
+                format!("The body could not be read: {place}."),
+            ),
+            GatewayError::Invalid { field, detail } => {
+                let message = format!("`{field}` {detail}.");
+                Self {
+                    param: Some(field),
+                    ..Self::new(422, "invalid_request_error", "invalid_value", message)
+                }
+            }
+            GatewayError::NoSuchModel(model) => Self {
+                param: Some("model".to_owned()),
+                ..Self::new(
+                    404,
+                    "invalid_request_error",
+                    "model_not_found",
+                    format!("No configured provider serves the model `{model}`."),
+                )
+            },
+            GatewayError::Refused(answer) => Self::refused(answer),
+            GatewayError::Upstream { code, run, decision } => {
+                let (status, message) = if code == "upstream_timeout" {
+                    (504, "The provider did not answer in time.")
+                } else {
+                    (502, "The provider could not be reached or broke off.")
+                };
+                Self {
+                    run: Some((run.to_string(), decision.to_string())),
+                    ..Self::new(status, "server_error", code, message)
+                }
+            }
+            GatewayError::Unenforceable(error) => Self::unenforceable(&error),
+        }
+    }
+}
+
+impl From<ApiError> for LlmError {
+    fn from(error: ApiError) -> Self {
+        let kind = if error.status.is_server_error() {
+            "server_error"
+        } else {
+            "invalid_request_error"
+        };
+        let word = match error.status.as_u16() {
+            408 => "request_timeout",
+            413 => "payload_too_large",
+            415 => "unsupported_media_type",
+            _ => error.code,
+        };
+        let message = error.detail.clone();
+        Self {
+            retry_after: error.retry_after,
+            ..Self::new(error.status.as_u16(), kind, word, message)
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! What do the headers of an LLM answer say about limits, and what do those of a request say about whom?
+//!
+//! `RateLimit-Policy` and `RateLimit` follow the IETF draft (draft-ietf-httpapi-ratelimit-headers-10); the
+//! `x-ratelimit-*` names are OpenAI's, the `anthropic-ratelimit-*` names Anthropic's.
+
+use std::fmt::Write as _;
+
+use actix_web::HttpResponseBuilder;
+use actix_web::http::header::HeaderMap;
+use model::decision::Outcome;
+use model::id::Slug;
+use model::limit::Unit;
+use model::time::Timestamp;
+use services::gateway::Attribution;
+use services::words::{CheckOutput, LimitReport};
+
+use super::errors::Dialect;
+use crate::problem::ApiError;
+
+/// Limits that are named in the headers, the one with the least room first.
+const LIMITS_MAX: usize = 5;
+
+/// Writes the headers about limits.
+pub(crate) fn limits(
+    response: &mut HttpResponseBuilder,
+    dialect: Dialect,
+    output: &CheckOutput,
+    now: Timestamp,
+) {
+    let allowed = output.outcome != Outcome::Block;
+    let left = |report: &LimitReport| {
+        let taken = if allowed { report.requested } else { 0 };
+        report
+            .max
+            .saturating_sub(report.settled)
+            .saturating_sub(report.held)
+            .saturating_sub(taken)
+            .max(0)
+    };
+    let (mut policy, mut state) = (String::new(), String::new());
+    for report in output.reports.iter().take(LIMITS_MAX) {
+        let comma = if policy.is_empty() { "" } else { ", " };
+        let unit = match report.limit_type.unit() {
+            Unit::NanoUsd => ";qu=\"x-nano-usd\"",
+            Unit::Tokens => ";qu=\"x-tokens\"",
+            Unit::Requests | Unit::Milliseconds | Unit::Percent => ";qu=\"requests\"",
+        };
+        // Writing to a `String` cannot fail.
+        write!(policy, "{comma}\"{}\";q={}{unit}", report.limit, report.max).ok();
+        if let Some(seconds) = report.window_seconds {
+            write!(policy, ";w={seconds}").ok();
+        }
+        write!(state, "{comma}\"{}\";r={}", report.limit, left(report)).ok();
+        if let Some(at) = report.resets_at {
+            write!(state, ";t={}", at.seconds_until_from(now)).ok();
+        }
+    }
+    if !policy.is_empty() {
+        response.insert_header(("RateLimit-Policy", policy));
+        response.insert_header(("RateLimit", state));
+    }
+    for (unit, name) in [(Unit::Requests, "requests"), (Unit::Tokens, "tokens")] {
+        let Some(report) = output
+            .reports
+            .iter()
+            .find(|report| report.limit_type.unit() == unit)
+        else {
+            continue;
+        };
+        provider_names(response, dialect, name, report, left(report), now);
+    }
+}
+
+fn provider_names(
+    response: &mut HttpResponseBuilder,
+    dialect: Dialect,
+    name: &str,
+    report: &LimitReport,
+    left: i64,
+    now: Timestamp,
+) {
+    let prefix = match dialect {
+        Dialect::OpenAi => "x-ratelimit".to_owned(),
+        Dialect::Anthropic => format!("anthropic-ratelimit-{name}"),
+    };
+    let key = |word: &str| match dialect {
+        Dialect::OpenAi => format!("{prefix}-{word}-{name}"),
+        Dialect::Anthropic => format!("{prefix}-{word}"),
+    };
+    response.insert_header((key("limit"), report.max.to_string()));
+    response.insert_header((key("remaining"), left.to_string()));
+    if let Some(at) = report.resets_at {
+        let value = match dialect {
+            Dialect::OpenAi => format!("{}s", at.seconds_until_from(now)),
+            Dialect::Anthropic => at.to_string(),
+        };
+        response.insert_header((key("reset"), value));
+    }
+}
+
+/// Who a request is attributed to, as its headers say.
+pub(crate) fn attribution(headers: &HeaderMap) -> Result<Attribution, ApiError> {
+    let text = |name: &'static str| -> Result<Option<String>, ApiError> {
+        let Some(value) = headers.get(name) else {
+            return Ok(None);
+        };
+        let text = value.to_str().ok().filter(|text| (1..=200).contains(&text.len()));
+        let invalid = || {
+            ApiError::new(
+                400,
+                "invalid-header",
+                "Invalid header",
+                format!("`{name}` must have 1 to 200 visible ASCII characters."),
+            )
+        };
+        text.map(|text| Some(text.to_owned())).ok_or_else(invalid)
+    };
+    let slug = |name: &'static str| -> Result<Option<String>, ApiError> {
+        let Some(value) = text(name)? else { return Ok(None) };
+        let slug: Result<Slug, _> = value.parse();
+        slug.map(|slug| Some(slug.to_string())).map_err(|error| {
+            ApiError::new(
+                400,
+                "invalid-header",
+                "Invalid header",
+                format!("`{name}`: {error}."),
+            )
+        })
+    };
+    Ok(Attribution {
+        project_id: slug("x-plimsoll-project")?,
+        agent_id: slug("x-plimsoll-agent")?,
+        feature: slug("x-plimsoll-feature")?,
+        session_id: text("x-plimsoll-session-id")?,
+        end_user: text("x-plimsoll-end-user")?,
+    })
+}

@@ -1,0 +1,183 @@
+//! The handlers of the SDK routes: all of them are one path with another operation.
+
+use actix_web::http::StatusCode;
+use actix_web::web::{Bytes, Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use futures_util::StreamExt as _;
+use model::key::KeyScope;
+use model::run::Operation;
+use serde_json::json;
+use services::gateway::{GatewayRequest, Served, ServedBody};
+
+use super::errors::{Dialect, LlmError};
+use super::headers;
+use crate::actor::credential;
+use crate::body;
+use crate::state::State;
+
+macro_rules! operations {
+    ($($(#[$meta:meta])* $name:ident: $operation:ident;)*) => {$(
+        $(#[$meta])*
+        pub(crate) async fn $name(state: Data<State>, request: HttpRequest, payload: Payload) -> HttpResponse {
+            answer(&state, &request, payload, Operation::$operation).await
+        }
+    )*};
+}
+
+operations! {
+    #[utoipa::path(post, path = "/v1/chat/completions", tag = "SDK routes",
+        responses((status = 200, description = "The provider's answer, unchanged"),
+                  (status = 429, description = "A Limit has no room; OpenAI's error shape")))]
+    chat: Chat;
+    #[utoipa::path(post, path = "/v1/completions", tag = "SDK routes",
+        responses((status = 200, description = "The provider's answer, unchanged")))]
+    completions: TextCompletion;
+    #[utoipa::path(post, path = "/v1/embeddings", tag = "SDK routes",
+        responses((status = 200, description = "The provider's answer, unchanged")))]
+    embeddings: Embeddings;
+    #[utoipa::path(post, path = "/v1/responses", tag = "SDK routes",
+        responses((status = 200, description = "The provider's answer, unchanged")))]
+    responses: Responses;
+    #[utoipa::path(post, path = "/v1/messages", tag = "SDK routes",
+        responses((status = 200, description = "The provider's answer, unchanged"),
+                  (status = 429, description = "A Limit has no room; Anthropic's error shape")))]
+    messages: Messages;
+    #[utoipa::path(post, path = "/v1/messages/count_tokens", tag = "SDK routes",
+        responses((status = 200, description = "The provider's answer, unchanged")))]
+    count_tokens: CountTokens;
+}
+
+async fn answer(
+    state: &State,
+    request: &HttpRequest,
+    payload: Payload,
+    operation: Operation,
+) -> HttpResponse {
+    let dialect = Dialect::of(operation);
+    match serve(state, request, payload, operation).await {
+        Ok(served) => respond(dialect, served),
+        Err(error) => error.response(dialect),
+    }
+}
+
+async fn serve(
+    state: &State,
+    request: &HttpRequest,
+    payload: Payload,
+    operation: Operation,
+) -> Result<Served, LlmError> {
+    let secret = credential(request.headers())?;
+    let actor = services::auth::tenant(&state.cx, secret, KeyScope::Llm).await?;
+    body::check_headers(request)?;
+    let attribution = headers::attribution(request.headers())?;
+    let bytes = body::read(payload.into_inner(), state.settings.llm_body_bytes).await?;
+    let correlation = infra::correlation::current();
+    let call = GatewayRequest {
+        actor,
+        operation,
+        body: bytes,
+        headers: forwarded(request),
+        attribution,
+        correlation_id: correlation
+            .as_ref()
+            .map(|c| c.correlation_id().to_owned())
+            .unwrap_or_default(),
+        traceparent: correlation
+            .and_then(|c| c.traceparent())
+            .map(|parent| parent.to_string()),
+    };
+    Ok(services::gateway::serve(&state.cx, call).await?)
+}
+
+/// The request's headers in the gateway's type; which of them pass is decided there.
+fn forwarded(request: &HttpRequest) -> http::HeaderMap {
+    let mut headers = http::HeaderMap::new();
+    for (name, value) in request.headers() {
+        let name = http::HeaderName::from_bytes(name.as_str().as_bytes());
+        let value = http::HeaderValue::from_bytes(value.as_bytes());
+        if let (Ok(name), Ok(value)) = (name, value) {
+            headers.append(name, value);
+        }
+    }
+    headers
+}
+
+fn respond(dialect: Dialect, served: Served) -> HttpResponse {
+    let status = StatusCode::from_u16(served.status.as_u16()).unwrap_or(StatusCode::BAD_GATEWAY);
+    let mut response = HttpResponse::build(status);
+    for (name, value) in &served.headers {
+        response.append_header((name.as_str(), value.as_bytes()));
+    }
+    response.insert_header(("x-plimsoll-run-id", served.run.to_string()));
+    response.insert_header(("x-plimsoll-decision-id", served.decision.to_string()));
+    if let Some(cost) = served.cost {
+        response.insert_header(("x-plimsoll-cost-usd", cost.to_usd_string()));
+    }
+    headers::limits(&mut response, dialect, &served.answer.output, served.answer.at);
+    match served.body {
+        ServedBody::Whole(body) => response.body(body),
+        ServedBody::Stream(stream) => {
+            // An SDK that reads events learns of a break by an event in its provider's shape.
+            let events = stream.map(move |chunk| match chunk {
+                Ok(bytes) => Ok::<Bytes, std::convert::Infallible>(bytes),
+                Err(error) => Ok(broken(dialect, error.code())),
+            });
+            response.streaming(events)
+        }
+    }
+}
+
+fn broken(dialect: Dialect, code: &str) -> Bytes {
+    let message = "The provider's answer broke off.";
+    let text = match dialect {
+        Dialect::OpenAi => {
+            let body = json!({ "error": { "message": message, "type": "server_error", "param": null, "code": code } });
+            format!("data: {body}\n\n")
+        }
+        Dialect::Anthropic => {
+            let body = json!({ "type": "error", "error": { "type": "api_error", "message": message } });
+            format!("event: error\ndata: {body}\n\n")
+        }
+    };
+    Bytes::from(text)
+}
+
+#[utoipa::path(get, path = "/v1/models", tag = "SDK routes",
+    responses((status = 200, description = "The models that can be called, in the shape of the SDK that asks")))]
+pub(crate) async fn models(state: Data<State>, request: HttpRequest) -> HttpResponse {
+    let anthropic = request.headers().contains_key("anthropic-version");
+    let dialect = if anthropic {
+        Dialect::Anthropic
+    } else {
+        Dialect::OpenAi
+    };
+    let admitted = match credential(request.headers()) {
+        Ok(secret) => services::auth::tenant(&state.cx, secret, KeyScope::Llm).await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = admitted {
+        return LlmError::from(error).response(dialect);
+    }
+    let models = services::gateway::models(&state.cx);
+    let body = match dialect {
+        Dialect::OpenAi => {
+            let data: Vec<_> = models
+                .iter()
+                .map(|(id, owner)| json!({ "id": id, "object": "model", "created": 0, "owned_by": owner }))
+                .collect();
+            json!({ "object": "list", "data": data })
+        }
+        Dialect::Anthropic => {
+            let data: Vec<_> = models
+                .iter()
+                .filter(|(_, owner)| owner == "anthropic")
+                .map(|(id, _)| {
+                    json!({ "type": "model", "id": id, "display_name": id, "created_at": "1970-01-01T00:00:00Z" })
+                })
+                .collect();
+            let end = |item: Option<&serde_json::Value>| item.and_then(|m| m.get("id")).cloned();
+            json!({ "has_more": false, "first_id": end(data.first()), "last_id": end(data.last()), "data": data })
+        }
+    };
+    HttpResponse::Ok().json(body)
+}

@@ -1,0 +1,5 @@
+//! The operators' routes below `/api/v1/ops`, and the probes.
+
+pub(crate) mod health;
+pub(crate) mod limits;
+pub(crate) mod tenants;

@@ -1,0 +1,153 @@
+//! `/api/v1/ops/tenants`: make tenants, give them their first key, and stop their traffic.
+
+use actix_web::HttpResponse;
+use actix_web::web::{Data, Path, Query};
+use adapters::customer::keys::{KeyView, NewKeyView};
+use adapters::founder::tenants::{TenantPageView, TenantView};
+use adapters::problem::Problem;
+use model::id::TenantId;
+use model::money::NanoUsd;
+use serde::Deserialize;
+use services::tenants::TenantChange;
+use utoipa::{IntoParams, ToSchema};
+
+use crate::actor::Operator;
+use crate::body::Json;
+use crate::paging;
+use crate::problem::ApiError;
+use crate::state::State;
+use crate::v1::keys::{KeyBody, ReasonBody, key_error};
+use crate::v1::scopes::tenant_error;
+
+/// A new tenant.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TenantBody {
+    /// Its name, unique on the installation.
+    name: String,
+}
+
+#[utoipa::path(post, path = "/api/v1/ops/tenants", tag = "Operators", request_body = TenantBody,
+    responses((status = 201, description = "The new tenant", body = TenantView),
+              (status = 409, description = "The name is taken", body = Problem)))]
+pub(crate) async fn create(
+    _actor: Operator,
+    state: Data<State>,
+    body: Json<TenantBody>,
+) -> Result<HttpResponse, ApiError> {
+    let tenant = services::tenants::create(&state.cx, &body.value.name)
+        .await
+        .map_err(tenant_error)?;
+    Ok(HttpResponse::Created().json(TenantView::from(tenant)))
+}
+
+/// What to list.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ListQuery {
+    /// 1 to 200, default 50.
+    limit: Option<u32>,
+    /// `next_cursor` of the previous page.
+    cursor: Option<String>,
+}
+
+#[utoipa::path(get, path = "/api/v1/ops/tenants", tag = "Operators", params(ListQuery),
+    responses((status = 200, description = "The tenants, newest first", body = TenantPageView)))]
+pub(crate) async fn list(
+    _actor: Operator,
+    state: Data<State>,
+    query: Query<ListQuery>,
+) -> Result<HttpResponse, ApiError> {
+    let limit = paging::limit(query.limit)?;
+    let before = paging::id_cursor::<TenantId>(query.cursor.as_deref())?;
+    let mut tenants = services::tenants::list(&state.cx, before, limit + 1)
+        .await
+        .map_err(tenant_error)?;
+    let more = tenants.len() > usize::try_from(limit).unwrap_or(usize::MAX);
+    if more {
+        tenants.pop();
+    }
+    Ok(HttpResponse::Ok().json(TenantPageView::of(tenants, more)))
+}
+
+async fn change(state: &State, id: &str, change: TenantChange) -> Result<HttpResponse, ApiError> {
+    let id: TenantId = id.parse().ok().ok_or_else(ApiError::not_found)?;
+    let tenant = services::tenants::change(&state.cx, id, change)
+        .await
+        .map_err(tenant_error)?;
+    Ok(HttpResponse::Ok().json(TenantView::from(tenant)))
+}
+
+#[utoipa::path(post, path = "/api/v1/ops/tenants/{tenant_id}/freeze", tag = "Operators", request_body = ReasonBody,
+    params(("tenant_id" = String, Path)),
+    responses((status = 200, description = "Its traffic is stopped from the next request on", body = TenantView)))]
+pub(crate) async fn freeze(
+    _actor: Operator,
+    state: Data<State>,
+    id: Path<String>,
+    body: Json<ReasonBody>,
+) -> Result<HttpResponse, ApiError> {
+    let reason = body.value.checked()?;
+    change(&state, &id, TenantChange::Freeze { reason }).await
+}
+
+#[utoipa::path(post, path = "/api/v1/ops/tenants/{tenant_id}/unfreeze", tag = "Operators",
+    params(("tenant_id" = String, Path)),
+    responses((status = 200, description = "Its traffic flows again", body = TenantView)))]
+pub(crate) async fn unfreeze(
+    _actor: Operator,
+    state: Data<State>,
+    id: Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    change(&state, &id, TenantChange::Unfreeze).await
+}
+
+/// What a token of a model without a price is taken to cost.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FloorPriceBody {
+    /// Nano-USD per token; null refuses such models under a money limit.
+    floor_price_nano_usd: Option<i64>,
+}
+
+#[utoipa::path(put, path = "/api/v1/ops/tenants/{tenant_id}/floor-price", tag = "Operators",
+    request_body = FloorPriceBody, params(("tenant_id" = String, Path)),
+    responses((status = 200, description = "The floor price applies from the next request on", body = TenantView)))]
+pub(crate) async fn floor_price(
+    _actor: Operator,
+    state: Data<State>,
+    id: Path<String>,
+    body: Json<FloorPriceBody>,
+) -> Result<HttpResponse, ApiError> {
+    let price = body.value.floor_price_nano_usd;
+    if price.is_some_and(|nano| !(1..=NanoUsd::PER_USD).contains(&nano)) {
+        return Err(ApiError::field(
+            "/floor_price_nano_usd",
+            "must be 1 to 1000000000",
+        ));
+    }
+    change(&state, &id, TenantChange::FloorPrice(price.map(NanoUsd))).await
+}
+
+#[utoipa::path(post, path = "/api/v1/ops/tenants/{tenant_id}/keys", tag = "Operators", request_body = KeyBody,
+    params(("tenant_id" = String, Path)),
+    responses((status = 201, description = "The new key; its secret is shown here and never again", body = NewKeyView)))]
+pub(crate) async fn create_key(
+    _actor: Operator,
+    state: Data<State>,
+    id: Path<String>,
+    body: Json<KeyBody>,
+) -> Result<HttpResponse, ApiError> {
+    let id: TenantId = id.parse().ok().ok_or_else(ApiError::not_found)?;
+    let wanted = body.value.wanted()?;
+    let (key, secret) = services::keys::create(&state.cx, id, None, wanted)
+        .await
+        .map_err(key_error)?;
+    let view = NewKeyView {
+        key: KeyView::of(key, state.cx.clock.now()),
+        secret: secret.expose().to_owned(),
+    };
+    Ok(HttpResponse::Created()
+        .insert_header(("cache-control", "no-store"))
+        .json(view))
+}

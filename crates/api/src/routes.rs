@@ -1,0 +1,97 @@
+//! Which paths are there? This is the one place to read them all.
+
+use actix_web::http::Method;
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse, ResponseError as _};
+
+use crate::problem::ApiError;
+use crate::{llm, openapi, ops, v1};
+
+/// How many routes are open to everybody.
+pub const OPEN: [&str; 5] = ["/livez", "/readyz", "/openapi.json", "/docs", "/metrics"];
+
+macro_rules! resource {
+    ($config:expr, $path:literal, $($method:ident => $handler:path),+ $(,)?) => {
+        $config.service(
+            web::resource($path)
+                $(.route(web::$method().to($handler)))+
+                .default_service(web::to(|request: HttpRequest| async move {
+                    wrong_method(&request, &[$(stringify!($method)),+])
+                })),
+        )
+    };
+}
+
+/// The routes of the public listener.
+pub(crate) fn public(config: &mut ServiceConfig) {
+    resource!(config, "/v1/chat/completions", post => llm::serve::chat);
+    resource!(config, "/v1/completions", post => llm::serve::completions);
+    resource!(config, "/v1/embeddings", post => llm::serve::embeddings);
+    resource!(config, "/v1/responses", post => llm::serve::responses);
+    resource!(config, "/v1/messages", post => llm::serve::messages);
+    resource!(config, "/v1/messages/count_tokens", post => llm::serve::count_tokens);
+    resource!(config, "/v1/models", get => llm::serve::models);
+
+    resource!(config, "/api/v1/limits", get => v1::limits::list, post => v1::limits_change::create);
+    resource!(config, "/api/v1/limits/usage", get => v1::limits::usage);
+    resource!(config, "/api/v1/limits/check", post => v1::limits::check);
+    resource!(config, "/api/v1/limits/simulate", post => v1::limits::simulate);
+    resource!(config, "/api/v1/limits/{limit_id}", get => v1::limits::get,
+        put => v1::limits_change::update, delete => v1::limits_change::delete);
+    resource!(config, "/api/v1/holds/{hold_id}/settle", post => v1::holds::settle);
+    resource!(config, "/api/v1/holds/{hold_id}/release", post => v1::holds::release);
+
+    resource!(config, "/api/v1/runs", get => v1::runs::list);
+    resource!(config, "/api/v1/runs/{run_id}", get => v1::runs::get);
+    resource!(config, "/api/v1/runs/{run_id}/cost", get => v1::runs::cost);
+    resource!(config, "/api/v1/analytics/costs", get => v1::analytics::costs);
+
+    resource!(config, "/api/v1/keys", get => v1::keys::list, post => v1::keys::create);
+    resource!(config, "/api/v1/keys/{api_key_id}", delete => v1::keys::revoke);
+    resource!(config, "/api/v1/keys/{api_key_id}/freeze", post => v1::keys::freeze);
+    resource!(config, "/api/v1/keys/{api_key_id}/unfreeze", post => v1::keys::unfreeze);
+    resource!(config, "/api/v1/projects", get => v1::scopes::projects, post => v1::scopes::create_project);
+    resource!(config, "/api/v1/agents", get => v1::scopes::agents, post => v1::scopes::create_agent);
+
+    resource!(config, "/api/v1/ops/tenants", get => ops::tenants::list, post => ops::tenants::create);
+    resource!(config, "/api/v1/ops/tenants/{tenant_id}/freeze", post => ops::tenants::freeze);
+    resource!(config, "/api/v1/ops/tenants/{tenant_id}/unfreeze", post => ops::tenants::unfreeze);
+    resource!(config, "/api/v1/ops/tenants/{tenant_id}/floor-price", put => ops::tenants::floor_price);
+    resource!(config, "/api/v1/ops/tenants/{tenant_id}/keys", post => ops::tenants::create_key);
+    resource!(config, "/api/v1/ops/limits", get => ops::limits::list, post => ops::limits::create);
+    resource!(config, "/api/v1/ops/limits/{limit_id}", put => ops::limits::update);
+
+    resource!(config, "/livez", get => ops::health::live);
+    resource!(config, "/readyz", get => ops::health::ready);
+    resource!(config, "/openapi.json", get => openapi::document);
+    resource!(config, "/docs", get => openapi::page);
+    config.default_service(web::to(|| async { ApiError::not_found().error_response() }));
+}
+
+/// The routes of the operators' own listener.
+pub(crate) fn private(config: &mut ServiceConfig) {
+    resource!(config, "/livez", get => ops::health::live);
+    resource!(config, "/readyz", get => ops::health::ready);
+    resource!(config, "/metrics", get => ops::health::metrics);
+    config.default_service(web::to(|| async { ApiError::not_found().error_response() }));
+}
+
+fn wrong_method(request: &HttpRequest, allowed: &[&str]) -> HttpResponse {
+    let allow = allowed.join(", ").to_uppercase();
+    if request.method() == Method::HEAD && allowed.contains(&"get") {
+        return HttpResponse::Ok().finish();
+    }
+    let error = ApiError::new(
+        405,
+        "method-not-allowed",
+        "Method not allowed",
+        format!("This path takes {allow}."),
+    );
+    let mut response = error.error_response();
+    if let Ok(value) = actix_web::http::header::HeaderValue::from_str(&allow) {
+        response
+            .headers_mut()
+            .insert(actix_web::http::header::ALLOW, value);
+    }
+    response
+}

@@ -1,0 +1,168 @@
+//! How does the server start, and how does it stop?
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use actix_web::middleware::from_fn;
+use actix_web::web::{Data, PathConfig, QueryConfig};
+use actix_web::{App, HttpServer};
+use services::Context;
+
+use crate::middleware::around;
+use crate::ops::health::Metrics;
+use crate::problem::ApiError;
+use crate::routes;
+use crate::state::State;
+
+/// How the server behaves.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Threads that serve.
+    pub workers: usize,
+    /// The largest body of our own routes, in bytes.
+    pub native_body_bytes: usize,
+    /// The largest body of the SDK routes, in bytes.
+    pub llm_body_bytes: usize,
+    /// The longest that the headers of a request may take.
+    pub request_timeout: Duration,
+    /// The longest that requests in flight may take when the server stops.
+    pub shutdown_grace: Duration,
+    /// The hosts that are served; all if it is empty.
+    pub allowed_hosts: Vec<String>,
+}
+
+/// A server that runs.
+#[derive(Debug)]
+pub struct Running {
+    addr: SocketAddr,
+    handle: ServerHandle,
+    task: tokio::task::JoinHandle<std::io::Result<()>>,
+}
+
+impl Running {
+    /// Where it listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Takes no new request, lets those in flight finish (if `graceful`, within the grace of the settings), and
+    /// stops.
+    pub async fn stop(&self, graceful: bool) {
+        self.handle.stop(graceful).await;
+    }
+
+    /// Waits for the end.
+    ///
+    /// # Errors
+    /// What ended the server.
+    pub async fn wait(self) -> std::io::Result<()> {
+        self.task.await.map_err(std::io::Error::other)?
+    }
+}
+
+/// Starts the public listener. Must be called on a runtime of tokio.
+///
+/// # Errors
+/// When the address cannot be bound.
+pub fn start(cx: Context, settings: Settings) -> std::io::Result<Running> {
+    let listener = TcpListener::bind(settings.listen)?;
+    let addr = listener.local_addr()?;
+    let (workers, grace, headers) = (
+        settings.workers.max(1),
+        settings.shutdown_grace,
+        settings.request_timeout,
+    );
+    let state = Data::new(State {
+        cx,
+        settings: Arc::new(settings),
+    });
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(state.clone())
+            .app_data(PathConfig::default().error_handler(|_, _| ApiError::not_found().into()))
+            .app_data(QueryConfig::default().error_handler(|error, _| query_error(&error).into()))
+            .wrap(from_fn(around))
+            .configure(routes::public)
+    })
+    .workers(workers)
+    .client_request_timeout(headers)
+    .shutdown_timeout(grace.as_secs())
+    .disable_signals()
+    .backlog(4096)
+    .listen(listener)?
+    .run();
+    let handle = server.handle();
+    Ok(Running {
+        addr,
+        handle,
+        task: tokio::spawn(server),
+    })
+}
+
+/// Starts the operators' own listener: health and metrics, out of the way of the traffic.
+///
+/// # Errors
+/// When the address cannot be bound.
+pub fn start_ops(
+    cx: Context,
+    listen: SocketAddr,
+    render_metrics: Arc<dyn Fn() -> String + Send + Sync>,
+) -> std::io::Result<Running> {
+    let listener = TcpListener::bind(listen)?;
+    let addr = listener.local_addr()?;
+    let settings = Settings {
+        listen,
+        workers: 1,
+        native_body_bytes: 0,
+        llm_body_bytes: 0,
+        request_timeout: Duration::from_secs(5),
+        shutdown_grace: Duration::from_secs(1),
+        allowed_hosts: Vec::new(),
+    };
+    let state = Data::new(State {
+        cx,
+        settings: Arc::new(settings),
+    });
+    let metrics = Data::new(Metrics(render_metrics));
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(state.clone())
+            .app_data(metrics.clone())
+            .configure(routes::private)
+    })
+    .workers(1)
+    .shutdown_timeout(1)
+    .disable_signals()
+    .listen(listener)?
+    .run();
+    let handle = server.handle();
+    Ok(Running {
+        addr,
+        handle,
+        task: tokio::spawn(server),
+    })
+}
+
+/// A query string that cannot be read: the parameter is named, its value is not repeated.
+fn query_error(error: &actix_web::error::QueryPayloadError) -> ApiError {
+    let text = error.to_string();
+    let name = text
+        .split('`')
+        .nth(1)
+        .unwrap_or("query")
+        .chars()
+        .take(64)
+        .collect::<String>();
+    let detail = if text.contains("unknown field") {
+        "is not a parameter of this route"
+    } else if text.contains("duplicate field") {
+        "is there twice"
+    } else {
+        "is not what it should be"
+    };
+    ApiError::parameter(&name, detail)
+}

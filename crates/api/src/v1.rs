@@ -1,0 +1,9 @@
+//! The customer's routes below `/api/v1`.
+
+pub(crate) mod analytics;
+pub(crate) mod holds;
+pub(crate) mod keys;
+pub(crate) mod limits;
+pub(crate) mod limits_change;
+pub(crate) mod runs;
+pub(crate) mod scopes;

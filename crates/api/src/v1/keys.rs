@@ -1,0 +1,175 @@
+//! `/api/v1/keys`: the API keys of a tenant.
+
+use actix_web::HttpResponse;
+use actix_web::web::{Data, Path};
+use adapters::customer::keys::{KeyListView, KeyView, NewKeyView};
+use adapters::problem::Problem;
+use model::id::KeyId;
+use model::key::KeyScope;
+use serde::Deserialize;
+use services::keys::{KeyChange, KeyError, NewKey};
+use utoipa::ToSchema;
+
+use crate::actor::{ManageActor, ReadActor};
+use crate::body::Json;
+use crate::problem::ApiError;
+use crate::state::State;
+
+/// A new key.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct KeyBody {
+    /// What people call it.
+    #[schema(example = "search service")]
+    pub(crate) name: String,
+    /// `live` (default) or `test`.
+    pub(crate) environment: Option<String>,
+    /// LLM, READ, MANAGE; LLM and READ if it is left out.
+    #[schema(value_type = Option<Vec<String>>)]
+    pub(crate) scopes: Option<Vec<KeyScope>>,
+    /// At most this many requests in any minute.
+    pub(crate) rate_limit_rpm: Option<u32>,
+    /// After how many days it stops working: 1 to 365.
+    pub(crate) expires_in_days: Option<u32>,
+}
+
+impl KeyBody {
+    pub(crate) fn wanted(self) -> Result<NewKey, ApiError> {
+        let live = match self.environment.as_deref() {
+            None | Some("live") => true,
+            Some("test") => false,
+            Some(_) => return Err(ApiError::field("/environment", "must be live or test")),
+        };
+        Ok(NewKey {
+            name: self.name,
+            live,
+            scopes: self.scopes.unwrap_or_else(|| vec![KeyScope::Llm, KeyScope::Read]),
+            rpm: self.rate_limit_rpm,
+            expires_in_days: self.expires_in_days,
+        })
+    }
+}
+
+#[utoipa::path(post, path = "/api/v1/keys", tag = "Keys", request_body = KeyBody,
+    responses((status = 201, description = "The new key; its secret is shown here and never again", body = NewKeyView),
+              (status = 403, description = "The creator lacks a scope", body = Problem)))]
+pub(crate) async fn create(
+    actor: ManageActor,
+    state: Data<State>,
+    body: Json<KeyBody>,
+) -> Result<HttpResponse, ApiError> {
+    let tenant = actor.0.tenant_id();
+    let wanted = body.value.wanted()?;
+    let (key, secret) = services::keys::create(&state.cx, tenant, Some(&actor.0.key.scopes), wanted)
+        .await
+        .map_err(key_error)?;
+    let view = NewKeyView {
+        key: KeyView::of(key, state.cx.clock.now()),
+        secret: secret.expose().to_owned(),
+    };
+    Ok(HttpResponse::Created()
+        .insert_header(("cache-control", "no-store"))
+        .json(view))
+}
+
+#[utoipa::path(get, path = "/api/v1/keys", tag = "Keys",
+    responses((status = 200, description = "The keys, newest first", body = KeyListView)))]
+pub(crate) async fn list(actor: ReadActor, state: Data<State>) -> Result<HttpResponse, ApiError> {
+    let now = state.cx.clock.now();
+    let keys = services::keys::list(&state.cx, actor.0.tenant_id())
+        .await
+        .map_err(key_error)?;
+    let items = keys.into_iter().map(|key| KeyView::of(key, now)).collect();
+    Ok(HttpResponse::Ok().json(KeyListView { items }))
+}
+
+/// Why.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ReasonBody {
+    /// What whoever is stopped will read; at most 500 characters.
+    pub(crate) reason: Option<String>,
+}
+
+impl ReasonBody {
+    pub(crate) fn checked(self) -> Result<Option<String>, ApiError> {
+        match self.reason {
+            Some(reason) if reason.chars().count() > 500 => {
+                Err(ApiError::field("/reason", "may have 500 characters"))
+            }
+            reason => Ok(reason),
+        }
+    }
+}
+
+async fn change(
+    actor: ManageActor,
+    state: Data<State>,
+    id: &str,
+    change: KeyChange,
+) -> Result<HttpResponse, ApiError> {
+    let id: KeyId = id.parse().ok().ok_or_else(ApiError::not_found)?;
+    let key = services::keys::change(&state.cx, actor.0.tenant_id(), id, change)
+        .await
+        .map_err(key_error)?;
+    Ok(HttpResponse::Ok().json(KeyView::of(key, state.cx.clock.now())))
+}
+
+#[utoipa::path(post, path = "/api/v1/keys/{api_key_id}/freeze", tag = "Keys", request_body = ReasonBody,
+    params(("api_key_id" = String, Path)),
+    responses((status = 200, description = "The key is frozen from the next request on", body = KeyView)))]
+pub(crate) async fn freeze(
+    actor: ManageActor,
+    state: Data<State>,
+    id: Path<String>,
+    body: Json<ReasonBody>,
+) -> Result<HttpResponse, ApiError> {
+    let reason = body.value.checked()?;
+    change(actor, state, &id, KeyChange::Freeze { reason }).await
+}
+
+#[utoipa::path(post, path = "/api/v1/keys/{api_key_id}/unfreeze", tag = "Keys", params(("api_key_id" = String, Path)),
+    responses((status = 200, description = "The key works again", body = KeyView)))]
+pub(crate) async fn unfreeze(
+    actor: ManageActor,
+    state: Data<State>,
+    id: Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    change(actor, state, &id, KeyChange::Unfreeze).await
+}
+
+#[utoipa::path(delete, path = "/api/v1/keys/{api_key_id}", tag = "Keys", params(("api_key_id" = String, Path)),
+    responses((status = 200, description = "The key never works again", body = KeyView)))]
+pub(crate) async fn revoke(
+    actor: ManageActor,
+    state: Data<State>,
+    id: Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    change(actor, state, &id, KeyChange::Revoke).await
+}
+
+pub(crate) fn key_error(error: KeyError) -> ApiError {
+    match error {
+        KeyError::NotFound | KeyError::NoTenant => ApiError::not_found(),
+        KeyError::Revoked => ApiError::new(
+            409,
+            "key-revoked",
+            "Key revoked",
+            "The key has been revoked; that is for ever.",
+        ),
+        KeyError::Escalation(scope) => ApiError::new(
+            403,
+            "scope-escalation",
+            "Scope escalation",
+            format!("A key without the scope {} cannot give it.", scope.as_str()),
+        ),
+        KeyError::Quota => ApiError::new(
+            403,
+            "quota-exceeded",
+            "Quota exceeded",
+            "There may be 500 keys; revoke one first.",
+        ),
+        KeyError::Invalid { field, detail } => ApiError::field(&format!("/{field}"), detail),
+        KeyError::Store(error) => error.into(),
+    }
+}

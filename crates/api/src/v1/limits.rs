@@ -1,0 +1,431 @@
+//! `/api/v1/limits`: look at limits, ask them, and try them out.
+
+use actix_web::web::{Data, Path, Query};
+use actix_web::{HttpRequest, HttpResponse};
+use adapters::customer::checks::CheckView;
+use adapters::customer::limits::{LimitPageView, LimitUsageListView, LimitUsageView, LimitView};
+use adapters::problem::Problem;
+use model::hold::Subject;
+use model::id::{LimitId, Slug};
+use model::limit::{LimitCategory, LimitStatus};
+use model::money::NanoUsd;
+use model::page::{Cursor, PageRequest};
+use serde::Deserialize;
+use services::auth::TenantActor;
+use services::ledger::{Answer, Idempotency, LedgerError};
+use services::limits::{CheckError, CheckRequest, LimitError, ListFilter, Owner};
+use services::once::fingerprint;
+use utoipa::{IntoParams, ToSchema};
+
+use crate::actor::{LlmActor, ReadActor};
+use crate::body::Json;
+use crate::idempotency;
+use crate::paging;
+use crate::problem::ApiError;
+use crate::state::State;
+
+/// The shortest and the longest life of a hold, in seconds.
+const TTL_SECONDS: std::ops::RangeInclusive<i64> = 1..=86_400;
+/// The life of a hold if the client does not say.
+const TTL_SECONDS_DEFAULT: i64 = 600;
+
+/// What to list.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ListQuery {
+    /// Only BUDGET, RATE or THRESHOLD.
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    /// Only ACTIVE or DISABLED.
+    status: Option<String>,
+    /// 1 to 200, default 50.
+    limit: Option<u32>,
+    /// `next_cursor` of the previous page.
+    cursor: Option<String>,
+}
+
+fn word<T: std::str::FromStr>(name: &str, text: Option<&str>, allowed: &str) -> Result<Option<T>, ApiError> {
+    text.map(|text| {
+        text.parse()
+            .ok()
+            .ok_or_else(|| ApiError::parameter(name, &format!("must be one of {allowed}")))
+    })
+    .transpose()
+}
+
+#[utoipa::path(get, path = "/api/v1/limits", tag = "Limits", params(ListQuery),
+    responses((status = 200, description = "Limits, newest first", body = LimitPageView),
+              (status = 400, description = "A parameter is wrong", body = Problem)))]
+pub(crate) async fn list(
+    actor: ReadActor,
+    state: Data<State>,
+    query: Query<ListQuery>,
+) -> Result<HttpResponse, ApiError> {
+    let filter = ListFilter {
+        category: word::<LimitCategory>("type", query.kind.as_deref(), "BUDGET, RATE, THRESHOLD")?,
+        status: word::<LimitStatus>("status", query.status.as_deref(), "ACTIVE, DISABLED")?,
+    };
+    let after = paging::id_cursor::<LimitId>(query.cursor.as_deref())?;
+    let after = after.map(|id| Cursor {
+        at_micros: 0,
+        id: id.to_string(),
+    });
+    let page = PageRequest {
+        limit: paging::limit(query.limit)?,
+        after,
+    };
+    let owner = Owner::Tenant(actor.0.tenant_id());
+    let (limits, more) = services::limits::list(&state.cx, owner, filter, page)
+        .await
+        .map_err(limit_error)?;
+    Ok(HttpResponse::Ok().json(LimitPageView::of(limits, more)))
+}
+
+#[utoipa::path(get, path = "/api/v1/limits/{limit_id}", tag = "Limits",
+    params(("limit_id" = String, Path)),
+    responses((status = 200, description = "The Limit", body = LimitView),
+              (status = 404, description = "There is no such Limit", body = Problem)))]
+pub(crate) async fn get(
+    actor: ReadActor,
+    state: Data<State>,
+    id: Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    let id: LimitId = id.parse().ok().ok_or_else(ApiError::not_found)?;
+    let owner = Owner::Tenant(actor.0.tenant_id());
+    let limit = services::limits::get(&state.cx, owner, id)
+        .await
+        .map_err(limit_error)?;
+    Ok(HttpResponse::Ok().json(LimitView::from(limit)))
+}
+
+#[utoipa::path(get, path = "/api/v1/limits/usage", tag = "Limits",
+    responses((status = 200, description = "What is used of every Limit now", body = LimitUsageListView)))]
+pub(crate) async fn usage(actor: ReadActor, state: Data<State>) -> Result<HttpResponse, ApiError> {
+    let list = services::limits::usage(&state.cx, actor.0.tenant_id())
+        .await
+        .map_err(limit_error)?;
+    let items = list
+        .into_iter()
+        .map(|usage| LimitUsageView::of(usage.limit, usage.settled, usage.held, usage.resets_at))
+        .collect();
+    Ok(HttpResponse::Ok().json(LimitUsageListView { items }))
+}
+
+/// What somebody wants to spend. Amounts are the most that the LLM Run can use.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CheckBody {
+    /// USD as a JSON number or a decimal text.
+    #[schema(value_type = Option<f64>, example = 10)]
+    estimated_cost_usd: Option<Decimal>,
+    /// The same in whole cents.
+    estimated_cost_cents: Option<i64>,
+    /// The same in exact nano-USD.
+    estimated_cost_nano_usd: Option<i64>,
+    /// Tokens in all, if input and output are not told apart.
+    estimated_tokens: Option<i64>,
+    /// Tokens to be sent.
+    estimated_input_tokens: Option<i64>,
+    /// Tokens to be made.
+    estimated_output_tokens: Option<i64>,
+    /// Requests, default 1.
+    run_count: Option<i64>,
+    /// The project.
+    #[schema(value_type = Option<String>)]
+    project_id: Option<Slug>,
+    /// The agent.
+    #[schema(value_type = Option<String>)]
+    agent_id: Option<Slug>,
+    /// The product feature.
+    #[schema(value_type = Option<String>)]
+    feature: Option<Slug>,
+    /// The conversation.
+    session_id: Option<String>,
+    /// The customer's own user.
+    end_user: Option<String>,
+    /// The provider, such as `openai`; with `model` it prices the tokens if no cost is given.
+    #[schema(value_type = Option<String>)]
+    provider: Option<Slug>,
+    /// The model.
+    model: Option<String>,
+    /// After how many seconds the hold ends by itself: 1 to 86400, default 600.
+    ttl_seconds: Option<i64>,
+}
+
+/// A decimal number, written as a JSON number or as text, without loss.
+#[derive(Clone, Copy)]
+pub(crate) struct Decimal(pub(crate) NanoUsd);
+
+impl<'de> Deserialize<'de> for Decimal {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Box::<serde_json::value::RawValue>::deserialize(deserializer)?;
+        let text = raw.get().trim_matches('"');
+        text.parse()
+            .map(Self)
+            .map_err(|error: model::money::MoneyError| serde::de::Error::custom(error.to_string()))
+    }
+}
+
+impl CheckBody {
+    fn request(self, actor: &TenantActor) -> Result<CheckRequest, ApiError> {
+        let cost = one_cost(&self)?;
+        let (input, output) = tokens(&self)?;
+        let requests = self.run_count.unwrap_or(1);
+        let ttl = self.ttl_seconds.unwrap_or(TTL_SECONDS_DEFAULT);
+        if !TTL_SECONDS.contains(&ttl) {
+            return Err(ApiError::field("/ttl_seconds", "must be 1 to 86400"));
+        }
+        if !(1..=1_000_000).contains(&requests) {
+            return Err(ApiError::field("/run_count", "must be 1 to 1000000"));
+        }
+        for (pointer, text) in [
+            ("/session_id", &self.session_id),
+            ("/end_user", &self.end_user),
+            ("/model", &self.model),
+        ] {
+            if text
+                .as_ref()
+                .is_some_and(|text| text.is_empty() || text.len() > 200)
+            {
+                return Err(ApiError::field(pointer, "must have 1 to 200 characters"));
+            }
+        }
+        Ok(CheckRequest {
+            tenant: actor.tenant_id(),
+            floor_price: actor.tenant.floor_price,
+            subject: Subject {
+                api_key_id: Some(actor.key.id),
+                project_id: self.project_id.map(|id| id.to_string()),
+                agent_id: self.agent_id.map(|id| id.to_string()),
+                feature: self.feature.map(|id| id.to_string()),
+                session_id: self.session_id,
+                end_user: self.end_user,
+                provider: self.provider.map(|id| id.to_string()),
+                model: self.model,
+            },
+            cost,
+            input_tokens: input,
+            output_tokens: output,
+            requests,
+            ttl_ms: ttl * 1000,
+        })
+    }
+}
+
+fn one_cost(body: &CheckBody) -> Result<Option<NanoUsd>, ApiError> {
+    let cents = body.estimated_cost_cents.map(|cents| {
+        cents
+            .checked_mul(NanoUsd::PER_CENT)
+            .map(NanoUsd)
+            .ok_or_else(|| ApiError::field("/estimated_cost_cents", "is too large"))
+    });
+    let given = [
+        body.estimated_cost_usd.map(|cost| cost.0),
+        cents.transpose()?,
+        body.estimated_cost_nano_usd.map(NanoUsd),
+    ];
+    let mut costs = given.into_iter().flatten();
+    let cost = costs.next();
+    if costs.next().is_some() {
+        return Err(ApiError::field(
+            "/estimated_cost_usd",
+            "give the cost once, in one unit",
+        ));
+    }
+    if cost.is_some_and(|cost| cost < NanoUsd::ZERO) {
+        return Err(ApiError::field("/estimated_cost_usd", "must not be negative"));
+    }
+    Ok(cost)
+}
+
+fn tokens(body: &CheckBody) -> Result<(i64, i64), ApiError> {
+    let all = [
+        body.estimated_tokens,
+        body.estimated_input_tokens,
+        body.estimated_output_tokens,
+    ];
+    if all
+        .iter()
+        .flatten()
+        .any(|tokens| !(0..=1_000_000_000_000).contains(tokens))
+    {
+        return Err(ApiError::field("/estimated_tokens", "must be 0 to 1000000000000"));
+    }
+    match (
+        body.estimated_tokens,
+        body.estimated_input_tokens,
+        body.estimated_output_tokens,
+    ) {
+        (Some(total), None, None) => Ok((total, 0)),
+        (None, input, output) => Ok((input.unwrap_or(0), output.unwrap_or(0))),
+        (Some(_), _, _) => Err(ApiError::field(
+            "/estimated_tokens",
+            "give either the total or input and output",
+        )),
+    }
+}
+
+#[utoipa::path(post, path = "/api/v1/limits/check", tag = "Limits", request_body = CheckBody,
+    params(("Idempotency-Key" = Option<String>, Header)),
+    responses((status = 200, description = "The decision; if it allows, the amounts are held", body = CheckView),
+              (status = 422, description = "The body is not valid", body = Problem)))]
+pub(crate) async fn check(
+    actor: LlmActor,
+    state: Data<State>,
+    request: HttpRequest,
+    body: Json<CheckBody>,
+) -> Result<HttpResponse, ApiError> {
+    let idempotency = idempotency::key(&request)?.map(|key| Idempotency {
+        operation: "limits.check",
+        key,
+        principal: actor.0.principal(),
+        fingerprint: fingerprint("POST", request.path(), &body.bytes),
+        render: rendered,
+    });
+    let wanted = body.value.request(&actor.0)?;
+    let correlation = infra::correlation::current()
+        .map(|context| context.correlation_id().to_owned())
+        .unwrap_or_default();
+    let answer = services::limits::check(&state.cx, wanted, correlation, idempotency)
+        .await
+        .map_err(check_error)?;
+    Ok(respond(&answer))
+}
+
+/// The answer to a check or to the end of a hold: now, or as it was given before.
+pub(crate) fn respond(answer: &Answer) -> HttpResponse {
+    let (status, body, replayed) = match answer {
+        Answer::Replayed(replay) => (replay.status, replay.body.clone(), true),
+        Answer::Decided(_) | Answer::Ended(_) => {
+            let (status, body) = rendered(answer);
+            (status, body, false)
+        }
+    };
+    let status = actix_web::http::StatusCode::from_u16(status).unwrap_or(actix_web::http::StatusCode::OK);
+    let mut response = HttpResponse::build(status);
+    if replayed {
+        response.insert_header(("idempotency-replayed", "true"));
+    }
+    response
+        .insert_header(("content-type", "application/json"))
+        .body(body)
+}
+
+/// The status and body of an answer, as they are sent and stored.
+pub(crate) fn rendered(answer: &Answer) -> (u16, String) {
+    let body = match answer {
+        Answer::Decided(answer) => {
+            let view = CheckView::of(
+                &answer.output,
+                Some(answer.decision.to_string()),
+                answer.hold.as_ref(),
+            );
+            serde_json::to_string(&view)
+        }
+        Answer::Ended(ended) => {
+            serde_json::to_string(&adapters::customer::checks::HoldView::from(&ended.hold))
+        }
+        Answer::Replayed(replay) => return (replay.status, replay.body.clone()),
+    };
+    (200, body.unwrap_or_default())
+}
+
+#[utoipa::path(post, path = "/api/v1/limits/simulate", tag = "Limits", request_body = CheckBody,
+    responses((status = 200, description = "The decision a check would get; nothing is held or recorded", body = CheckView)))]
+pub(crate) async fn simulate(
+    actor: ReadActor,
+    state: Data<State>,
+    request: HttpRequest,
+    body: Json<CheckBody>,
+) -> Result<HttpResponse, ApiError> {
+    // There is nothing to repeat: a key is checked for its form only.
+    idempotency::key(&request)?;
+    let wanted = body.value.request(&actor.0)?;
+    let output = services::limits::simulate(&state.cx, wanted)
+        .await
+        .map_err(check_error)?;
+    Ok(HttpResponse::Ok().json(CheckView::of(&output, None, None)))
+}
+
+pub(crate) fn check_error(error: CheckError) -> ApiError {
+    match error {
+        CheckError::Ledger(error) => ledger_error(error),
+        CheckError::Store(error) => error.into(),
+    }
+}
+
+/// How the ledger's refusals are said.
+pub(crate) fn ledger_error(error: LedgerError) -> ApiError {
+    match error {
+        LedgerError::HoldNotFound => ApiError::not_found(),
+        LedgerError::HoldClosed(status) => ApiError::new(
+            409,
+            "reservation-closed",
+            "Hold closed",
+            format!("The hold has ended before: it is {}.", status.as_str()),
+        ),
+        LedgerError::HoldExpired => ApiError::new(
+            409,
+            "reservation-expired",
+            "Hold expired",
+            "The hold ended by itself before this.",
+        ),
+        LedgerError::ExceedsHold => ApiError::new(
+            409,
+            "settlement-exceeds-reservation",
+            "Settlement exceeds the hold",
+            "More was used than was held. Settle at most what was held.",
+        ),
+        LedgerError::NotDue => ApiError::new(
+            409,
+            "reservation-not-due",
+            "Hold not due",
+            "The hold has not ended yet.",
+        ),
+        LedgerError::KeyReused(at) => idempotency::reused(&at.to_string()),
+        LedgerError::KeyForeign => idempotency::foreign(),
+        LedgerError::Store(error) => error.into(),
+    }
+}
+
+pub(crate) fn limit_error(error: LimitError) -> ApiError {
+    use adapters::problem::FieldProblem;
+    match error {
+        LimitError::NotFound => ApiError::not_found(),
+        LimitError::Invalid(problems) => ApiError::invalid(
+            problems
+                .into_iter()
+                .map(|problem| FieldProblem {
+                    pointer: format!("/{}", problem.field),
+                    detail: problem.detail.to_owned(),
+                })
+                .collect(),
+        ),
+        LimitError::Scope => ApiError::new(
+            403,
+            "insufficient-scope",
+            "Insufficient scope",
+            "GLOBAL limits are set by operators, and all others by their tenant.",
+        ),
+        LimitError::Exists(twin) => ApiError::new(
+            409,
+            "already-exists",
+            "Already exists",
+            format!("{twin} is the same limit."),
+        ),
+        LimitError::Quota => ApiError::new(
+            403,
+            "quota-exceeded",
+            "Quota exceeded",
+            "There may be 1000 limits; delete one first.",
+        ),
+        LimitError::InUse { .. } => ApiError::new(
+            409,
+            "limit-in-use",
+            "Limit in use",
+            "Open holds are on the limit. Wait for them to end, or set its status to DISABLED.",
+        ),
+        LimitError::Once(error) => idempotency::refusal(error),
+        LimitError::Store(error) => error.into(),
+    }
+}

@@ -1,0 +1,245 @@
+//! `/api/v1/limits`: make, change and disable limits.
+
+use actix_web::http::StatusCode;
+use actix_web::web::{Data, Path};
+use actix_web::{HttpRequest, HttpResponse};
+use adapters::customer::limits::LimitView;
+use adapters::problem::Problem;
+use model::id::{KeyId, LimitId};
+use model::limit::{Enforcement, Limit, LimitCategory, LimitScope, LimitStatus, LimitType, Unit};
+use model::window::ResetPeriod;
+use model::zone::Zone;
+use serde::Deserialize;
+use services::limits::{Change, Done, Owner};
+use services::words::Draft;
+use utoipa::ToSchema;
+
+use super::limits::{Decimal, limit_error};
+use crate::actor::ManageActor;
+use crate::body::Json;
+use crate::idempotency;
+use crate::problem::ApiError;
+use crate::state::State;
+
+/// A new Limit.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LimitBody {
+    /// What people call it.
+    #[schema(example = "daily budget")]
+    name: String,
+    /// What it is for.
+    description: Option<String>,
+    /// BUDGET, RATE or THRESHOLD.
+    #[schema(value_type = String, example = "BUDGET")]
+    limit_category: LimitCategory,
+    /// What it counts.
+    #[schema(value_type = String, example = "COST_USD")]
+    limit_type: LimitType,
+    /// TENANT if it is left out.
+    #[schema(value_type = Option<String>, example = "TENANT")]
+    scope: Option<LimitScope>,
+    /// Which project, agent or provider.
+    scope_id: Option<String>,
+    /// Only requests made with this key.
+    #[schema(value_type = Option<String>)]
+    api_key_id: Option<KeyId>,
+    /// Only requests for this model: its exact name, or a prefix that ends in `*`.
+    model: Option<String>,
+    /// Limit Value: USD for money, otherwise a whole number.
+    #[schema(value_type = f64, example = 50)]
+    max_value: Decimal,
+    /// DAILY, WEEKLY, MONTHLY or NONE (BUDGET).
+    #[schema(value_type = Option<String>, example = "DAILY")]
+    reset_period: Option<ResetPeriod>,
+    /// The IANA zone whose midnight resets it (BUDGET); UTC if it is left out.
+    #[schema(value_type = Option<String>, example = "Europe/Berlin")]
+    time_zone: Option<Zone>,
+    /// The length of the rolling window (RATE).
+    window_seconds: Option<u32>,
+    /// BLOCK if it is left out.
+    #[schema(value_type = Option<String>, example = "BLOCK")]
+    enforcement: Option<Enforcement>,
+}
+
+impl LimitBody {
+    pub(crate) fn draft(self) -> Result<Draft, ApiError> {
+        Ok(Draft {
+            max: max_value(self.limit_type, self.max_value)?,
+            name: self.name,
+            description: self.description,
+            category: self.limit_category,
+            limit_type: self.limit_type,
+            scope: self.scope.unwrap_or(LimitScope::Tenant),
+            scope_id: self.scope_id,
+            api_key_id: self.api_key_id,
+            model: self.model,
+            reset_period: self.reset_period,
+            zone: self.time_zone,
+            window_seconds: self.window_seconds,
+            enforcement: self.enforcement.unwrap_or(Enforcement::Block),
+        })
+    }
+}
+
+/// The maximum in the unit of the type: money is nano-USD already, everything else must be whole.
+fn max_value(limit_type: LimitType, value: Decimal) -> Result<i64, ApiError> {
+    let nano = value.0.0;
+    match limit_type.unit() {
+        Unit::NanoUsd => Ok(nano),
+        Unit::Tokens | Unit::Requests | Unit::Milliseconds | Unit::Percent => {
+            if nano % model::money::NanoUsd::PER_USD == 0 {
+                Ok(nano / model::money::NanoUsd::PER_USD)
+            } else {
+                Err(ApiError::field(
+                    "/max_value",
+                    "must be a whole number for this limit_type",
+                ))
+            }
+        }
+    }
+}
+
+pub(crate) fn body_of(limit: &Limit) -> String {
+    serde_json::to_string(&LimitView::from(limit.clone())).unwrap_or_default()
+}
+
+/// The answer to a change: now, or as it was given before.
+pub(crate) fn respond(status: u16, done: Done<Limit>) -> HttpResponse {
+    let (status, body, replayed) = match done {
+        Done::Now(_, body) => (status, body, false),
+        Done::Before(replay) => (replay.status, replay.body, true),
+    };
+    let mut response = HttpResponse::build(StatusCode::from_u16(status).unwrap_or(StatusCode::OK));
+    if replayed {
+        response.insert_header(("idempotency-replayed", "true"));
+    }
+    if body.is_empty() {
+        return response.finish();
+    }
+    response
+        .insert_header(("content-type", "application/json"))
+        .body(body)
+}
+
+#[utoipa::path(post, path = "/api/v1/limits", tag = "Limits", request_body = LimitBody,
+    params(("Idempotency-Key" = Option<String>, Header)),
+    responses((status = 201, description = "The new Limit", body = LimitView),
+              (status = 409, description = "There is a Limit like this", body = Problem),
+              (status = 422, description = "The body is not valid", body = Problem)))]
+pub(crate) async fn create(
+    actor: ManageActor,
+    state: Data<State>,
+    request: HttpRequest,
+    body: Json<LimitBody>,
+) -> Result<HttpResponse, ApiError> {
+    let tenant = actor.0.tenant_id();
+    let once = idempotency::once(
+        &request,
+        "limits.create",
+        tenant,
+        actor.0.principal(),
+        &body.bytes,
+    )?;
+    let draft = body.value.draft()?;
+    let done = services::limits::create(&state.cx, Owner::Tenant(tenant), draft, once, body_of)
+        .await
+        .map_err(limit_error)?;
+    Ok(respond(201, done))
+}
+
+/// What to change of a Limit; what is left out stays as it is.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ChangeBody {
+    /// What people call it.
+    name: Option<String>,
+    /// What it is for.
+    description: Option<String>,
+    /// Limit Value: USD for money, otherwise a whole number.
+    #[schema(value_type = Option<f64>, example = 100)]
+    max_value: Option<Decimal>,
+    /// BLOCK, WARN, REJECT, QUEUE, DEGRADE or ALERT.
+    #[schema(value_type = Option<String>)]
+    enforcement: Option<Enforcement>,
+    /// DAILY, WEEKLY, MONTHLY or NONE (BUDGET).
+    #[schema(value_type = Option<String>)]
+    reset_period: Option<ResetPeriod>,
+    /// The length of the rolling window (RATE).
+    window_seconds: Option<u32>,
+    /// ACTIVE or DISABLED.
+    #[schema(value_type = Option<String>)]
+    status: Option<LimitStatus>,
+}
+
+/// The change that is asked for; the unit of a new Limit Value is that of the limit.
+pub(crate) async fn change_of(
+    cx: &services::Context,
+    owner: Owner,
+    id: LimitId,
+    wanted: ChangeBody,
+) -> Result<Change, ApiError> {
+    let max = match wanted.max_value {
+        None => None,
+        Some(value) => {
+            let known = services::limits::get(cx, owner, id).await.map_err(limit_error)?;
+            Some(max_value(known.limit_type, value)?)
+        }
+    };
+    Ok(Change {
+        name: wanted.name,
+        description: wanted.description,
+        max,
+        enforcement: wanted.enforcement,
+        reset_period: wanted.reset_period,
+        window_seconds: wanted.window_seconds,
+        status: wanted.status,
+    })
+}
+
+#[utoipa::path(put, path = "/api/v1/limits/{limit_id}", tag = "Limits", request_body = ChangeBody,
+    params(("limit_id" = String, Path), ("Idempotency-Key" = Option<String>, Header)),
+    responses((status = 200, description = "The changed Limit", body = LimitView),
+              (status = 404, description = "There is no such Limit", body = Problem)))]
+pub(crate) async fn update(
+    actor: ManageActor,
+    state: Data<State>,
+    request: HttpRequest,
+    id: Path<String>,
+    body: Json<ChangeBody>,
+) -> Result<HttpResponse, ApiError> {
+    let id: LimitId = id.parse().ok().ok_or_else(ApiError::not_found)?;
+    let tenant = actor.0.tenant_id();
+    let owner = Owner::Tenant(tenant);
+    let once = idempotency::once(
+        &request,
+        "limits.update",
+        tenant,
+        actor.0.principal(),
+        &body.bytes,
+    )?;
+    let change = change_of(&state.cx, owner, id, body.value).await?;
+    let done = services::limits::update(&state.cx, owner, id, change, once, body_of)
+        .await
+        .map_err(limit_error)?;
+    Ok(respond(200, done))
+}
+
+#[utoipa::path(delete, path = "/api/v1/limits/{limit_id}", tag = "Limits",
+    params(("limit_id" = String, Path), ("Idempotency-Key" = Option<String>, Header)),
+    responses((status = 204, description = "The Limit is DISABLED"),
+              (status = 409, description = "Open holds are on the Limit", body = Problem)))]
+pub(crate) async fn delete(
+    actor: ManageActor,
+    state: Data<State>,
+    request: HttpRequest,
+    id: Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    let id: LimitId = id.parse().ok().ok_or_else(ApiError::not_found)?;
+    let tenant = actor.0.tenant_id();
+    let once = idempotency::once(&request, "limits.delete", tenant, actor.0.principal(), b"")?;
+    let done = services::limits::delete(&state.cx, Owner::Tenant(tenant), id, once)
+        .await
+        .map_err(limit_error)?;
+    Ok(respond(204, done))
+}
