@@ -1,0 +1,70 @@
+//! Which function does which command?
+
+pub(crate) mod completions;
+pub(crate) mod demo;
+pub(crate) mod doctor;
+pub(crate) mod keys;
+pub(crate) mod migrate;
+pub(crate) mod operators;
+pub(crate) mod serve;
+pub(crate) mod simulate_provider;
+pub(crate) mod tenants;
+pub(crate) mod version;
+
+use std::future::Future;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use infra::config::Config;
+use services::Context;
+
+use crate::cli::{Cli, Command, Global};
+use crate::{telemetry, wiring};
+
+/// Messages of commands that do one thing and end.
+const QUIET: &str = "warn";
+
+/// Runs the command. An error is a failure that nobody expected; a check that failed is an exit code.
+pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
+    let global = cli.global;
+    let done = match cli.command {
+        Command::Serve(args) => serve::run(&global, &args),
+        Command::Migrate => migrate::run(&global),
+        Command::Demo(args) => return demo::run(&global, &args),
+        Command::Keys(command) => keys::run(&global, command),
+        Command::Tenants(command) => tenants::run(&global, command),
+        Command::Operators(command) => operators::run(&global, command),
+        Command::Doctor(args) => return doctor::run(&global, &args),
+        Command::SimulateProvider(args) => simulate_provider::run(&global, &args),
+        Command::Version => version::run(&global),
+        Command::Completions(args) => completions::run(&args),
+    };
+    done.map(|()| ExitCode::SUCCESS)
+}
+
+/// The configuration for a command that does one thing: it logs only what goes wrong, unless asked for more.
+fn quiet_config(global: &Global) -> Result<Config> {
+    let mut flags = global.flags();
+    flags.log_level.get_or_insert_with(|| QUIET.to_owned());
+    flags.log_format.get_or_insert_with(|| "pretty".to_owned());
+    Ok(Config::load(&flags)?)
+}
+
+/// Runs one piece of work on the database, as the server would do it.
+fn with_context<T, F>(global: &Global, work: impl FnOnce(Context) -> F) -> Result<T>
+where
+    F: Future<Output = Result<T>>,
+{
+    let config = quiet_config(global)?;
+    telemetry::start_logs(&config)?;
+    wiring::migrate(&config)?;
+    let cx = wiring::context(&config)?;
+    let done = runtime().block_on(work(cx.clone()));
+    wiring::close(cx);
+    done
+}
+
+/// The event loop of the process: actix's, in which each serving thread has one of its own.
+fn runtime() -> actix_web::rt::SystemRunner {
+    actix_web::rt::System::new()
+}

@@ -1,0 +1,154 @@
+//! Was everything as it should be?
+
+use super::books::{Account, Books};
+use super::cast::{Cast, Member};
+use super::plan::Plan;
+use super::traffic::{Outcome, Sent};
+
+/// Everything that is not as it should be, one sentence each.
+pub(super) fn failures(plan: &Plan, cast: &Cast, sent: &Sent, books: &Books) -> Vec<String> {
+    let mut failures = Failures::default();
+    answered_all(&sent.harbour, &mut failures);
+    spent_the_budget(&sent.tidewater, &cast.tidewater, &mut failures);
+    kept_the_rate(&sent.breakwater, plan, &cast.breakwater, &mut failures);
+    let accounts = [
+        (&cast.harbour, &books.harbour, &sent.harbour),
+        (&cast.tidewater, &books.tidewater, &sent.tidewater),
+        (&cast.breakwater, &books.breakwater, &sent.breakwater),
+    ];
+    for (member, account, outcomes) in accounts {
+        adds_up(member, account, outcomes, &mut failures);
+    }
+    failures.check(books.holds_open == 0, || {
+        format!("{} holds are still open", books.holds_open)
+    });
+    let wrong = books.ledger.mismatches.len();
+    failures.check(wrong == 0, || {
+        format!(
+            "{wrong} counters are not the sum of their holds: {:?}",
+            books.ledger.mismatches.first()
+        )
+    });
+    failures.0
+}
+
+#[derive(Default)]
+struct Failures(Vec<String>);
+
+impl Failures {
+    fn check(&mut self, good: bool, sentence: impl FnOnce() -> String) {
+        if !good {
+            self.0.push(sentence());
+        }
+    }
+
+    /// An answer with everything that a good one of its kind holds.
+    fn good_answer(&mut self, who: &str, outcome: &Outcome) {
+        let missing = outcome
+            .kind
+            .signs()
+            .iter()
+            .find(|sign| !outcome.body.contains(**sign));
+        self.check(outcome.status == 200 && missing.is_none(), || {
+            let (kind, status, body) = (outcome.kind.name(), outcome.status, &outcome.body);
+            let missing = missing.map(|sign| format!(" without {sign}")).unwrap_or_default();
+            format!("{who}: a request of the kind {kind} was answered with {status}{missing}: {body}")
+        });
+    }
+
+    /// A refusal with this code that names the limit.
+    fn good_refusal(&mut self, member: &Member, outcome: &Outcome, code: &str) {
+        let (who, limit) = (&member.tenant.name, &member.limit);
+        self.check(
+            outcome.status == 429 && outcome.code.as_deref() == Some(code),
+            || {
+                format!(
+                    "{who}: expected 429 {code}, got {} {}",
+                    outcome.status, outcome.body
+                )
+            },
+        );
+        let named = outcome.body.contains(&limit.name) || outcome.body.contains(&limit.id.to_string());
+        self.check(named, || {
+            format!("{who}: the refusal does not name the limit: {}", outcome.body)
+        });
+    }
+}
+
+fn answered_all(outcomes: &[Outcome], failures: &mut Failures) {
+    for outcome in outcomes {
+        failures.good_answer("Harbour Freight", outcome);
+    }
+}
+
+/// First answers, then refusals, and no answer after a refusal: the requests are all the same.
+fn spent_the_budget(outcomes: &[Outcome], member: &Member, failures: &mut Failures) {
+    let who = &member.tenant.name;
+    let spent = outcomes
+        .iter()
+        .position(|outcome| outcome.status != 200)
+        .unwrap_or(outcomes.len());
+    failures.check(spent > 0, || format!("{who}: no request was answered"));
+    failures.check(spent < outcomes.len(), || {
+        format!("{who}: no request was refused")
+    });
+    let (answered, refused) = outcomes.split_at(spent);
+    for outcome in answered {
+        failures.good_answer(who, outcome);
+    }
+    for outcome in refused {
+        failures.good_refusal(member, outcome, "insufficient_quota");
+        failures.check(outcome.should_retry.as_deref() == Some("false"), || {
+            format!("{who}: the refusal does not tell the SDK to stop trying")
+        });
+    }
+}
+
+/// As many answers as the rate allows, and refusals that say when to come back.
+fn kept_the_rate(outcomes: &[Outcome], plan: &Plan, member: &Member, failures: &mut Failures) {
+    let who = &member.tenant.name;
+    let (answered, refused): (Vec<_>, Vec<_>) = outcomes.iter().partition(|outcome| outcome.status == 200);
+    let allowed = plan.breakwater_rpm();
+    failures.check(answered.len() == allowed, || {
+        format!(
+            "{who}: {} requests were answered in a minute that allows {allowed}",
+            answered.len()
+        )
+    });
+    for outcome in answered {
+        failures.good_answer(who, outcome);
+    }
+    for outcome in refused {
+        failures.good_refusal(member, outcome, "rate_limit_exceeded");
+        failures.check(outcome.retry_after.is_some(), || {
+            format!("{who}: a refusal does not say when to come back")
+        });
+    }
+}
+
+/// Every request is on record, with its end, and the costs are the same wherever they stand.
+fn adds_up(member: &Member, account: &Account, outcomes: &[Outcome], failures: &mut Failures) {
+    let who = &member.tenant.name;
+    let answered = outcomes.iter().filter(|outcome| outcome.status == 200).count();
+    let (sent, refused) = (outcomes.len(), outcomes.len() - answered);
+    let found = (account.runs, account.succeeded, account.blocked);
+    failures.check(found == (sent, answered, refused), || {
+        format!(
+            "{who}: sent, answered and refused {:?}, but on record are {found:?}",
+            (sent, answered, refused)
+        )
+    });
+    failures.check(account.cost.0 > 0 && account.cost == account.records, || {
+        format!(
+            "{who}: the runs cost {}, the cost records say {}",
+            account.cost, account.records
+        )
+    });
+    let settled = account.settled.unwrap_or(account.cost);
+    failures.check(settled == account.cost, || {
+        format!(
+            "{who}: the runs cost {}, the budget counts {settled}",
+            account.cost
+        )
+    });
+}

@@ -1,0 +1,32 @@
+//! The binary `plimsoll`: it wires everything and decides nothing.
+
+mod cli;
+mod commands;
+mod demo;
+mod output;
+mod simulate;
+mod telemetry;
+mod upkeep;
+mod wiring;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let cli = match cli::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version go to stdout and are no error; nobody is left to tell if printing fails.
+            drop(error.print());
+            return ExitCode::from(if error.use_stderr() { cli::USAGE } else { 0 });
+        }
+    };
+    commands::run(cli).unwrap_or_else(|error| {
+        if let Some(message) = output::failure(&error) {
+            drop(writeln!(std::io::stderr(), "plimsoll: {message}"));
+        }
+        cli::exit_code(&error)
+    })
+}

@@ -1,0 +1,94 @@
+//! What does the process do without being asked?
+//!
+//! Loops that call a service now and then. A failure is logged and tried again at the next turn: a database that
+//! is away for a minute must not end them.
+
+use std::fmt::Display;
+use std::future::Future;
+use std::time::Duration;
+
+use infra::shutdown::Shutdown;
+use services::Context;
+use tokio::task::JoinHandle;
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::telemetry::Metrics;
+
+const EXPIRE_HOLDS: Duration = Duration::from_secs(1);
+const NOTE_KEY_USE: Duration = Duration::from_secs(30);
+const TIDY_METRICS: Duration = Duration::from_secs(5);
+
+/// The loops that run.
+pub(crate) struct Upkeep {
+    loops: Vec<JoinHandle<()>>,
+    cx: Context,
+}
+
+/// Starts them all; they end when the signal is given.
+pub(crate) fn start(cx: &Context, metrics: &Metrics, shutdown: &Shutdown) -> Upkeep {
+    let holds = cx.clone();
+    let keys = cx.clone();
+    let metrics = metrics.clone();
+    let loops = vec![
+        every(EXPIRE_HOLDS, "expire_holds", shutdown, move || {
+            let cx = holds.clone();
+            async move {
+                let expired = services::upkeep::expire_holds(&cx).await?;
+                if expired > 0 {
+                    metrics::counter!("plimsoll_holds_expired_total").increment(expired);
+                    tracing::warn!(expired, "holds expired that nobody ended");
+                }
+                Ok::<_, store::StoreError>(())
+            }
+        }),
+        every(NOTE_KEY_USE, "note_key_use", shutdown, move || {
+            let cx = keys.clone();
+            async move { services::upkeep::note_key_use(&cx).await }
+        }),
+        every(TIDY_METRICS, "tidy_metrics", shutdown, move || {
+            metrics.tidy();
+            std::future::ready(Ok::<_, store::StoreError>(()))
+        }),
+    ];
+    Upkeep {
+        loops,
+        cx: cx.clone(),
+    }
+}
+
+impl Upkeep {
+    /// Waits for the loops, which must have been told to end, and does the rest of their work.
+    pub(crate) async fn finish(self) {
+        for one in self.loops {
+            if let Err(error) = one.await {
+                tracing::error!(%error, "an upkeep loop ended by itself");
+            }
+        }
+        if let Err(error) = services::upkeep::note_key_use(&self.cx).await {
+            tracing::warn!(%error, "when keys were last used could not be written down");
+        }
+    }
+}
+
+/// Calls the handler at once and then in every period, never twice at a time.
+fn every<H, F, E>(period: Duration, name: &'static str, shutdown: &Shutdown, handler: H) -> JoinHandle<()>
+where
+    H: FnMut() -> F + Send + 'static,
+    F: Future<Output = Result<(), E>> + Send + 'static,
+    E: Display + Send,
+{
+    let (shutdown, mut handler) = (shutdown.clone(), handler);
+    tokio::spawn(async move {
+        let mut ticks = interval(period);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = shutdown.triggered() => return,
+                _ = ticks.tick() => {}
+            }
+            if let Err(error) = handler().await {
+                tracing::warn!(%error, name, "an upkeep task failed; it is tried again");
+            }
+        }
+    })
+}

@@ -1,0 +1,113 @@
+//! How do the parts become one process?
+//!
+//! Everything that the layers below take from outside is made here, once: the clock, the ids, the database, the
+//! prices and the way to the providers.
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use infra::clock::{RandomIds, SystemClock};
+use infra::config::{Config, DatabaseConfig, PricesConfig, UpstreamConfig, UpstreamKind};
+use services::Context;
+use services::gateway::{Gateway, GatewaySettings};
+use services::prices::{PriceBook, PriceOverride};
+use store::Db;
+use workers::upstream::{ProviderKey, Timeouts, UpstreamPool, UpstreamSettings};
+
+/// What a provider without a key is sent; whoever needs none ignores it.
+const NO_KEY: &str = "none";
+
+/// How the store opens the configured database.
+pub(crate) fn store_settings(database: &DatabaseConfig) -> Result<store::Settings> {
+    let mut settings = store::Settings::for_url(database.url.expose())?;
+    settings.read_connections = database.read_connections;
+    settings.write_connections = database.write_connections;
+    settings.ledger_lanes = database.ledger_lanes;
+    settings.queue_depth = database.queue_depth;
+    settings.statement_timeout = database.statement_timeout;
+    settings.lock_timeout = database.lock_timeout;
+    Ok(settings)
+}
+
+/// Brings the schema up to date; returns the names of the migrations that were missing.
+pub(crate) fn migrate(config: &Config) -> Result<Vec<String>> {
+    let settings = store_settings(&config.database)?;
+    store::migrate::run(&settings).context("the database could not be brought up to date")
+}
+
+/// The database and everything that works on it. The schema must be up to date.
+pub(crate) fn context(config: &Config) -> Result<Context> {
+    let db = Db::open(&store_settings(&config.database)?).context("the database could not be opened")?;
+    let prices = Arc::new(prices(&config.prices)?);
+    let gateway = Gateway::new(upstreams(config)?, gateway_settings(config));
+    Ok(Context::new(
+        db,
+        Arc::new(SystemClock::new()),
+        Arc::new(RandomIds::new()),
+        prices,
+        gateway,
+    ))
+}
+
+/// Lets the database go: what waits is still written, then its threads end.
+pub(crate) fn close(cx: Context) {
+    // The ledger has a way into the writer's queue; it must be gone before the writer can end.
+    let db = cx.db.clone();
+    drop(cx);
+    drop(db);
+}
+
+fn gateway_settings(config: &Config) -> GatewaySettings {
+    let gateway = &config.gateway;
+    GatewaySettings {
+        hold_ttl_ms: gateway.hold_ttl_ms,
+        default_output_tokens: i64::from(gateway.default_output_tokens),
+        drain_timeout: gateway.drain_timeout,
+        stall_timeout: gateway.idle_timeout,
+        answer_cap_bytes: config.server.llm_max_body_bytes,
+    }
+}
+
+/// The prices of the built-in table and of the configuration.
+pub(crate) fn prices(config: &PricesConfig) -> Result<PriceBook> {
+    let overrides = config.overrides.iter().map(|entry| PriceOverride {
+        provider: entry.provider.clone(),
+        model_glob: entry.model.clone(),
+        effective_from: entry.effective_from,
+        input_nano_usd_per_mtok: entry.input_per_mtok.0,
+        output_nano_usd_per_mtok: entry.output_per_mtok.0,
+        cached_input_nano_usd_per_mtok: entry.cached_input_per_mtok.map(|price| price.0),
+        cache_write_nano_usd_per_mtok: None,
+    });
+    PriceBook::new(overrides.collect()).context("the price overrides cannot be used")
+}
+
+/// The way to the configured providers.
+pub(crate) fn upstreams(config: &Config) -> Result<UpstreamPool> {
+    let settings: Vec<_> = config
+        .upstreams
+        .iter()
+        .map(|(name, upstream)| upstream_settings(name, upstream))
+        .collect();
+    let timeouts = Timeouts {
+        connect: config.gateway.connect_timeout,
+        first_byte: config.gateway.first_byte_timeout,
+        idle: config.gateway.idle_timeout,
+    };
+    UpstreamPool::new(&settings, timeouts, config.gateway.max_retries).context("the upstreams cannot be used")
+}
+
+fn upstream_settings(name: &str, upstream: &UpstreamConfig) -> UpstreamSettings {
+    UpstreamSettings {
+        name: name.to_owned(),
+        kind: match upstream.kind {
+            UpstreamKind::Openai => workers::upstream::UpstreamKind::Openai,
+            UpstreamKind::Anthropic => workers::upstream::UpstreamKind::Anthropic,
+            UpstreamKind::OpenaiCompatible => workers::upstream::UpstreamKind::OpenaiCompatible,
+        },
+        base_url: upstream.base_url.clone(),
+        api_key: ProviderKey::new(upstream.api_key.as_ref().map_or(NO_KEY, |key| key.expose())),
+        provider: upstream.provider.clone(),
+        models: upstream.models.clone(),
+    }
+}
