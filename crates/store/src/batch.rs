@@ -18,9 +18,6 @@ use crate::tx::LockTx;
 /// rolls all of it back. It runs again if the transaction has to be repeated.
 pub type BatchHandler<C, R> = Arc<dyn Fn(&mut LockTx<'_>, &[C]) -> StoreResult<Vec<R>> + Send + Sync>;
 
-/// The most commands in one transaction: bounds how long the first of them waits.
-const BATCH_MAX: usize = 512;
-
 /// A queue whose commands are carried out together.
 pub struct Batcher<C, R> {
     lanes: Vec<Arc<Shared<C, R>>>,
@@ -46,7 +43,16 @@ struct Shared<C, R> {
     queue: Mutex<Queue<C, R>>,
     handler: BatchHandler<C, R>,
     lane: Handle,
-    depth: usize,
+    bounds: Bounds,
+}
+
+/// How much may wait, and how much may go together.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    /// Commands in the queue.
+    pub(crate) depth: usize,
+    /// Commands in one transaction.
+    pub(crate) together: usize,
 }
 
 struct Queue<C, R> {
@@ -62,7 +68,7 @@ where
     C: Send + Sync + 'static,
     R: Send + 'static,
 {
-    pub(crate) fn new(lanes: Vec<Handle>, handler: BatchHandler<C, R>, depth: usize) -> Self {
+    pub(crate) fn new(lanes: Vec<Handle>, handler: BatchHandler<C, R>, bounds: Bounds) -> Self {
         let handlers = std::iter::repeat_n(handler, lanes.len());
         let shared = |(lane, handler)| {
             let queue = Mutex::new(Queue {
@@ -73,7 +79,7 @@ where
                 queue,
                 handler,
                 lane,
-                depth,
+                bounds,
             })
         };
         Self {
@@ -107,7 +113,7 @@ where
 
     fn push(self: &Arc<Self>, command: C, reply: Reply<R>) -> StoreResult<()> {
         let mut queue = self.lock();
-        if queue.waiting.len() >= self.depth {
+        if queue.waiting.len() >= self.bounds.depth {
             return Err(StoreError::Overloaded);
         }
         queue.waiting.push_back((command, reply));
@@ -162,7 +168,7 @@ where
 
     fn take_what_waits(&mut self) {
         let mut queue = self.shared.lock();
-        let count = queue.waiting.len().min(BATCH_MAX);
+        let count = queue.waiting.len().min(self.shared.bounds.together.max(1));
         for (command, reply) in queue.waiting.drain(..count) {
             self.commands.push(command);
             self.replies.push(reply);

@@ -11,7 +11,7 @@ use crate::schema::limit_breaches;
 use crate::tx::{LockTx, Tx};
 
 #[derive(Insertable)]
-#[diesel(table_name = limit_breaches)]
+#[diesel(table_name = limit_breaches, treat_none_as_default_value = false)]
 struct Row {
     tenant_id: String,
     id: String,

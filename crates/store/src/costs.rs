@@ -18,7 +18,7 @@ use crate::tx::{LockTx, Tx};
 const TABLE: Table = Table("cost_records");
 
 #[derive(Queryable, Insertable)]
-#[diesel(table_name = cost_records)]
+#[diesel(table_name = cost_records, treat_none_as_default_value = false)]
 struct Row {
     tenant_id: String,
     id: String,

@@ -4,6 +4,7 @@
 //! one writing thread, which commits whatever waits as one group and answers after the commit returned;
 //! PostgreSQL has lanes of threads, one transaction per closure.
 
+mod checkpoint;
 mod job;
 mod lane;
 mod postgres;
@@ -13,7 +14,7 @@ use std::sync::Arc;
 
 use self::job::TxJob;
 use self::lane::Lane;
-use crate::batch::{BatchHandler, Batcher};
+use crate::batch::{BatchHandler, Batcher, Bounds};
 use crate::error::StoreResult;
 use crate::settings::{Settings, Target};
 use crate::tx::{LockTx, ReadTx, TxError, WriteTx};
@@ -138,6 +139,10 @@ impl Db {
         } else {
             self.lanes.ledger.iter().map(Lane::handle).collect()
         };
-        Batcher::new(lanes, handler, self.settings.queue_depth)
+        let bounds = Bounds {
+            depth: self.settings.queue_depth,
+            together: self.settings.batch_max,
+        };
+        Batcher::new(lanes, handler, bounds)
     }
 }

@@ -9,7 +9,7 @@ use crate::schema::decisions;
 use crate::tx::LockTx;
 
 #[derive(Insertable)]
-#[diesel(table_name = decisions)]
+#[diesel(table_name = decisions, treat_none_as_default_value = false)]
 struct Row {
     tenant_id: String,
     id: String,

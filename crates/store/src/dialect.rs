@@ -2,9 +2,13 @@
 //!
 //! Everything that cannot be said once for both stands here: the connection itself, row locks, upserts and
 //! statements over whole batches.
+//!
+//! Look-ups by a key end in `get_result`, not in `first`: that adds `LIMIT ?`, and SQLite compiles a statement anew for
+//! each value of its limit.
 
 pub(crate) mod counters;
 pub(crate) mod holds;
+mod prepared;
 
 use diesel::{PgConnection, SqliteConnection};
 

@@ -5,7 +5,7 @@ use model::hold::{Hold, HoldStatus};
 use model::id::{HoldId, TenantId};
 use model::time::Timestamp;
 
-use crate::dialect::{holds as dialect, insert_all};
+use crate::dialect::holds as dialect;
 use crate::error::StoreResult;
 use crate::rows::{Table, at, micros, to_json};
 use crate::schema::holds;
@@ -13,8 +13,8 @@ use crate::tx::{LockTx, Tx};
 
 const TABLE: Table = Table("holds");
 
-#[derive(Debug, Clone, Queryable, QueryableByName, Insertable)]
-#[diesel(table_name = holds)]
+#[derive(Debug, Clone, Queryable, Insertable)]
+#[diesel(table_name = holds, treat_none_as_default_value = false)]
 pub(crate) struct HoldRow {
     pub(crate) tenant_id: String,
     pub(crate) id: String,
@@ -36,8 +36,7 @@ pub(crate) struct HoldRow {
 /// What the database says.
 pub fn insert(tx: &mut LockTx<'_>, holds: &[Hold]) -> StoreResult<()> {
     let rows: Vec<HoldRow> = holds.iter().map(row).collect();
-    insert_all!(tx, holds::table, &rows);
-    Ok(())
+    Ok(dialect::insert(crate::tx::sealed::Connected::conn(tx), &rows)?)
 }
 
 /// Locks the holds and reads them; those that do not exist are left out. `ids` must ascend.
@@ -75,7 +74,7 @@ pub fn end(tx: &mut LockTx<'_>, holds: &[Hold]) -> StoreResult<()> {
 pub fn find(tx: &mut impl Tx, tenant: TenantId, id: HoldId) -> StoreResult<Option<Hold>> {
     let found: Option<HoldRow> = holds::table
         .find((tenant.to_string(), id.to_string()))
-        .first(tx.conn())
+        .get_result(tx.conn())
         .optional()?;
     found.map(hold).transpose()
 }

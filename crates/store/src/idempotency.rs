@@ -57,7 +57,7 @@ pub fn find(
 ) -> StoreResult<Option<StoredAnswer>> {
     let row: Option<Row> = idempotency_keys::table
         .find((tenant.to_string(), operation, key))
-        .first(tx.conn())
+        .get_result(tx.conn())
         .optional()?;
     row.map(|row| {
         Ok(StoredAnswer {

@@ -39,7 +39,7 @@ struct Row {
 pub fn by_hash(tx: &mut impl Tx, hash: &str) -> StoreResult<Option<(ApiKey, Tenant)>> {
     let row: Option<Row> = api_keys::table
         .filter(api_keys::key_hash.eq(hash))
-        .first(tx.conn())
+        .get_result(tx.conn())
         .optional()?;
     let Some(row) = row else { return Ok(None) };
     let key = key(row)?;
@@ -70,7 +70,7 @@ pub fn list(tx: &mut impl Tx, tenant: TenantId) -> StoreResult<Vec<ApiKey>> {
 pub fn find(tx: &mut impl Tx, tenant: TenantId, id: KeyId) -> StoreResult<Option<ApiKey>> {
     let row: Option<Row> = api_keys::table
         .find((tenant.to_string(), id.to_string()))
-        .first(tx.conn())
+        .get_result(tx.conn())
         .optional()?;
     row.map(key).transpose()
 }

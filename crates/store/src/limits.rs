@@ -46,7 +46,7 @@ pub fn versions(tx: &mut impl Tx, owners: &[TenantId]) -> StoreResult<Vec<(Tenan
         let version: Option<i64> = tenants::table
             .find(only.to_string())
             .select(tenants::limits_version)
-            .first(tx.conn())
+            .get_result(tx.conn())
             .optional()?;
         found.extend(version.map(|version| (*only, version)));
         return Ok(found);
@@ -126,7 +126,7 @@ pub fn count(tx: &mut impl Tx, owner: TenantId) -> StoreResult<i64> {
 pub fn find(tx: &mut impl Tx, owner: TenantId, id: LimitId) -> StoreResult<Option<Limit>> {
     let row: Option<Row> = limits::table
         .find((owner.to_string(), id.to_string()))
-        .first(tx.conn())
+        .get_result(tx.conn())
         .optional()?;
     row.map(limit).transpose()
 }

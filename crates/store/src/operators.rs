@@ -28,7 +28,7 @@ struct Row {
 pub fn by_hash(tx: &mut impl Tx, hash: &str) -> StoreResult<Option<Operator>> {
     let row: Option<Row> = operators::table
         .filter(operators::token_hash.eq(hash))
-        .first(tx.conn())
+        .get_result(tx.conn())
         .optional()?;
     row.map(|row| {
         Ok(Operator {

@@ -11,7 +11,7 @@ use crate::schema::ops_events;
 use crate::tx::{Tx, Writes};
 
 #[derive(Insertable)]
-#[diesel(table_name = ops_events)]
+#[diesel(table_name = ops_events, treat_none_as_default_value = false)]
 struct Row {
     tenant_id: String,
     id: String,

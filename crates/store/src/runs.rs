@@ -4,6 +4,7 @@ use diesel::prelude::*;
 use model::id::{RunId, TenantId};
 use model::page::{Cursor, Page, PageRequest};
 use model::run::{Run, RunStatus};
+use model::time::Timestamp;
 
 use crate::dialect::insert_all;
 use crate::error::StoreResult;
@@ -14,7 +15,7 @@ use crate::tx::{LockTx, Tx};
 const TABLE: Table = Table("runs");
 
 #[derive(Queryable, Insertable, AsChangeset)]
-#[diesel(table_name = runs, treat_none_as_null = true)]
+#[diesel(table_name = runs, treat_none_as_null = true, treat_none_as_default_value = false)]
 struct Row {
     tenant_id: String,
     id: String,
@@ -65,6 +66,27 @@ pub fn finish(tx: &mut LockTx<'_>, list: &[Run]) -> StoreResult<()> {
     Ok(())
 }
 
+/// Marks runs as crashed whose process has gone away without a word; a run that has ended is left alone.
+///
+/// # Errors
+/// What the database says.
+pub fn crash(tx: &mut LockTx<'_>, list: &[(TenantId, RunId)], at: Timestamp) -> StoreResult<()> {
+    use crate::tx::sealed::Connected as _;
+    for (tenant, run) in list {
+        let live = runs::table
+            .find((tenant.to_string(), run.to_string()))
+            .filter(runs::status.eq(RunStatus::Running.as_str()));
+        diesel::update(live)
+            .set((
+                runs::status.eq(RunStatus::Crashed.as_str()),
+                runs::error_code.eq("hold_expired"),
+                runs::completed_at.eq(at.as_micros()),
+            ))
+            .execute(tx.conn())?;
+    }
+    Ok(())
+}
+
 /// One run of a tenant.
 ///
 /// # Errors
@@ -72,7 +94,7 @@ pub fn finish(tx: &mut LockTx<'_>, list: &[Run]) -> StoreResult<()> {
 pub fn find(tx: &mut impl Tx, tenant: TenantId, id: RunId) -> StoreResult<Option<Run>> {
     let found: Option<Row> = runs::table
         .find((tenant.to_string(), id.to_string()))
-        .first(tx.conn())
+        .get_result(tx.conn())
         .optional()?;
     found.map(run).transpose()
 }

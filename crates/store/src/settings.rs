@@ -26,6 +26,10 @@ pub struct Settings {
     pub ledger_lanes: usize,
     /// Commands that may wait in one queue before the next is refused.
     pub queue_depth: usize,
+    /// The most commands of the ledger in one transaction: bounds how long the first of them waits.
+    pub batch_max: usize,
+    /// The most pieces of work in one commit (SQLite): bounds how long the first of them waits.
+    pub commit_group_max: usize,
     /// The longest a statement may take (PostgreSQL).
     pub statement_timeout: Duration,
     /// The longest a lock may be waited for.
@@ -45,6 +49,8 @@ impl Settings {
             write_connections: 4,
             ledger_lanes: 2,
             queue_depth: 4096,
+            batch_max: 512,
+            commit_group_max: 256,
             statement_timeout: Duration::from_secs(30),
             lock_timeout: Duration::from_secs(5),
         })

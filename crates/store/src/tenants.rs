@@ -28,7 +28,10 @@ struct Row {
 /// # Errors
 /// What the database says.
 pub fn find(tx: &mut impl Tx, id: TenantId) -> StoreResult<Option<Tenant>> {
-    let row: Option<Row> = tenants::table.find(id.to_string()).first(tx.conn()).optional()?;
+    let row: Option<Row> = tenants::table
+        .find(id.to_string())
+        .get_result(tx.conn())
+        .optional()?;
     row.map(tenant).transpose()
 }
 
@@ -39,7 +42,7 @@ pub fn find(tx: &mut impl Tx, id: TenantId) -> StoreResult<Option<Tenant>> {
 pub fn by_name(tx: &mut impl Tx, name: &str) -> StoreResult<Option<Tenant>> {
     let row: Option<Row> = tenants::table
         .filter(tenants::name.eq(name))
-        .first(tx.conn())
+        .get_result(tx.conn())
         .optional()?;
     row.map(tenant).transpose()
 }

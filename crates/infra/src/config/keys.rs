@@ -65,7 +65,7 @@ const fn millis(most: u64) -> Kind {
 }
 
 /// All of them, in reading order.
-pub(super) static KEYS: [Key; 33] = [
+pub(super) static KEYS: [Key; 34] = [
     key("server.listen", Kind::Address, "127.0.0.1:8080"),
     key("server.metrics_listen", Kind::Address, "127.0.0.1:9090"),
     key("server.workers", Kind::Whole(0..=1024), "0"),
@@ -83,6 +83,7 @@ pub(super) static KEYS: [Key; 33] = [
     key("database.write_connections", Kind::Whole(1..=256), "4"),
     key("database.ledger_lanes", Kind::Whole(1..=64), "2"),
     key("database.queue_depth", Kind::Whole(1..=1_000_000), "4096"),
+    key("database.batch_max", Kind::Whole(1..=4096), "512"),
     key("database.statement_timeout_ms", millis(10 * MINUTE_MS), "30000"),
     key("database.lock_timeout_ms", millis(10 * MINUTE_MS), "5000"),
     key("log.format", Kind::OneOf(&["json", "pretty"]), "json"),

@@ -52,6 +52,8 @@ pub struct DatabaseConfig {
     pub ledger_lanes: usize,
     /// Commands that may wait in one queue before the next is refused.
     pub queue_depth: usize,
+    /// The most commands of the ledger in one transaction.
+    pub batch_max: usize,
     /// The longest a statement may take (PostgreSQL).
     #[serde(rename = "statement_timeout_ms", deserialize_with = "millis")]
     pub statement_timeout: Duration,

@@ -9,14 +9,15 @@ use std::path::Path;
 use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, RunQueryDsl as _, SqliteConnection};
 
+use super::checkpoint::Checkpointer;
 use super::job::{Failure, Job};
 use super::lane::{Inbox, Lane};
 use crate::dialect::AnyConnection;
 use crate::error::{StoreError, StoreResult};
 use crate::settings::Settings;
 
-/// The most pieces of work in one commit: bounds how long the first of them waits.
-const GROUP_MAX: usize = 256;
+/// After so many commits what they wrote is moved from the log to the database, beside the writer.
+const CHECKPOINT_COMMITS: u32 = 32;
 
 /// The first release without the WAL-reset corruption race.
 const VERSION_FLOOR: (u32, u32, u32) = (3, 51, 3);
@@ -39,7 +40,8 @@ pub(crate) fn connect(path: &Path, settings: &Settings) -> StoreResult<SqliteCon
     let mut conn = SqliteConnection::establish(text)?;
     conn.batch_execute(&format!(
         "PRAGMA busy_timeout = {}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
-         PRAGMA trusted_schema = OFF; PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY;",
+         PRAGMA trusted_schema = OFF; PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY; \
+         PRAGMA wal_autocheckpoint = 12000;",
         settings.lock_timeout.as_millis()
     ))?;
     let found: Version = diesel::sql_query("SELECT sqlite_version() AS version").get_result(&mut conn)?;
@@ -62,10 +64,17 @@ fn check_version(found: &str) -> StoreResult<()> {
 /// The one writer.
 pub(crate) fn writer(path: &Path, settings: &Settings) -> StoreResult<Lane> {
     let mut conn = AnyConnection::Sqlite(connect(path, settings)?);
+    let checkpointer = Checkpointer::start(path, settings)?;
+    let most = settings.commit_group_max.max(1);
     let work = move |inbox: &Inbox| {
         let mut left_over = VecDeque::new();
-        while let Some(group) = inbox.next_group(std::mem::take(&mut left_over), GROUP_MAX) {
+        let mut commits: u32 = 0;
+        while let Some(group) = inbox.next_group(std::mem::take(&mut left_over), most) {
             left_over = commit_group(&mut conn, group);
+            commits = commits.wrapping_add(1);
+            if commits.is_multiple_of(CHECKPOINT_COMMITS) {
+                checkpointer.nudge();
+            }
         }
     };
     Lane::start("write", settings.queue_depth, vec![work])
@@ -90,11 +99,7 @@ pub(crate) fn readers(path: &Path, settings: &Settings) -> StoreResult<Lane> {
 fn read_one(conn: &mut AnyConnection, mut job: Box<dyn Job>) {
     let end = match execute(conn, "BEGIN DEFERRED") {
         Ok(()) => {
-            let end = match job.run(conn) {
-                Ok(()) => Ok(()),
-                Err(Failure::Store(error)) => Err(error),
-                Err(Failure::Refused) => Err(StoreError::Stopped),
-            };
+            let end = run(conn, job.as_mut());
             // A read has nothing to commit; ending it cannot change the answer.
             let _ended = execute(conn, "ROLLBACK");
             end
@@ -111,6 +116,12 @@ fn commit_group(conn: &mut AnyConnection, group: VecDeque<Box<dyn Job>>) -> VecD
     }
     let mut done = Vec::with_capacity(group.len());
     let mut group = group;
+    // A savepoint keeps a copy of every page that its job changes; a job without company needs none.
+    if group.len() == 1
+        && let Some(job) = group.pop_front()
+    {
+        return commit_alone(conn, job);
+    }
     while let Some(mut job) = group.pop_front() {
         let end = run_in_savepoint(conn, job.as_mut());
         if let Err(error) = &end
@@ -136,15 +147,31 @@ fn commit_group(conn: &mut AnyConnection, group: VecDeque<Box<dyn Job>>) -> VecD
     }
 }
 
-fn run_in_savepoint(conn: &mut AnyConnection, job: &mut dyn Job) -> Result<(), StoreError> {
-    execute(conn, "SAVEPOINT job")?;
-    let end = match job.run(conn) {
+/// Runs and commits the only job of a transaction.
+fn commit_alone(conn: &mut AnyConnection, mut job: Box<dyn Job>) -> VecDeque<Box<dyn Job>> {
+    let ran = run(conn, job.as_mut());
+    let end = ran.clone().and_then(|()| execute(conn, "COMMIT"));
+    if let Err(error) = &end {
+        let _rolled_back = execute(conn, "ROLLBACK");
+        if ran.is_ok() || error.ends_transaction() {
+            stop_on_io_error(error);
+        }
+    }
+    job.finish(end).into()
+}
+
+fn run(conn: &mut AnyConnection, job: &mut dyn Job) -> Result<(), StoreError> {
+    match job.run(conn) {
         Ok(()) => Ok(()),
         Err(Failure::Store(error)) => Err(error),
         // The job keeps its own answer; any error tells it that nothing was written.
         Err(Failure::Refused) => Err(StoreError::Stopped),
-    };
-    match end {
+    }
+}
+
+fn run_in_savepoint(conn: &mut AnyConnection, job: &mut dyn Job) -> Result<(), StoreError> {
+    execute(conn, "SAVEPOINT job")?;
+    match run(conn, job) {
         Ok(()) => execute(conn, "RELEASE job"),
         Err(error) if error.ends_transaction() => Err(error),
         Err(error) => {

@@ -1,46 +1,80 @@
 //! Counters of limits: locked, read and changed for a whole batch.
 
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Text};
+use diesel::sql_types::{BigInt, Text};
 
 use super::AnyConnection;
+use super::prepared::{Column, Statement, Value, With, WithRow};
 use crate::schema::limit_counters;
 
 /// `(tenant_id, limit_id, window_start)`.
 pub(crate) type Key = (String, String, i64);
 
-#[derive(Debug, Clone, QueryableByName, Queryable)]
+#[derive(Debug, Clone, Queryable)]
 pub(crate) struct Row {
-    #[diesel(sql_type = Text)]
     pub(crate) tenant_id: String,
-    #[diesel(sql_type = Text)]
     pub(crate) limit_id: String,
-    #[diesel(sql_type = BigInt)]
     pub(crate) window_start: i64,
-    #[diesel(sql_type = BigInt)]
     pub(crate) settled: i64,
-    #[diesel(sql_type = BigInt)]
     pub(crate) held: i64,
 }
 
-struct Columns {
-    tenants: Vec<String>,
-    limits: Vec<String>,
-    windows: Vec<i64>,
+/// `tenant_id, limit_id, window_start, settled, held`.
+type Counted = (Text, Text, BigInt, BigInt, BigInt);
+
+struct LockExisting;
+
+impl Statement for LockExisting {
+    const SQL: &'static str = "SELECT c.tenant_id, c.limit_id, c.window_start, c.settled, c.held \
+        FROM limit_counters c JOIN unnest($, $, $) AS k (tenant_id, limit_id, window_start) \
+        USING (tenant_id, limit_id, window_start) ORDER BY 1, 2, 3 FOR UPDATE OF c";
+    type Row = Counted;
 }
 
-fn columns(keys: &[Key]) -> Columns {
-    let mut columns = Columns {
-        tenants: Vec::new(),
-        limits: Vec::new(),
-        windows: Vec::new(),
-    };
-    for (tenant, limit, window) in keys {
-        columns.tenants.push(tenant.clone());
-        columns.limits.push(limit.clone());
-        columns.windows.push(*window);
-    }
-    columns
+struct InsertMissing;
+
+impl Statement for InsertMissing {
+    const SQL: &'static str = "INSERT INTO limit_counters (tenant_id, limit_id, window_start, settled, held) \
+        SELECT tenant_id, limit_id, window_start, 0, 0 \
+        FROM unnest($, $, $) AS k (tenant_id, limit_id, window_start) ORDER BY 1, 2, 3 \
+        ON CONFLICT DO NOTHING";
+    type Row = ();
+}
+
+struct Since;
+
+impl Statement for Since {
+    const SQL: &'static str = "SELECT c.tenant_id, c.limit_id, c.window_start, c.settled, c.held \
+        FROM limit_counters c JOIN unnest($, $, $) AS k (tenant_id, limit_id, since) \
+        USING (tenant_id, limit_id) WHERE c.window_start >= k.since";
+    type Row = Counted;
+}
+
+struct Add;
+
+impl Statement for Add {
+    const SQL: &'static str = "INSERT INTO limit_counters AS c (tenant_id, limit_id, window_start, settled, held) \
+        SELECT * FROM unnest($, $, $, $, $) AS d ORDER BY 1, 2, 3 \
+        ON CONFLICT (tenant_id, limit_id, window_start) \
+        DO UPDATE SET settled = c.settled + excluded.settled, held = c.held + excluded.held";
+    type Row = ();
+}
+
+struct AddOne;
+
+impl Statement for AddOne {
+    const SQL: &'static str = "INSERT INTO limit_counters (tenant_id, limit_id, window_start, settled, held) \
+        VALUES ($, $, $, $, $) ON CONFLICT (tenant_id, limit_id, window_start) \
+        DO UPDATE SET settled = settled + excluded.settled, held = held + excluded.held";
+    type Row = ();
+}
+
+fn columns(keys: &[Key]) -> [Column<'_>; 3] {
+    [
+        Column::Texts(keys.iter().map(|(tenant, _, _)| &**tenant).collect()),
+        Column::Texts(keys.iter().map(|(_, limit, _)| &**limit).collect()),
+        Column::Numbers(keys.iter().map(|(_, _, window)| *window).collect()),
+    ]
 }
 
 /// Locks the counters and reads them; a counter that did not exist yet exists afterwards (on PostgreSQL, where
@@ -65,7 +99,7 @@ fn find(conn: &mut SqliteConnection, keys: &[Key]) -> QueryResult<Vec<Row>> {
     for (tenant, limit, window) in keys {
         let row = limit_counters::table
             .find((tenant, limit, window))
-            .first::<Row>(conn)
+            .get_result::<Row>(conn)
             .optional()?;
         rows.extend(row);
     }
@@ -73,47 +107,17 @@ fn find(conn: &mut SqliteConnection, keys: &[Key]) -> QueryResult<Vec<Row>> {
 }
 
 fn lock_existing(conn: &mut PgConnection, keys: &[Key]) -> QueryResult<Vec<Row>> {
-    let columns = columns(keys);
-    diesel::sql_query(
-        "SELECT c.tenant_id, c.limit_id, c.window_start, c.settled, c.held FROM limit_counters c \
-         JOIN unnest($1, $2, $3) AS k (tenant_id, limit_id, window_start) \
-         USING (tenant_id, limit_id, window_start) ORDER BY 1, 2, 3 FOR UPDATE OF c",
-    )
-    .bind::<Array<Text>, _>(columns.tenants)
-    .bind::<Array<Text>, _>(columns.limits)
-    .bind::<Array<BigInt>, _>(columns.windows)
-    .load(conn)
+    With::<LockExisting>::new(columns(keys)).load(conn)
 }
 
 fn insert_missing(conn: &mut PgConnection, keys: &[Key]) -> QueryResult<usize> {
-    let columns = columns(keys);
-    diesel::sql_query(
-        "INSERT INTO limit_counters (tenant_id, limit_id, window_start, settled, held) \
-         SELECT tenant_id, limit_id, window_start, 0, 0 \
-         FROM unnest($1, $2, $3) AS k (tenant_id, limit_id, window_start) ORDER BY 1, 2, 3 \
-         ON CONFLICT DO NOTHING",
-    )
-    .bind::<Array<Text>, _>(columns.tenants)
-    .bind::<Array<Text>, _>(columns.limits)
-    .bind::<Array<BigInt>, _>(columns.windows)
-    .execute(conn)
+    With::<InsertMissing>::new(columns(keys)).execute(conn)
 }
 
 /// Reads all counters of `(tenant_id, limit_id)` that started at `since` or later.
 pub(crate) fn range(conn: &mut AnyConnection, ranges: &[Key]) -> QueryResult<Vec<Row>> {
     match conn {
-        AnyConnection::Postgres(conn) => {
-            let columns = columns(ranges);
-            diesel::sql_query(
-                "SELECT c.tenant_id, c.limit_id, c.window_start, c.settled, c.held FROM limit_counters c \
-                 JOIN unnest($1, $2, $3) AS k (tenant_id, limit_id, since) USING (tenant_id, limit_id) \
-                 WHERE c.window_start >= k.since",
-            )
-            .bind::<Array<Text>, _>(columns.tenants)
-            .bind::<Array<Text>, _>(columns.limits)
-            .bind::<Array<BigInt>, _>(columns.windows)
-            .load(conn)
-        }
+        AnyConnection::Postgres(conn) => With::<Since>::new(columns(ranges)).load(conn),
         AnyConnection::Sqlite(conn) => {
             let mut rows = Vec::new();
             for (tenant, limit, since) in ranges {
@@ -143,45 +147,27 @@ pub(crate) fn add(conn: &mut AnyConnection, deltas: &[Row]) -> QueryResult<()> {
 }
 
 fn add_one(conn: &mut SqliteConnection, delta: &Row) -> QueryResult<usize> {
-    use diesel::upsert::excluded;
-    use limit_counters::{held, limit_id, settled, tenant_id, window_start};
-    diesel::insert_into(limit_counters::table)
-        .values((
-            tenant_id.eq(&delta.tenant_id),
-            limit_id.eq(&delta.limit_id),
-            window_start.eq(delta.window_start),
-            settled.eq(delta.settled),
-            held.eq(delta.held),
-        ))
-        .on_conflict((tenant_id, limit_id, window_start))
-        .do_update()
-        .set((
-            settled.eq(settled + excluded(settled)),
-            held.eq(held + excluded(held)),
-        ))
-        .execute(conn)
+    let values = [
+        Value::Text(&delta.tenant_id),
+        Value::Text(&delta.limit_id),
+        Value::Number(delta.window_start),
+        Value::Number(delta.settled),
+        Value::Number(delta.held),
+    ];
+    WithRow::<AddOne>::new(values).execute(conn)
 }
 
 fn add_set(conn: &mut PgConnection, deltas: &[Row]) -> QueryResult<()> {
     if deltas.is_empty() {
         return Ok(());
     }
-    let keys: Vec<Key> = deltas
-        .iter()
-        .map(|d| (d.tenant_id.clone(), d.limit_id.clone(), d.window_start))
-        .collect();
-    let columns = columns(&keys);
-    diesel::sql_query(
-        "INSERT INTO limit_counters AS c (tenant_id, limit_id, window_start, settled, held) \
-         SELECT * FROM unnest($1, $2, $3, $4, $5) AS d ORDER BY 1, 2, 3 \
-         ON CONFLICT (tenant_id, limit_id, window_start) \
-         DO UPDATE SET settled = c.settled + excluded.settled, held = c.held + excluded.held",
-    )
-    .bind::<Array<Text>, _>(columns.tenants)
-    .bind::<Array<Text>, _>(columns.limits)
-    .bind::<Array<BigInt>, _>(columns.windows)
-    .bind::<Array<BigInt>, _>(deltas.iter().map(|d| d.settled).collect::<Vec<_>>())
-    .bind::<Array<BigInt>, _>(deltas.iter().map(|d| d.held).collect::<Vec<_>>())
-    .execute(conn)?;
+    let columns = [
+        Column::Texts(deltas.iter().map(|delta| &*delta.tenant_id).collect()),
+        Column::Texts(deltas.iter().map(|delta| &*delta.limit_id).collect()),
+        Column::Numbers(deltas.iter().map(|delta| delta.window_start).collect()),
+        Column::Numbers(deltas.iter().map(|delta| delta.settled).collect()),
+        Column::Numbers(deltas.iter().map(|delta| delta.held).collect()),
+    ];
+    With::<Add>::new(columns).execute(conn)?;
     Ok(())
 }

@@ -1,24 +1,110 @@
 //! Holds: locked and ended for a whole batch.
 
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Nullable, Text};
+use diesel::sql_types::{BigInt, Nullable, Text};
 
 use super::AnyConnection;
+use super::prepared::{Column, Statement, Value, With, WithRow};
 use crate::holds::HoldRow;
 use crate::schema::holds;
+
+struct Lock;
+
+impl Statement for Lock {
+    const SQL: &'static str = "SELECT h.tenant_id, h.id, h.status, h.decision_id, h.run_id, h.subject, h.requested, \
+        h.settled, h.items, h.created_at, h.expires_at, h.ended_at \
+        FROM holds h JOIN unnest($, $) AS k (tenant_id, id) USING (tenant_id, id) \
+        ORDER BY h.tenant_id, h.id FOR UPDATE OF h";
+    type Row = (
+        Text,
+        Text,
+        Text,
+        Text,
+        Nullable<Text>,
+        Text,
+        Text,
+        Nullable<Text>,
+        Text,
+        BigInt,
+        BigInt,
+        Nullable<BigInt>,
+    );
+}
+
+struct Insert;
+
+impl Statement for Insert {
+    const SQL: &'static str = "INSERT INTO holds (tenant_id, id, status, decision_id, run_id, subject, requested, \
+        settled, items, created_at, expires_at, ended_at) \
+        SELECT * FROM unnest($, $, $, $, $, $, $, $, $, $, $, $)";
+    type Row = ();
+}
+
+struct End;
+
+impl Statement for End {
+    const SQL: &'static str = "UPDATE holds h SET status = v.status, settled = v.settled, items = v.items, ended_at = v.ended_at \
+        FROM unnest($, $, $, $, $, $) AS v (tenant_id, id, status, settled, items, ended_at) \
+        WHERE h.tenant_id = v.tenant_id AND h.id = v.id";
+    type Row = ();
+}
+
+struct EndOne;
+
+impl Statement for EndOne {
+    const SQL: &'static str = "UPDATE holds SET status = $, settled = $, items = $, ended_at = $ \
+        WHERE tenant_id = $ AND id = $";
+    type Row = ();
+}
+
+/// Adds new holds.
+pub(crate) fn insert(conn: &mut AnyConnection, rows: &[HoldRow]) -> QueryResult<()> {
+    match conn {
+        AnyConnection::Postgres(_) if rows.is_empty() => Ok(()),
+        AnyConnection::Postgres(conn) => With::<Insert>::new(all_columns(rows)).execute(conn).map(drop),
+        AnyConnection::Sqlite(conn) => {
+            for row in rows {
+                diesel::insert_into(holds::table).values(row).execute(conn)?;
+            }
+            Ok(())
+        }
+    }
+}
+
+fn all_columns(rows: &[HoldRow]) -> [Column<'_>; 12] {
+    [
+        texts(rows, |row| &row.tenant_id),
+        texts(rows, |row| &row.id),
+        texts(rows, |row| &row.status),
+        texts(rows, |row| &row.decision_id),
+        maybe_texts(rows, |row| row.run_id.as_deref()),
+        texts(rows, |row| &row.subject),
+        texts(rows, |row| &row.requested),
+        maybe_texts(rows, |row| row.settled.as_deref()),
+        texts(rows, |row| &row.items),
+        Column::Numbers(rows.iter().map(|row| row.created_at).collect()),
+        Column::Numbers(rows.iter().map(|row| row.expires_at).collect()),
+        Column::MaybeNumbers(rows.iter().map(|row| row.ended_at).collect()),
+    ]
+}
+
+fn texts(rows: &[HoldRow], pick: fn(&HoldRow) -> &str) -> Column<'_> {
+    Column::Texts(rows.iter().map(pick).collect())
+}
+
+fn maybe_texts(rows: &[HoldRow], pick: fn(&HoldRow) -> Option<&str>) -> Column<'_> {
+    Column::MaybeTexts(rows.iter().map(pick).collect())
+}
 
 /// Locks the holds of `(tenant_id, id)`, which must be in ascending order, and reads them.
 pub(crate) fn lock(conn: &mut AnyConnection, ids: &[(String, String)]) -> QueryResult<Vec<HoldRow>> {
     match conn {
         AnyConnection::Postgres(conn) => {
-            let (tenants, ids): (Vec<_>, Vec<_>) = ids.iter().cloned().unzip();
-            diesel::sql_query(
-                "SELECT h.* FROM holds h JOIN unnest($1, $2) AS k (tenant_id, id) USING (tenant_id, id) \
-                 ORDER BY h.tenant_id, h.id FOR UPDATE OF h",
-            )
-            .bind::<Array<Text>, _>(tenants)
-            .bind::<Array<Text>, _>(ids)
-            .load(conn)
+            let columns = [
+                Column::Texts(ids.iter().map(|(tenant, _)| &**tenant).collect()),
+                Column::Texts(ids.iter().map(|(_, id)| &**id).collect()),
+            ];
+            With::<Lock>::new(columns).load(conn)
         }
         AnyConnection::Sqlite(conn) => {
             let mut rows = Vec::with_capacity(ids.len());
@@ -26,7 +112,7 @@ pub(crate) fn lock(conn: &mut AnyConnection, ids: &[(String, String)]) -> QueryR
                 rows.extend(
                     holds::table
                         .find((tenant, id))
-                        .first::<HoldRow>(conn)
+                        .get_result::<HoldRow>(conn)
                         .optional()?,
                 );
             }
@@ -41,14 +127,15 @@ pub(crate) fn end(conn: &mut AnyConnection, rows: &[HoldRow]) -> QueryResult<()>
         AnyConnection::Postgres(conn) => end_set(conn, rows),
         AnyConnection::Sqlite(conn) => {
             for row in rows {
-                diesel::update(holds::table.find((&row.tenant_id, &row.id)))
-                    .set((
-                        holds::status.eq(&row.status),
-                        holds::settled.eq(&row.settled),
-                        holds::items.eq(&row.items),
-                        holds::ended_at.eq(row.ended_at),
-                    ))
-                    .execute(conn)?;
+                let values = [
+                    Value::Text(&row.status),
+                    Value::MaybeText(row.settled.as_deref()),
+                    Value::Text(&row.items),
+                    Value::MaybeNumber(row.ended_at),
+                    Value::Text(&row.tenant_id),
+                    Value::Text(&row.id),
+                ];
+                WithRow::<EndOne>::new(values).execute(conn)?;
             }
             Ok(())
         }
@@ -59,18 +146,14 @@ fn end_set(conn: &mut PgConnection, rows: &[HoldRow]) -> QueryResult<()> {
     if rows.is_empty() {
         return Ok(());
     }
-    let texts = |pick: fn(&HoldRow) -> &String| rows.iter().map(|row| pick(row).clone()).collect::<Vec<_>>();
-    diesel::sql_query(
-        "UPDATE holds h SET status = v.status, settled = v.settled, items = v.items, ended_at = v.ended_at \
-         FROM unnest($1, $2, $3, $4, $5, $6) AS v (tenant_id, id, status, settled, items, ended_at) \
-         WHERE h.tenant_id = v.tenant_id AND h.id = v.id",
-    )
-    .bind::<Array<Text>, _>(texts(|row| &row.tenant_id))
-    .bind::<Array<Text>, _>(texts(|row| &row.id))
-    .bind::<Array<Text>, _>(texts(|row| &row.status))
-    .bind::<Array<Nullable<Text>>, _>(rows.iter().map(|row| row.settled.clone()).collect::<Vec<_>>())
-    .bind::<Array<Text>, _>(texts(|row| &row.items))
-    .bind::<Array<Nullable<BigInt>>, _>(rows.iter().map(|row| row.ended_at).collect::<Vec<_>>())
-    .execute(conn)?;
+    let columns = [
+        texts(rows, |row| &row.tenant_id),
+        texts(rows, |row| &row.id),
+        texts(rows, |row| &row.status),
+        maybe_texts(rows, |row| row.settled.as_deref()),
+        texts(rows, |row| &row.items),
+        Column::MaybeNumbers(rows.iter().map(|row| row.ended_at).collect()),
+    ];
+    With::<End>::new(columns).execute(conn)?;
     Ok(())
 }

@@ -61,6 +61,29 @@ testkit::both_databases! {
         assert_eq!(more, Vec::<Vec<u128>>::new());
     }
 
+    async fn no_batch_is_larger_than_it_may_be(db: TestDb) {
+        let mut small = settings(db.url());
+        (small.batch_max, small.commit_group_max) = (10, 1);
+        let small = Db::open(&small).unwrap();
+        let (gate, handler) = Gate::before(take_holds);
+        let batcher = small.batcher(handler);
+        let plug = batcher.submit(LANE, 1);
+        let behind = async {
+            assert_eq!(gate.arrival(), [1]);
+            let mut all = Box::pin(join_all((2..=26).map(|n| batcher.submit(LANE, n))));
+            assert!(poll_immediate(&mut all).await.is_none());
+            for size in [10, 10, 5] {
+                gate.pass();
+                assert_eq!(gate.arrival().len(), size);
+            }
+            gate.pass();
+            all.await
+        };
+        let (plug, all) = soon(async { tokio::join!(biased; plug, behind) }).await;
+        assert_eq!(plug.unwrap(), 1);
+        assert!(all.into_iter().map(Result::unwrap).eq(2..=26));
+    }
+
     async fn commands_of_many_callers_are_batched_without_anybody_waiting_for_it(db: TestDb) {
         let calls = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&calls);
@@ -192,13 +215,14 @@ testkit::both_databases! {
     async fn a_command_is_carried_out_when_its_caller_has_gone(db: TestDb) {
         let (gate, handler) = Gate::before(take_holds);
         let batcher = db.batcher(handler);
-        let gone = batcher.clone();
-        let caller = tokio::spawn(async move { gone.submit(LANE, 1).await });
-        gate.arrival();
-        caller.abort();
-        assert!(caller.await.unwrap_err().is_cancelled());
+        let mut running = Box::pin(batcher.submit(LANE, 1));
+        assert!(poll_immediate(&mut running).await.is_none());
+        assert_eq!(gate.arrival(), [1]);
+        let mut queued = Box::pin(batcher.submit(LANE, 2));
+        assert!(poll_immediate(&mut queued).await.is_none());
+        drop((running, queued));
         drop(gate);
-        assert_eq!(soon(batcher.submit(LANE, 2)).await.unwrap(), 2);
-        assert!(exists(&db, 1).await);
+        assert_eq!(soon(batcher.submit(LANE, 3)).await.unwrap(), 3);
+        assert!(exists(&db, 1).await && exists(&db, 2).await);
     }
 }

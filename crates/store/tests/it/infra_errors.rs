@@ -90,9 +90,9 @@ testkit::both_databases! {
     }
 
     async fn more_records_than_a_statement_takes_are_written(db: TestDb) {
-        insert(&db, (1..=2500).map(error).collect()).await;
+        insert(&db, (1..=7000).map(error).collect()).await;
         let counts = db.read(|tx| infra_errors::counts_by_class(tx, at(0), at(1))).await.unwrap();
-        assert_eq!(counts, [("infra.database".to_owned(), 2500)]);
+        assert_eq!(counts, [("infra.database".to_owned(), 7000)]);
     }
 
     async fn errors_are_found_by_correlation_component_and_class(db: TestDb) {

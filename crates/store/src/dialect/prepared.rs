@@ -1,0 +1,128 @@
+//! How does a connection learn a statement once, and not each time it is used?
+//!
+//! The text of a `sql_query` is parsed and planned with every use, and so are diesel's updates and upserts. A
+//! [`Statement`] is a type, by which diesel finds what the connection has prepared before.
+
+use std::marker::PhantomData;
+
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::sql_types::{Array, BigInt, Nullable, Text};
+use diesel::sqlite::Sqlite;
+
+/// A statement: on PostgreSQL over columns of values, all of the same length, on SQLite over one row of them.
+pub(crate) trait Statement: 'static {
+    /// The text, with `$` for each parameter.
+    const SQL: &'static str;
+    /// The columns of its result.
+    type Row: 'static;
+}
+
+/// One parameter: the values of a column, row by row.
+#[derive(Debug)]
+pub(crate) enum Column<'a> {
+    Texts(Vec<&'a str>),
+    MaybeTexts(Vec<Option<&'a str>>),
+    Numbers(Vec<i64>),
+    MaybeNumbers(Vec<Option<i64>>),
+}
+
+/// A statement with its parameters.
+pub(crate) struct With<'a, S> {
+    columns: Vec<Column<'a>>,
+    statement: PhantomData<S>,
+}
+
+impl<'a, S: Statement> With<'a, S> {
+    pub(crate) fn new(columns: impl Into<Vec<Column<'a>>>) -> Self {
+        Self {
+            columns: columns.into(),
+            statement: PhantomData,
+        }
+    }
+}
+
+impl<S: Statement> QueryId for With<'_, S> {
+    type QueryId = S;
+    const HAS_STATIC_QUERY_ID: bool = true;
+}
+
+impl<S: Statement> Query for With<'_, S> {
+    type SqlType = S::Row;
+}
+
+impl<S> RunQueryDsl<PgConnection> for With<'_, S> {}
+
+impl<S: Statement> QueryFragment<Pg> for With<'_, S> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        let mut columns = self.columns.iter();
+        for (index, piece) in S::SQL.split('$').enumerate() {
+            if index > 0 {
+                match columns.next() {
+                    Some(Column::Texts(values)) => out.push_bind_param::<Array<Text>, _>(values)?,
+                    Some(Column::MaybeTexts(values)) => {
+                        out.push_bind_param::<Array<Nullable<Text>>, _>(values)?;
+                    }
+                    Some(Column::Numbers(values)) => out.push_bind_param::<Array<BigInt>, _>(values)?,
+                    Some(Column::MaybeNumbers(values)) => {
+                        out.push_bind_param::<Array<Nullable<BigInt>>, _>(values)?;
+                    }
+                    None => return Err(diesel::result::Error::QueryBuilderError("too few columns".into())),
+                }
+            }
+            out.push_sql(piece);
+        }
+        Ok(())
+    }
+}
+
+/// One parameter on SQLite.
+#[derive(Debug)]
+pub(crate) enum Value<'a> {
+    Text(&'a str),
+    MaybeText(Option<&'a str>),
+    Number(i64),
+    MaybeNumber(Option<i64>),
+}
+
+/// A statement with its parameters on SQLite.
+pub(crate) struct WithRow<'a, S> {
+    values: Vec<Value<'a>>,
+    statement: PhantomData<S>,
+}
+
+impl<'a, S: Statement> WithRow<'a, S> {
+    pub(crate) fn new(values: impl Into<Vec<Value<'a>>>) -> Self {
+        Self {
+            values: values.into(),
+            statement: PhantomData,
+        }
+    }
+}
+
+impl<S: Statement> QueryId for WithRow<'_, S> {
+    type QueryId = S;
+    const HAS_STATIC_QUERY_ID: bool = true;
+}
+
+impl<S> RunQueryDsl<SqliteConnection> for WithRow<'_, S> {}
+
+impl<S: Statement> QueryFragment<Sqlite> for WithRow<'_, S> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+        let mut values = self.values.iter();
+        for (index, piece) in S::SQL.split('$').enumerate() {
+            if index > 0 {
+                match values.next() {
+                    Some(Value::Text(value)) => out.push_bind_param::<Text, _>(*value)?,
+                    Some(Value::MaybeText(value)) => out.push_bind_param::<Nullable<Text>, _>(value)?,
+                    Some(Value::Number(value)) => out.push_bind_param::<BigInt, _>(value)?,
+                    Some(Value::MaybeNumber(value)) => out.push_bind_param::<Nullable<BigInt>, _>(value)?,
+                    None => return Err(diesel::result::Error::QueryBuilderError("too few values".into())),
+                }
+            }
+            out.push_sql(piece);
+        }
+        Ok(())
+    }
+}
