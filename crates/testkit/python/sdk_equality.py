@@ -41,6 +41,20 @@ ENDPOINTS = {
     "/v1/responses": ("responses", lambda client: client.responses),
     "/v1/messages": ("messages", lambda client: client.messages),
 }
+# The provider of an upstream for each recorded host, as the price table calls it. `local` serves what no other
+# upstream names; localhost:5002 was asked for models of OpenAI, and a model's name is what decides.
+PROVIDERS = {
+    "api.openai.com": "openai",
+    "api.anthropic.com": "anthropic",
+    "api.groq.com": "groq",
+    "api.mistral.ai": "mistral",
+    "api.deepseek.com": "deepseek",
+    "api.together.xyz": "together",
+    "api.voyageai.com": "voyage",
+    "api.writer.com": "writer",
+    "localhost:8000": "local",
+    "localhost:5002": "openai",
+}
 
 
 @dataclass
@@ -95,10 +109,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--api-key", required=True, help="an API key of Plimsoll")
     parser.add_argument("--upstream-control", help="base URL of the upstream's control (default: --direct)")
     parser.add_argument("--runs-url", help="where to fetch LLM Runs, such as http://HOST/api/v1/runs")
-    parser.add_argument("--price-by", choices=("response", "request"), default="response",
-                        help="whose model name the cost is computed for")
-    parser.add_argument("--openai-provider", metavar="ID",
-                        help="price what is not Anthropic as this provider, not as the recorded host")
+    parser.add_argument("--floor-nano-usd", type=int, metavar="N",
+                        help="what the tenant's floor price says that a token of a model without a price costs")
     parser.add_argument("--data", help="path of exchanges.jsonl")
     parser.add_argument("--only", help="run only the exchanges whose path, provider or id contains this")
     parser.add_argument("--report", help="write all differences to this JSON file")
@@ -241,85 +253,79 @@ def compare_run(args: argparse.Namespace, exchange: dict[str, Any], mode: str, a
     if not actual.run_id:
         note(result, exchange, mode, "run", {"at": RUN_ID, "expected": "a run id", "actual": None})
         return
-    if mode_of(exchange) == "error":
-        result.costs["errors, not priced"] += 1
-        return
-    expected = price(args, exchange)
-    if expected is None:
-        result.costs["usage unknown to genai-prices"] += 1
-        return
     run = fetch_run(args, actual.run_id)
-    recorded = {
-        "input_tokens": find(run, "input_tokens", "tokens_in"),
-        "output_tokens": find(run, "output_tokens", "tokens_out"),
-        "cost_nano_usd": find(run, "cost_nano_usd", "actual_cost_nano_usd", "total_cost_nano_usd"),
-    }
-    cost, wanted = recorded["cost_nano_usd"], expected["cost_nano_usd"]
-    same = all(recorded[name] is not None and int(recorded[name]) == expected[name]
-               for name in ("input_tokens", "output_tokens"))
+    recorded = {name: run[name] for name in ("status", "state", "usage_source", "cost_nano_usd")}
+    recorded["provider"] = run["provider"]
+    recorded.update({name: (run["usage"] or {}).get(name) for name in ("input_tokens", "output_tokens")})
+    kind, expected = expected_run(args, exchange, run)
     # The exact cost may lie between two nano-dollars.
-    same = same and (wanted is None or cost is not None and abs(int(cost) - wanted) < 1)
-    kind = "model without a price, tokens only" if wanted is None else "tokens and cost"
+    same = all(
+        close(recorded[name], wanted) if name == "cost_nano_usd" else recorded[name] == wanted
+        for name, wanted in expected.items()
+    )
     result.costs[f"{kind}: {'equal' if same else 'different'}"] += 1
     if not same:
-        expected["cost_nano_usd"] = str(wanted)
-        note(result, exchange, mode, "cost", {"at": actual.run_id, "expected": expected, "actual": recorded})
+        expected = {name: str(wanted) if isinstance(wanted, Decimal) else wanted for name, wanted in expected.items()}
+        note(result, exchange, mode, "run", {"at": actual.run_id, "expected": expected, "actual": recorded})
 
 
-def fetch_run(args: argparse.Namespace, run_id: str) -> Any:
-    """The run once it is over: a stream is settled after its last byte was passed on."""
-    for _ in range(50):
+def close(recorded: str | None, wanted: Decimal | None) -> bool:
+    if recorded is None or wanted is None:
+        return recorded is wanted
+    return abs(int(recorded) - wanted) < 1
+
+
+def expected_run(args: argparse.Namespace, exchange: dict[str, Any], run: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    provider = PROVIDERS[exchange["host"]]
+    if mode_of(exchange) == "error":
+        unpaid = {"status": "failed", "usage_source": "NONE", "cost_nano_usd": None, "input_tokens": None}
+        return "refused by the provider, costs nothing", {"state": "COMPLETED", "provider": provider, **unpaid}
+    answer = final_answer(args, exchange)
+    usage = read_usage(exchange, answer, provider)
+    # A stream of chat chunks that stops without saying so may have been cut.
+    status = "succeeded" if answer.get("ended", True) else "failed"
+    common = {"state": "COMPLETED", "provider": provider, "status": status}
+    if usage is None:
+        held = {"usage_source": "ESTIMATED", "input_tokens": None, "cost_nano_usd": Decimal(run["held_nano_usd"])}
+        return "no usage was reported, costs what was held", {**common, **held}
+    tokens = {"input_tokens": int(usage.input_tokens or 0), "output_tokens": int(usage.output_tokens or 0)}
+    common.update(usage_source="PROVIDER", **tokens)
+    context = {"service_tier": answer["service_tier"]} if answer.get("service_tier") else None
+    # What was held at the price of the model that was asked for is settled at it, whatever name it answers by.
+    for model in filter(None, (answer.get("model"), exchange["request"]["model"])):
+        try:
+            priced = genai_prices.calc_price(usage, model, provider_id=provider, price_context=context)
+            return "priced by genai-prices", {**common, "cost_nano_usd": priced.total_price * 10**9}
+        except LookupError:
+            pass
+    floor = Decimal(args.floor_nano_usd) * sum(tokens.values()) if args.floor_nano_usd else None
+    return "no price is known, costs the floor price", {**common, "cost_nano_usd": floor}
+
+
+def read_usage(exchange: dict[str, Any], answer: dict[str, Any], provider: str) -> Any:
+    """What genai-prices reads; where it knows no such provider, the counts by their usual names."""
+    flavors = {"/v1/responses": "responses", "/v1/embeddings": "embeddings", "/v1/messages": "default"}
+    for flavor in (flavors.get(exchange["path"], "chat"), "default"):
+        try:
+            return genai_prices.extract_usage(answer, provider_id=provider, api_flavor=flavor).usage
+        except (LookupError, ValueError):
+            pass
+    usage = answer.get("usage")
+    if not usage:
+        return None
+    total = usage.get("prompt_tokens", usage.get("total_tokens"))
+    return genai_prices.Usage(input_tokens=total, output_tokens=usage.get("completion_tokens", 0))
+
+
+def fetch_run(args: argparse.Namespace, run_id: str) -> dict[str, Any]:
+    """The run once it is over: an SDK that reads `[DONE]` goes on before the stream has ended and is settled."""
+    for _ in range(100):
         url = f"{args.runs_url.rstrip('/')}/{run_id}"
         run = http("GET", url, headers={"authorization": f"Bearer {args.api_key}"})
-        if find(run, "state", "status") not in ("LIVE", "running", "queued"):
-            return run
-        time.sleep(0.05)
+        if run["state"] != "LIVE":
+            break
+        time.sleep(0.02)
     return run
-
-
-def find(value: Any, *names: str) -> Any:
-    """The first field of one of these names, wherever it stands."""
-    if isinstance(value, dict):
-        for name in names:
-            if value.get(name) is not None:
-                return value[name]
-        value = list(value.values())
-    if isinstance(value, list):
-        for item in value:
-            found = find(item, *names)
-            if found is not None:
-                return found
-    return None
-
-
-def price(args: argparse.Namespace, exchange: dict[str, Any]) -> dict[str, Any] | None:
-    answer = final_answer(args, exchange)
-    anthropic_route = exchange["path"] == "/v1/messages"
-    if args.openai_provider and not anthropic_route:
-        provider = {"provider_id": args.openai_provider}
-    else:
-        provider = {"provider_api_url": f"https://{exchange['host']}"}
-    flavors = {"/v1/responses": "responses", "/v1/embeddings": "embeddings"}
-    flavor = "default" if anthropic_route else flavors.get(exchange["path"], "chat")
-    try:
-        try:
-            extracted = genai_prices.extract_usage(answer, api_flavor=flavor, **provider)
-        except ValueError:
-            extracted = genai_prices.extract_usage(answer, **provider)
-    except (LookupError, ValueError):  # A provider or model that it does not know: the plain numbers.
-        usage = answer.get("usage") or {}
-        if "prompt_tokens" not in usage:
-            return None
-        return {"input_tokens": usage["prompt_tokens"], "output_tokens": usage.get("completion_tokens", 0),
-                "cost_nano_usd": None}
-    usage = extracted.usage
-    tokens = {"input_tokens": int(usage.input_tokens or 0), "output_tokens": int(usage.output_tokens or 0)}
-    model = exchange["request"]["model"] if args.price_by == "request" else answer["model"]
-    try:
-        cost = genai_prices.calc_price(usage, model, **provider).total_price
-    except (LookupError, ValueError, TypeError):
-        return {**tokens, "cost_nano_usd": None}
-    return {**tokens, "cost_nano_usd": cost * Decimal(10**9)}
 
 
 def final_answer(args: argparse.Namespace, exchange: dict[str, Any]) -> dict[str, Any]:
@@ -336,9 +342,11 @@ def final_answer(args: argparse.Namespace, exchange: dict[str, Any]) -> dict[str
             continue
         data = json.loads(line[len("data:"):])
         part = data.get("response") or data.get("message") or data
-        answer["model"] = part.get("model") or answer.get("model")
+        for name in ("model", "service_tier"):
+            answer[name] = part.get(name) or answer.get(name)
         if part.get("usage"):
             answer["usage"] = {**answer.get("usage", {}), **part["usage"]}
+    answer["ended"] = "[DONE]" in body or not exchange["path"].endswith("completions")
     return answer
 
 

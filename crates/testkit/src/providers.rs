@@ -26,7 +26,11 @@ pub fn pool(upstream: &Scripted) -> UpstreamPool {
         models: models.iter().map(|&glob| glob.to_owned()).collect(),
     };
     let settings = [
-        provider("openai", UpstreamKind::Openai, &["gpt-*", "text-embedding-*", "mystery-*"]),
+        provider(
+            "openai",
+            UpstreamKind::Openai,
+            &["gpt-*", "text-embedding-*", "mystery-*"],
+        ),
         provider("anthropic", UpstreamKind::Anthropic, &["claude-*"]),
     ];
     let wait = Duration::from_secs(2);

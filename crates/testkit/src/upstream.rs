@@ -30,6 +30,9 @@ use recording::Recordings;
 use script::Script;
 use server::Server;
 
+/// The data file with the recorded exchanges.
+const EXCHANGES: &str = "exchanges.jsonl";
+
 /// How an upstream is started.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -63,9 +66,12 @@ pub struct Scripted {
 }
 
 impl Scripted {
-    /// An upstream that replays the recorded exchanges. Panics and says what to do if they are missing.
-    pub fn start() -> Self {
-        Self::with(&Options::default()).unwrap_or_else(|error| panic!("no scripted upstream: {error}"))
+    /// An upstream that replays the recorded exchanges. `None`, said loudly, where they are missing: then the
+    /// test that needs them has nothing to do.
+    pub fn recorded() -> Option<Self> {
+        crate::data::find(EXCHANGES)?;
+        let started = Self::with(&Options::default());
+        Some(started.unwrap_or_else(|error| panic!("no scripted upstream: {error}")))
     }
 
     /// An upstream that answers by itself, without any recording.
@@ -79,9 +85,14 @@ impl Scripted {
 
     /// An upstream with these options.
     pub fn with(options: &Options) -> io::Result<Self> {
-        let recordings = options
-            .recordings
-            .then(|| Recordings::read(&crate::data::file("exchanges.jsonl")));
+        let recordings = if options.recordings {
+            let missing = || io::Error::new(io::ErrorKind::NotFound, format!("{EXCHANGES} is missing"));
+            Some(Recordings::read(
+                &crate::data::find(EXCHANGES).ok_or_else(missing)?,
+            ))
+        } else {
+            None
+        };
         let script = Arc::new(Script::new(recordings, options.keep_requests));
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port))?;
         let base_url = format!("http://{}", listener.local_addr()?);

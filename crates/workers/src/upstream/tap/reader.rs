@@ -29,6 +29,8 @@ pub(super) struct Reader {
     finish_reason: Option<String>,
     error: Option<String>,
     complete: bool,
+    /// An event came that says nothing but what was used.
+    summed_up: bool,
 }
 
 impl Reader {
@@ -41,6 +43,7 @@ impl Reader {
             finish_reason: None,
             error: None,
             complete: false,
+            summed_up: false,
         }
     }
 
@@ -78,6 +81,8 @@ impl Reader {
             Value::Object(body)
         });
         TapReport {
+            usage_is_final: usage_body.is_some()
+                && (self.complete || self.summed_up || self.finish_reason.is_some()),
             usage_body,
             served_model: self.model,
             finish_reason: self.finish_reason,
@@ -106,6 +111,7 @@ impl Reader {
         };
         let usage_only = answer.has_no_choice() && answer.usage().is_some();
         self.takes(&answer);
+        self.summed_up |= usage_only;
         if usage_only { Verdict::Hide } else { Verdict::Pass }
     }
 

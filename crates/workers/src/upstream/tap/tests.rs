@@ -49,6 +49,7 @@ fn a_chat_stream_reports_usage_model_tier_and_end() {
     let expected = TapReport {
         usage_body: Some(json!({"model": "gpt-4o-2024-08-06", "service_tier": "default",
             "usage": {"prompt_tokens": 9, "completion_tokens": 4}})),
+        usage_is_final: true,
         served_model: Some("gpt-4o-2024-08-06".to_owned()),
         finish_reason: Some("stop".to_owned()),
         service_tier: Some("default".to_owned()),
@@ -253,5 +254,24 @@ proptest! {
             prop_assert_eq!(&whole.0, &text);
         }
         prop_assert_eq!(run(tap(), &text, &cuts), whole);
+    }
+}
+
+#[test]
+fn counts_in_the_middle_of_a_stream_are_not_the_last_word() {
+    let begun = "data: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":17,\"output_tokens\":1}}}\n\n";
+    let delta = "data: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{\"output_tokens\":8}}\n\n";
+    let counting =
+        "data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}],\"usage\":{\"completion_tokens\":1}}\n\n";
+    let sum = "data: {\"choices\":[],\"usage\":{\"completion_tokens\":9}}\n\n";
+    for (operation, text, last_word) in [
+        (Operation::Messages, begun.to_owned(), false),
+        (Operation::Messages, [begun, delta].concat(), true),
+        (Operation::Chat, counting.to_owned(), false),
+        (Operation::Chat, [counting, sum].concat(), true),
+        (Operation::Chat, [counting, "data: [DONE]\n\n"].concat(), true),
+        (Operation::Chat, "data: [DONE]\n\n".to_owned(), false),
+    ] {
+        assert_eq!(stream(operation, &text).usage_is_final, last_word, "{text}");
     }
 }

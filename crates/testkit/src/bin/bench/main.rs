@@ -1,0 +1,51 @@
+//! How fast is Plimsoll, measured from outside?
+//!
+//! Started by `cargo xtask bench`, which builds the server and this program. Tables go to stderr while it runs;
+//! with `--json` the last line of stdout is one JSON object. A wrong answer or a ledger that does not add up fails it.
+
+mod args;
+mod http;
+mod ledger;
+mod limits;
+mod load;
+mod machine;
+mod server;
+mod setup;
+
+use std::error::Error;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use args::{Args, What};
+
+/// What can go wrong ends the bench, with a sentence.
+type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("bench: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Outcome<()> {
+    let args = Args::read(std::env::args().skip(1))?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let figures = match args.what {
+        What::Limits => runtime.block_on(limits::run(&args))?,
+    };
+    if args.json {
+        writeln!(std::io::stdout(), "{figures}")?;
+    }
+    Ok(())
+}
+
+/// One line for whoever watches.
+fn say(line: &str) {
+    drop(writeln!(std::io::stderr(), "{line}"));
+}
