@@ -140,6 +140,8 @@ pub struct CheckOutput {
     pub headroom: Headroom,
     /// What is to be recorded.
     pub breaches: Vec<BreachFact>,
+    /// Whether a strict limit counts money or tokens, so that the request may not use more than it asks for.
+    pub bounds_usage: bool,
 }
 
 /// Decides.
@@ -153,6 +155,7 @@ pub fn check(input: &CheckInput<'_>) -> CheckOutput {
         reports: Vec::new(),
         headroom: Headroom::default(),
         breaches: Vec::new(),
+        bounds_usage: false,
     };
     for state in input.limits {
         if let Some(requested) = state.limit.limit_type.amount_of(&input.amounts) {
@@ -208,6 +211,8 @@ fn weigh(input: &CheckInput<'_>, state: &LimitState<'_>, requested: i64, output:
     // A request that takes nothing of a limit cannot be what passes it.
     let refused = over && requested > 0 && limit.enforcement.is_strict();
     let money = limit.limit_type.unit() == Unit::NanoUsd;
+    let usage = money || limit.limit_type.unit() == Unit::Tokens;
+    output.bounds_usage |= usage && limit.enforcement.is_strict();
     if money && !input.cost_known && limit.enforcement.is_strict() {
         output.unpriced.push(report.clone());
     } else if refused {

@@ -8,6 +8,7 @@ use store::Db;
 
 use crate::auth::KeyCache;
 use crate::gateway::Gateway;
+use crate::journal::Journal;
 use crate::ledger::Ledger;
 use crate::prices::PriceBook;
 
@@ -28,6 +29,8 @@ pub struct Context {
     pub keys: Arc<KeyCache>,
     /// The way to the providers.
     pub gateway: Arc<Gateway>,
+    /// What happened on the side and waits to be written down.
+    pub journal: Arc<Journal>,
 }
 
 impl Context {
@@ -48,6 +51,7 @@ impl Context {
             prices,
             keys: Arc::default(),
             gateway,
+            journal: Arc::default(),
         }
     }
 }

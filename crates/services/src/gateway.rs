@@ -5,8 +5,10 @@
 //! the hold ends.
 
 mod body;
+mod books;
 mod end;
 mod facts;
+mod flight;
 mod serve;
 
 use std::sync::Arc;
@@ -24,6 +26,7 @@ use workers::upstream::pump::PumpStream;
 use crate::auth::TenantActor;
 use crate::ledger::HoldAnswer;
 
+pub use self::flight::Flights;
 pub use self::serve::{models, serve};
 
 /// The way to the providers.
@@ -33,12 +36,18 @@ pub struct Gateway {
     pub upstreams: UpstreamPool,
     /// The rest of the configuration.
     pub settings: GatewaySettings,
+    /// The requests that are on their way.
+    pub flights: Flights,
 }
 
 impl Gateway {
-    /// A gateway to these providers.
+    /// A gateway to these providers. Requests run on the runtime that is current here.
     pub fn new(upstreams: UpstreamPool, settings: GatewaySettings) -> Arc<Self> {
-        Arc::new(Self { upstreams, settings })
+        Arc::new(Self {
+            upstreams,
+            settings,
+            flights: Flights::new(),
+        })
     }
 }
 

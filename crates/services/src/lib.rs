@@ -20,6 +20,7 @@ pub mod gateway;
 pub mod analytics;
 pub mod runs;
 
+pub mod journal;
 pub mod upkeep;
 
 pub use context::Context;

@@ -9,7 +9,7 @@ use crate::ledger::{EndCommand, LedgerError};
 /// Holds that are expired at a time.
 const EXPIRE_MOST: i64 = 500;
 
-/// Ends every hold whose time is over, and says how many there were.
+/// Ends every hold whose time is over, with the run that was made under it, and says how many there were.
 ///
 /// # Errors
 /// What the database says.
@@ -46,6 +46,20 @@ pub async fn expire_holds(cx: &Context) -> Result<u64, StoreError> {
             return Ok(expired);
         }
     }
+}
+
+/// How long recorded errors are kept.
+pub const ERROR_RETENTION_DAYS: i64 = 90;
+
+/// Deletes recorded errors that are older than [`ERROR_RETENTION_DAYS`], and says how many there were.
+///
+/// # Errors
+/// What the database says.
+pub async fn delete_old_errors(cx: &Context) -> Result<usize, StoreError> {
+    let cutoff = cx.clock.now().plus_seconds(-ERROR_RETENTION_DAYS * 86_400);
+    cx.db
+        .write(move |tx| store::retention::delete_infra_errors_before(tx, cutoff))
+        .await
 }
 
 /// Writes down when keys were last used.

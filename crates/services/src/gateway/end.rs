@@ -9,20 +9,22 @@ use domain::settle::{Authority, End};
 use http::StatusCode;
 use model::amounts::Amounts;
 use model::cost::{CostSource, TokenUsage};
-use model::event::{OpsEvent, OpsEventType};
 use model::hold::Hold;
-use model::id::{CostId, EventId};
+use model::id::CostId;
 use model::money::NanoUsd;
 use model::run::{Operation, Run, RunStatus, UsageSource};
 use model::time::Timestamp;
-use store::StoreError;
 use workers::upstream::pump::{Collected, PumpEnd, PumpHow};
 use workers::upstream::tap::TapReport;
 use workers::upstream::{UpstreamError, UpstreamResponse};
 
+use super::books;
 use crate::context::Context;
-use crate::ledger::{Answer, CostFacts, EndCommand, LedgerError};
-use crate::prices::{PriceError, WorstCaseFacts};
+use crate::ledger::{CostFacts, EndCommand};
+use crate::prices::{Metered, PriceError, WorstCaseFacts};
+
+/// More tokens than any call can use: a provider that reports more reports nonsense.
+const TOKENS_MAX: i64 = 1_000_000_000;
 
 /// A request on its way: what has to be ended.
 #[derive(Debug)]
@@ -33,6 +35,10 @@ pub(super) struct Ticket {
     pub(super) priced_at: Timestamp,
     pub(super) provider: String,
     pub(super) tier: Option<String>,
+    /// Whether the cost that is held is known; what nobody knows is not recorded as a cost.
+    pub(super) cost_known: bool,
+    /// What a token costs where no price is known, if the tenant has said so.
+    pub(super) floor_price: Option<NanoUsd>,
 }
 
 /// What became of the call.
@@ -87,20 +93,23 @@ impl Ending {
 
     /// The answer was collected whole, or broke off.
     pub(super) fn collected(collected: &Collected, status: StatusCode, retries: u32) -> Self {
-        let broken = collected.body.as_ref().err();
-        let failed = broken.is_some() || !status.is_success();
-        let code = broken
-            .map(|error| error.code().to_owned())
-            .or_else(|| collected.report.upstream_error.clone())
-            .or_else(|| failed.then(|| format!("upstream_status_{}", status.as_u16())));
+        let report = &collected.report;
+        let refused = !status.is_success();
+        let code = match &collected.body {
+            Err(error) => Some(error.code().to_owned()),
+            Ok(_) if report.upstream_error.is_some() => report.upstream_error.clone(),
+            Ok(_) if refused => Some(format!("upstream_status_{}", status.as_u16())),
+            Ok(_) if !report.complete => Some("upstream_malformed".to_owned()),
+            Ok(_) => None,
+        };
         Self {
-            status: if failed {
+            status: if code.is_some() {
                 RunStatus::Failed
             } else {
                 RunStatus::Succeeded
             },
-            report: Some(collected.report.clone()),
-            may_have_run: status.is_success(),
+            report: Some(report.clone()),
+            may_have_run: !refused,
             http_status: Some(status.as_u16()),
             error_code: code,
             retries,
@@ -137,16 +146,12 @@ impl Ending {
 
 impl Ticket {
     /// Ends the hold and writes down what became of the run; says what it cost.
-    pub(super) async fn end(self, cx: &Context, ending: Ending) -> Result<Option<NanoUsd>, StoreError> {
+    pub(super) async fn end(self, cx: &Context, ending: Ending) -> Option<NanoUsd> {
         let now = cx.clock.now();
         let used = self.used(cx, &ending);
-        let cost = used
-            .as_ref()
-            .filter(|used| used.priced)
-            .map(|used| used.amounts.cost);
-        let run = self.finished(&ending, used.as_ref(), cost, now);
-        let events = vec![received(cx, &run, now), called(cx, &run, now)];
-        let facts = used.as_ref().filter(|used| used.priced).map(|used| CostFacts {
+        let priced = used.as_ref().filter(|used| used.priced);
+        let cost = priced.map(|used| used.amounts.cost);
+        let facts = priced.map(|used| CostFacts {
             id: CostId::generate(cx.ids.as_ref()),
             model: used.model.clone(),
             usage: used.tokens.unwrap_or(TokenUsage {
@@ -157,6 +162,7 @@ impl Ticket {
             price_version: Some(cx.prices.version().to_owned()),
             source: CostSource::Gateway,
         });
+        let run = self.finished(&ending, used.as_ref(), cost, now);
         let command = EndCommand {
             tenant: self.hold.tenant,
             hold: self.hold.id,
@@ -165,24 +171,12 @@ impl Ticket {
                 .map_or(End::Release, |used| End::Settle(used.amounts)),
             authority: Authority::Gateway,
             cost: facts,
+            events: books::events(cx, &run, now),
             run: Some(Box::new(run)),
-            events,
             idempotency: None,
         };
-        match cx.ledger.end(command).await {
-            Ok(Answer::Ended(ended)) => {
-                if ended.overruns.iter().any(|overrun| *overrun > 0) {
-                    tracing::warn!(run_id = ?ended.hold.run, overruns = ?ended.overruns, "a provider reported more than was held");
-                }
-                Ok(cost)
-            }
-            Ok(Answer::Decided(_) | Answer::Replayed(_)) => Ok(cost),
-            Err(LedgerError::Store(error)) => Err(error),
-            Err(error) => {
-                tracing::error!(%error, hold_id = %self.hold.id, "a hold of the gateway could not be ended");
-                Ok(cost)
-            }
-        }
+        books::close(cx, command).await;
+        cost
     }
 
     /// What was used; none if nothing can have been.
@@ -204,25 +198,40 @@ impl Ticket {
             .as_ref()
             .and_then(|report| self.reported(cx, report));
         reported.or_else(|| {
-            ending.may_have_run.then(|| Used {
+            ending.may_have_run.then_some(Used {
                 amounts: self.hold.requested,
                 tokens: None,
                 source: UsageSource::Estimated,
                 model: None,
-                priced: self.hold.requested.cost > NanoUsd::ZERO,
+                priced: self.cost_known,
             })
         })
     }
 
+    /// What the provider says was used; none if it says nothing that can be the last word.
     fn reported(&self, cx: &Context, report: &TapReport) -> Option<Used> {
-        let body = report.usage_body.as_ref()?;
-        let metered = cx.prices.meter(&self.provider, self.run.operation, body).ok()?;
+        // Counts in the middle of a stream (Anthropic begins with some) leave out what was made after them.
+        let body = report.usage_body.as_ref().filter(|_| report.usage_is_final)?;
+        let metered = cx.prices.meter(&self.provider, self.run.operation, body);
+        let metered = match metered {
+            Ok(metered) if metered.tokens.input.max(metered.tokens.output) <= TOKENS_MAX => metered,
+            other => {
+                tracing::warn!(usage = ?other, run_id = %self.run.id, "the reported usage is not believed; what is held is taken");
+                return None;
+            }
+        };
         let asked = self.hold.subject.model.as_deref().unwrap_or_default();
         let served = metered.model.as_deref().unwrap_or(asked);
+        let tokens = metered.tokens;
+        // What was held at a price is settled at one, whatever name the provider gives the model.
         let cost = self
             .priced(cx, served, &metered, report)
-            .or_else(|| self.priced(cx, asked, &metered, report));
-        let tokens = metered.tokens;
+            .or_else(|| self.priced(cx, asked, &metered, report))
+            .or_else(|| {
+                let tokens = tokens.input.saturating_add(tokens.output);
+                Some(NanoUsd(self.floor_price?.0.saturating_mul(tokens)))
+            })
+            .or_else(|| self.cost_known.then_some(self.hold.requested.cost));
         let amounts = Amounts {
             cost: cost.unwrap_or_default(),
             input_tokens: tokens.input,
@@ -238,13 +247,7 @@ impl Ticket {
         })
     }
 
-    fn priced(
-        &self,
-        cx: &Context,
-        model: &str,
-        metered: &crate::prices::Metered,
-        report: &TapReport,
-    ) -> Option<NanoUsd> {
+    fn priced(&self, cx: &Context, model: &str, metered: &Metered, report: &TapReport) -> Option<NanoUsd> {
         let at = self.priced_at;
         let tier = report.service_tier.as_deref();
         match cx.prices.price(&self.provider, model, metered, tier, at) {
@@ -290,55 +293,4 @@ impl Ticket {
             ..self.run.clone()
         }
     }
-}
-
-fn event(
-    cx: &Context,
-    run: &Run,
-    now: Timestamp,
-    event_type: OpsEventType,
-    metadata: &serde_json::Value,
-) -> OpsEvent {
-    OpsEvent {
-        id: EventId::generate(cx.ids.as_ref()),
-        at: now,
-        tenant: Some(run.tenant),
-        event_type,
-        user_id: run.subject.end_user.clone(),
-        session_id: run.subject.session_id.clone(),
-        entity_type: Some("llm_call"),
-        entity_id: Some(run.id.to_string()),
-        severity: None,
-        latency_ms: Some(now.millis_since(run.started_at)),
-        cost: run.cost,
-        metadata: metadata.to_string(),
-    }
-}
-
-fn received(cx: &Context, run: &Run, now: Timestamp) -> OpsEvent {
-    let metadata = serde_json::json!({
-        "endpoint": run.operation, "method": "POST", "status_code": run.http_status,
-    });
-    event(cx, run, now, OpsEventType::ApiCallReceived, &metadata)
-}
-
-fn called(cx: &Context, run: &Run, now: Timestamp) -> OpsEvent {
-    let usage = run.usage.unwrap_or_default();
-    if run.status == RunStatus::Failed {
-        let metadata = serde_json::json!({
-            "model": run.subject.model, "error_type": run.error_code, "retry_count": run.retries,
-        });
-        let failed = event(cx, run, now, OpsEventType::LlmCallFailed, &metadata);
-        return OpsEvent {
-            severity: Some(3),
-            ..failed
-        };
-    }
-    let metadata = serde_json::json!({
-        "model": run.served_model.as_ref().or(run.subject.model.as_ref()),
-        "tokens_in": usage.input,
-        "tokens_out": usage.output,
-        "cost_usd": run.cost.map(NanoUsd::to_usd_string),
-    });
-    event(cx, run, now, OpsEventType::LlmCallMade, &metadata)
 }

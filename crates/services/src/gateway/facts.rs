@@ -9,6 +9,9 @@ use workers::upstream::UpstreamKind;
 use super::GatewayError;
 use super::body::Body;
 
+#[cfg(test)]
+mod tests;
+
 /// Fields that would say where a request goes or with whose key. They are never forwarded.
 const FORBIDDEN: [&str; 6] = [
     "api_base",
@@ -31,6 +34,9 @@ const REFERENCES: [&[u8]; 6] = [
 
 /// The most choices that may be asked for.
 const CHOICES_MAX: i64 = 128;
+
+/// The most tokens of output that may be asked for, far above what any model makes.
+const OUTPUT_MAX: i64 = 100_000_000;
 
 /// A request body with what was read from it.
 #[derive(Debug, Clone)]
@@ -102,19 +108,19 @@ pub(super) fn parse(operation: Operation, bytes: Bytes) -> Result<Parsed, Gatewa
     })
 }
 
+/// The largest of the caps: which of two a provider obeys is not known.
 fn requested_output(operation: Operation, body: &Body) -> Result<Option<i64>, GatewayError> {
-    for field in output_fields(operation) {
-        if body.has(field) {
-            let wanted: i64 = body
-                .get(field)
-                .ok_or_else(|| invalid(field, "must be a whole number"))?;
-            if wanted < 1 {
-                return Err(invalid(field, "must be at least 1"));
-            }
-            return Ok(Some(wanted));
+    let mut largest = None;
+    for field in output_fields(operation).iter().filter(|field| body.has(field)) {
+        let wanted: i64 = body
+            .get(field)
+            .ok_or_else(|| invalid(field, "must be a whole number"))?;
+        if !(1..=OUTPUT_MAX).contains(&wanted) {
+            return Err(invalid(field, "must be 1 to 100000000"));
         }
+        largest = largest.max(Some(wanted));
     }
-    Ok(None)
+    Ok(largest)
 }
 
 fn output_fields(operation: Operation) -> &'static [&'static str] {
@@ -172,6 +178,16 @@ impl Parsed {
             default_output,
             model_output: None,
         }
+    }
+
+    /// The refusal of a request that can cost more than any request may.
+    pub(super) fn too_dear(&self) -> GatewayError {
+        let fields = output_fields(self.operation);
+        let given = fields.iter().find(|field| self.body.has(field));
+        invalid(
+            given.unwrap_or(&"model"),
+            "lets the request cost more than a million USD",
+        )
     }
 
     /// Whether usage has to be asked for, because the client did not and the provider would not say.

@@ -6,7 +6,6 @@ use domain::estimate::{Bound, bound};
 use model::amounts::Amounts;
 use model::hold::Subject;
 use model::id::{DecisionId, HoldId, RunId};
-use model::limit::Unit;
 use model::money::NanoUsd;
 use model::run::Operation;
 use model::time::Timestamp;
@@ -24,6 +23,9 @@ use crate::prices::{PriceError, WorstCaseFacts};
 /// Chunks of a streamed answer that may wait for the client.
 const QUEUE_CHUNKS: usize = 64;
 
+/// A million USD. Whoever lets one request cost more has mistyped a cap, and no counter is to hold such sums.
+const COST_MAX: NanoUsd = NanoUsd(1_000_000 * NanoUsd::PER_USD);
+
 /// Authorises, holds, serves and settles one request. Once it is held, it is carried to its end even if the
 /// caller is dropped.
 ///
@@ -37,10 +39,10 @@ pub async fn serve(cx: &Context, request: GatewayRequest) -> Result<Served, Gate
         .route(request.operation, &parsed.model)
         .map(Arc::clone)
         .ok_or_else(|| GatewayError::NoSuchModel(parsed.model.clone()))?;
-    let cx = cx.clone();
+    let (cx, flights) = (cx.clone(), cx.gateway.flights.clone());
     let work = infra::correlation::capture().carry(async move { run(cx, request, parsed, upstream).await });
     // A task of its own: the client may hang up, the hold must end all the same.
-    match tokio::spawn(work).await {
+    match flights.spawn(work).await {
         Ok(served) => served,
         Err(_panicked) => Err(GatewayError::Unenforceable(store::StoreError::Panicked)),
     }
@@ -76,12 +78,12 @@ async fn run(
     let bound = bound(&parsed.facts(cx.gateway.settings.default_output_tokens));
     // Held and settled at the prices of one instant, so that a price that changes in between changes nothing.
     let priced_at = cx.clock.now();
-    let cost = estimate(&cx, &request, &parsed, &bound, &upstream, priced_at);
+    let cost = estimate(&cx, &request, &parsed, &bound, &upstream, priced_at)?;
     let answer = authorise(&cx, &request, &parsed, &bound, cost, &upstream).await?;
     let (Some(hold), Some(run)) = (answer.hold.clone(), answer.run.clone()) else {
         return Err(GatewayError::Refused(Box::new(answer)));
     };
-    let capped = hold.items.iter().any(|item| item.counts.unit() != Unit::Requests);
+    let capped = answer.output.bounds_usage;
     let hide_usage = parsed.must_ask_for_usage();
     let stream = parsed.stream;
     let ticket = Ticket {
@@ -90,6 +92,8 @@ async fn run(
         priced_at,
         provider: upstream.provider().to_owned(),
         tier: parsed.tier.clone(),
+        cost_known: cost.is_some(),
+        floor_price: request.actor.tenant.floor_price,
     };
     let body = parsed.into_body(upstream.kind(), bound.output_cap.filter(|_| capped));
     let mut call = UpstreamRequest::new(&ticket.hold, request.operation, body, &request.headers);
@@ -102,7 +106,7 @@ async fn run(
             let (run, decision) = (ticket.run.id, answer.decision);
             tracing::warn!(%error, run_id = %run, "the provider did not answer");
             let code = error.code();
-            ticket.end(&cx, Ending::no_answer(&error)).await?;
+            ticket.end(&cx, Ending::no_answer(&error)).await;
             return Err(GatewayError::Upstream { code, run, decision });
         }
     };
@@ -110,7 +114,7 @@ async fn run(
         // The provider's words about our key are not for our client.
         let (run, decision) = (ticket.run.id, answer.decision);
         tracing::error!(run_id = %run, upstream = upstream.name(), "the provider rejects the configured key");
-        ticket.end(&cx, Ending::rejected(&response)).await?;
+        ticket.end(&cx, Ending::rejected(&response)).await;
         return Err(GatewayError::Upstream {
             code: "upstream_credential_rejected",
             run,
@@ -191,9 +195,9 @@ fn estimate(
     bound: &Bound,
     upstream: &Upstream,
     at: Timestamp,
-) -> Option<NanoUsd> {
+) -> Result<Option<NanoUsd>, GatewayError> {
     if request.operation == Operation::CountTokens {
-        return Some(NanoUsd::ZERO);
+        return Ok(Some(NanoUsd::ZERO));
     }
     let facts = WorstCaseFacts {
         cache_write: parsed.cache_write,
@@ -202,21 +206,22 @@ fn estimate(
         tier: parsed.tier.as_deref(),
     };
     let (input, output) = (bound.input_tokens, bound.output_tokens);
-    match cx
+    let most = cx
         .prices
-        .worst_case(upstream.provider(), &parsed.model, input, output, &facts, at)
-    {
+        .worst_case(upstream.provider(), &parsed.model, input, output, &facts, at);
+    let cost = match most {
         Ok(cost) => Some(cost),
         Err(PriceError::Range) => Some(NanoUsd::MAX),
         Err(PriceError::Unpriced { .. } | PriceError::Usage { .. }) => {
             let tokens = input.saturating_add(output);
-            request
-                .actor
-                .tenant
-                .floor_price
-                .map(|floor| NanoUsd(floor.0.saturating_mul(tokens)))
+            let floor = request.actor.tenant.floor_price;
+            floor.map(|floor| NanoUsd(floor.0.saturating_mul(tokens)))
         }
+    };
+    if cost.is_some_and(|cost| cost > COST_MAX) {
+        return Err(parsed.too_dear());
     }
+    Ok(cost)
 }
 
 fn streamed(
@@ -241,13 +246,11 @@ fn streamed(
     let run = ticket.run.id;
     let (status, retries) = (response.status, response.retries);
     let correlation = infra::correlation::capture();
+    let token = cx.gateway.flights.token();
     let (stream, _task) = pump.spawn(move |end| {
         correlation.carry(async move {
-            let ending = Ending::streamed(&end, status, retries);
-            if let Err(error) = ticket.end(&cx, ending).await {
-                // The hold expires by itself; what was used is lost to the books until then.
-                tracing::error!(%error, run_id = %run, "a streamed run could not be settled");
-            }
+            ticket.end(&cx, Ending::streamed(&end, status, retries)).await;
+            drop(token);
         })
     });
     Served {
@@ -273,7 +276,7 @@ async fn whole(
     let collected = collect(response.body, tap, cap, response.sent_at).await;
     let (run, decision) = (ticket.run.id, answer.decision);
     let ending = Ending::collected(&collected, response.status, response.retries);
-    let cost = ticket.end(cx, ending).await?;
+    let cost = ticket.end(cx, ending).await;
     match collected.body {
         Ok(body) => Ok(Served {
             status: response.status,

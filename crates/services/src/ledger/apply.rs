@@ -1,14 +1,16 @@
 //! What does each command change?
 
 use domain::limits::{CheckInput, CheckOutput, LimitState};
+use domain::settle::{Authority, End};
 use model::amounts::Amounts;
 use model::breach::{Breach, BreachType};
 use model::cost::CostRecord;
 use model::decision::{DecisionSnapshot, Outcome};
 use model::event::{OpsEvent, OpsEventType};
 use model::hold::{Hold, HoldStatus};
-use model::id::{BreachId, EventId};
+use model::id::{BreachId, EventId, RunId, TenantId};
 use model::run::{Run, RunStatus, UsageSource};
+use model::time::Timestamp;
 use store::counters::{Counter, CounterKey};
 use store::idempotency::StoredAnswer;
 use store::{LockTx, StoreResult};
@@ -26,6 +28,8 @@ pub(super) struct Effects {
     ended: Vec<Hold>,
     started: Vec<Run>,
     finished: Vec<Run>,
+    /// Runs whose hold has expired: their process is gone.
+    lost: Vec<(TenantId, RunId)>,
     costs: Vec<CostRecord>,
     breaches: Vec<Breach>,
     decisions: Vec<DecisionSnapshot>,
@@ -34,7 +38,7 @@ pub(super) struct Effects {
 }
 
 impl Effects {
-    pub(super) fn write(&self, tx: &mut LockTx<'_>) -> StoreResult<()> {
+    pub(super) fn write(&self, tx: &mut LockTx<'_>, now: Timestamp) -> StoreResult<()> {
         let deltas: Vec<Counter> = self.deltas.iter().collect();
         store::counters::add(tx, &deltas)?;
         // A hold that was taken and ended in one batch is inserted first.
@@ -42,6 +46,7 @@ impl Effects {
         store::holds::end(tx, &self.ended)?;
         store::runs::insert(tx, &self.started)?;
         store::runs::finish(tx, &self.finished)?;
+        store::runs::crash(tx, &self.lost, now)?;
         store::costs::insert(tx, &self.costs)?;
         store::breaches::insert(tx, &self.breaches)?;
         store::decisions::insert(tx, &self.decisions)?;
@@ -153,9 +158,9 @@ impl Batch<'_> {
             completed_at: hold.is_none().then_some(self.now),
             correlation_id: command.correlation_id.clone(),
         };
-        if let Some(blocking) = output.blocking.first() {
+        if let Some(blocking) = output.blocking.first().or(output.unpriced.first()) {
             let metadata = serde_json::json!({
-                "policy_id": blocking.limit, "reason": blocking.message_code, "run_id": run.id,
+                "policy_id": blocking.limit, "reason": refusal_code(output), "run_id": run.id,
             });
             self.effects.events.push(OpsEvent {
                 id: EventId::generate(self.ids),
@@ -198,6 +203,8 @@ impl Batch<'_> {
         let hold = self
             .holds
             .get(&(command.tenant, command.hold))
+            // What our gateway holds for a call is ended by our gateway alone.
+            .filter(|hold| hold.run.is_none() || command.authority == Authority::Gateway)
             .ok_or(LedgerError::HoldNotFound)?;
         let ended = domain::settle::end(hold, command.end, command.authority, self.now)?;
         for change in &ended.changes {
@@ -212,6 +219,9 @@ impl Batch<'_> {
             }
         }
         let hold = ended.hold;
+        if command.end == End::Expire {
+            self.effects.lost.extend(hold.run.map(|run| (hold.tenant, run)));
+        }
         if let (Some(cost), Some(used)) = (&command.cost, hold.settled) {
             self.effects.costs.push(cost_record(&hold, used, cost, self.now));
         }
@@ -254,12 +264,7 @@ fn refusal_code(output: &CheckOutput) -> Option<&'static str> {
         .or(unpriced)
 }
 
-fn cost_record(
-    hold: &Hold,
-    used: Amounts,
-    facts: &super::command::CostFacts,
-    now: model::time::Timestamp,
-) -> CostRecord {
+fn cost_record(hold: &Hold, used: Amounts, facts: &super::command::CostFacts, now: Timestamp) -> CostRecord {
     CostRecord {
         id: facts.id,
         tenant: hold.tenant,

@@ -57,7 +57,7 @@ impl<'a> Batch<'a> {
     ) -> StoreResult<Vec<Result<Answer, LedgerError>>> {
         self.load(tx, commands)?;
         let answers = commands.iter().map(|command| self.answer(command)).collect();
-        self.effects.write(tx)?;
+        self.effects.write(tx, self.now)?;
         Ok(answers)
     }
 

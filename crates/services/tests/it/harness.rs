@@ -1,8 +1,9 @@
 //! A whole Plimsoll without HTTP: a database, a clock, a tenant with a key, and a provider that does what the
 //! test says.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+mod providers;
+
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -27,12 +28,12 @@ use services::gateway::{
 };
 use services::ledger::HoldAnswer;
 use services::limits::{CheckRequest, Done, Owner};
-use services::prices::{PriceBook, PriceOverride};
+use store::{Db, Settings};
 use testkit::clock::FixedClock;
 use testkit::db::TestDb;
 use testkit::ids::CountingIds;
 use testkit::upstream::{Options, Scripted};
-use workers::upstream::{ProviderKey, Timeouts, UpstreamKind, UpstreamPool, UpstreamSettings};
+use workers::upstream::{Timeouts, UpstreamPool};
 
 /// The key of every provider in these tests.
 pub(crate) const PROVIDER_KEY: &str = "sk-provider-secret";
@@ -49,6 +50,8 @@ pub(crate) struct Setup {
     pub(crate) gateway: GatewaySettings,
     /// What a token of a model without a price counts as.
     pub(crate) floor_price: Option<NanoUsd>,
+    /// How long the database is waited for, if not as long as usual.
+    pub(crate) lock_timeout: Option<Duration>,
 }
 
 impl Default for Setup {
@@ -70,22 +73,21 @@ impl Default for Setup {
                 answer_cap_bytes: 16 * 1024 * 1024,
             },
             floor_price: None,
+            lock_timeout: None,
         }
     }
 }
 
-/// Ids that count up, or repeat themselves when the store is to refuse what comes.
+/// Ids that count up, or repeat one when the store is to refuse what comes.
 pub(crate) struct Ids {
     counting: Arc<CountingIds>,
-    stuck: AtomicBool,
+    repeated: Mutex<Option<u128>>,
 }
 
 impl IdGenerator for Ids {
     fn next(&self) -> u128 {
-        if self.stuck.load(Ordering::SeqCst) {
-            return self.counting.nth(1);
-        }
-        self.counting.next()
+        let repeated = *self.repeated.lock().unwrap();
+        repeated.unwrap_or_else(|| self.counting.next())
     }
 }
 
@@ -127,18 +129,18 @@ impl World {
             ..Options::default()
         })
         .unwrap();
-        let providers = providers(upstream.base_url());
+        let providers = providers::providers(upstream.base_url());
         let pool = UpstreamPool::new(&providers, setup.timeouts, setup.max_retries).unwrap();
         let clock = FixedClock::start();
         let ids = Arc::new(Ids {
             counting: CountingIds::start(),
-            stuck: AtomicBool::new(false),
+            repeated: Mutex::new(None),
         });
         let cx = Context::new(
-            db.db(),
+            opened(&db, setup.lock_timeout),
             Arc::<FixedClock>::clone(&clock),
             Arc::<Ids>::clone(&ids),
-            Arc::new(prices()),
+            Arc::new(providers::prices()),
             Gateway::new(pool, setup.gateway),
         );
         let (tenant, key, secret) = tenant(&cx, "acme", setup.floor_price).await;
@@ -158,14 +160,15 @@ impl World {
         self.clock.now()
     }
 
-    /// Lets every further transaction of a run's end fail (its ids exist already), or no more.
-    pub(crate) fn break_the_books(&self, broken: bool) {
-        self.ids.stuck.store(broken, Ordering::SeqCst);
+    /// Every further id is this one, so that the store refuses what is made with them; none ends that.
+    pub(crate) fn repeat_ids(&self, id: Option<u128>) {
+        *self.ids.repeated.lock().unwrap() = id;
     }
 
     /// A daily budget of the tenant: so many nano-USD.
     pub(crate) async fn budget(&self, nano: i64) -> LimitId {
-        self.limit(draft(LimitCategory::Budget, LimitType::CostUsd, nano)).await
+        self.limit(draft(LimitCategory::Budget, LimitType::CostUsd, nano))
+            .await
     }
 
     pub(crate) async fn limit(&self, draft: Draft) -> LimitId {
@@ -218,12 +221,6 @@ impl World {
         all.await.unwrap()
     }
 
-    pub(crate) async fn only_hold(&self) -> Hold {
-        let mut holds = self.holds().await;
-        assert_eq!(holds.len(), 1, "expected exactly one hold: {holds:#?}");
-        holds.remove(0)
-    }
-
     pub(crate) async fn run(&self, id: RunId) -> Run {
         services::runs::get(&self.cx, self.tenant, id).await.unwrap()
     }
@@ -235,28 +232,46 @@ impl World {
     /// How many events of this type there are.
     pub(crate) async fn events(&self, event_type: OpsEventType) -> i64 {
         let since = Timestamp::from_micros(0);
-        let counted = self.cx.db.read(move |tx| store::ops_events::count(tx, event_type, since));
+        let counted = self
+            .cx
+            .db
+            .read(move |tx| store::ops_events::count(tx, event_type, since));
         counted.await.unwrap()
     }
 
     /// How often the limit was hit.
     pub(crate) async fn breaches(&self, limit: LimitId) -> i64 {
         let (owner, since) = (self.tenant, Timestamp::from_micros(0));
-        let counted = self.cx.db.read(move |tx| store::breaches::count(tx, owner, limit, since));
+        let counted = self
+            .cx
+            .db
+            .read(move |tx| store::breaches::count(tx, owner, limit, since));
         counted.await.unwrap()
     }
 
-    /// The run of the only hold, once it has ended.
-    pub(crate) async fn ended_run(&self) -> Run {
+    pub(crate) async fn open_holds(&self) -> usize {
+        let holds = self.holds().await;
+        holds
+            .iter()
+            .filter(|hold| hold.status == HoldStatus::Pending)
+            .count()
+    }
+
+    /// The run that was begun last.
+    pub(crate) async fn newest_run(&self) -> RunId {
+        let newest = self.holds().await.into_iter().max_by_key(|hold| hold.id);
+        newest.and_then(|hold| hold.run).expect("no run was begun")
+    }
+
+    /// Waits until the run has ended.
+    pub(crate) async fn run_ended(&self, id: RunId) {
         for _ in 0..1_000 {
-            if let Some(hold) = self.holds().await.first()
-                && hold.status != HoldStatus::Pending
-            {
-                return self.run(hold.run.unwrap()).await;
+            if self.run(id).await.completed_at.is_some() {
+                return;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        panic!("the hold is still open after ten seconds");
+        panic!("{id} is still running after ten seconds");
     }
 
     /// A request as an SDK sends it.
@@ -343,7 +358,11 @@ pub(crate) fn draft(category: LimitCategory, limit_type: LimitType, max: i64) ->
 }
 
 /// One more tenant with a key that may do everything, and the secret of the key.
-pub(crate) async fn tenant(cx: &Context, name: &str, floor: Option<NanoUsd>) -> (TenantId, TenantActor, String) {
+pub(crate) async fn tenant(
+    cx: &Context,
+    name: &str,
+    floor: Option<NanoUsd>,
+) -> (TenantId, TenantActor, String) {
     use services::keys::NewKey;
     use services::tenants::TenantChange;
 
@@ -363,34 +382,11 @@ pub(crate) async fn tenant(cx: &Context, name: &str, floor: Option<NanoUsd>) -> 
     (tenant, key, secret)
 }
 
-/// Everybody lives at the same address, except for one that nobody can reach.
-fn providers(base_url: &str) -> Vec<UpstreamSettings> {
-    let one = |name: &str, kind, base_url: &str, models: &[&str]| UpstreamSettings {
-        name: name.to_owned(),
-        kind,
-        base_url: base_url.to_owned(),
-        api_key: ProviderKey::new(PROVIDER_KEY),
-        provider: name.to_owned(),
-        models: models.iter().map(|&model| model.to_owned()).collect(),
+fn opened(db: &TestDb, lock_timeout: Option<Duration>) -> Db {
+    let Some(lock_timeout) = lock_timeout else {
+        return db.db();
     };
-    vec![
-        one("openai", UpstreamKind::Openai, base_url, &[]),
-        one("anthropic", UpstreamKind::Anthropic, base_url, &[]),
-        one("groq", UpstreamKind::OpenaiCompatible, base_url, &["llama-*"]),
-        one("nowhere", UpstreamKind::Openai, "http://127.0.0.1:1", &["dead-*"]),
-    ]
-}
-
-/// The table, and round prices for what only exists here.
-fn prices() -> PriceBook {
-    let one = |provider: &str, model: &str| PriceOverride {
-        provider: provider.to_owned(),
-        model_glob: model.to_owned(),
-        effective_from: Timestamp::from_micros(0),
-        input_nano_usd_per_mtok: USD,
-        output_nano_usd_per_mtok: 2 * USD,
-        cached_input_nano_usd_per_mtok: None,
-        cache_write_nano_usd_per_mtok: None,
-    };
-    PriceBook::new(vec![one("nowhere", "dead-*"), one("openai", "round-*")]).unwrap()
+    let mut settings = Settings::for_url(db.url()).unwrap();
+    settings.lock_timeout = lock_timeout;
+    Db::open(&settings).unwrap()
 }

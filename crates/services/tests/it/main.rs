@@ -1,7 +1,28 @@
 //! The tests of the services on real databases.
 
+#[cfg(test)]
 mod books;
+#[cfg(test)]
+mod gateway;
+#[cfg(test)]
+mod gateway_bounds;
+#[cfg(test)]
+mod gateway_clients;
+#[cfg(test)]
+mod gateway_faults;
+#[cfg(test)]
+mod gateway_recordings;
+#[cfg(test)]
+mod gateway_refusals;
+#[cfg(test)]
+mod gateway_requests;
+#[cfg(test)]
+mod gateway_store;
+#[cfg(test)]
 mod harness;
+#[cfg(test)]
 mod ledger;
+#[cfg(test)]
 mod ledger_model;
+#[cfg(test)]
 mod ledger_race;

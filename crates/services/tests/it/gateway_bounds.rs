@@ -1,0 +1,76 @@
+//! What a customer cannot do to a call that runs, and what the provider cannot do to a limit.
+
+use model::hold::HoldStatus;
+use model::limit::{LimitCategory, LimitType};
+use model::run::{Operation, RunStatus};
+use serde_json::json;
+use testkit::db::TestDb;
+use testkit::upstream::{Fault, Reply};
+
+use crate::gateway::*;
+use crate::harness::*;
+
+testkit::both_databases! {
+    async fn a_customer_cannot_release_the_hold_of_a_running_call(db: TestDb) {
+        let world = World::new(db).await;
+        world.budget(USD).await;
+        world.upstream.fault(Fault::DelayBetweenEvents { ms: 100 });
+        let answer = world.serve(Operation::Chat, &chat(&json!({"stream": true}))).await.unwrap();
+        let hold = answer.answer.hold.clone().unwrap();
+        let released = services::limits::settle_by_client(&world.cx, world.tenant, hold.id, None, None).await;
+        let got = read(answer).await;
+        world.run_ended(got.run).await;
+        assert!(released.is_err(), "{released:?}");
+        assert_eq!(world.holds().await[0].status, HoldStatus::Settled);
+    }
+
+    async fn a_threshold_bounds_what_is_made_and_not_only_what_was_asked(db: TestDb) {
+        let world = World::new(db).await;
+        world.limit(draft(LimitCategory::Threshold, LimitType::TokensPerRun, 6_000)).await;
+        world.upstream.reply(Reply::of_tokens(12, 50_000));
+        let got = world.call(Operation::Chat, &chat(&json!({}))).await;
+        let run = world.run(got.run).await;
+        assert!(run.usage.unwrap().output <= 6_000, "{}", world.upstream.only_request().body);
+    }
+
+    async fn a_run_whose_process_is_gone_is_marked_when_its_hold_expires(db: TestDb) {
+        let world = World::new(db).await;
+        world.budget(USD).await;
+        let command = world.orphan();
+        let run = command.run.as_ref().unwrap().id;
+        world.cx.ledger.hold(command).await.unwrap();
+        assert_eq!(world.run(run).await.status, RunStatus::Running);
+        world.clock.advance_seconds(3_600);
+        assert_eq!(services::upkeep::expire_holds(&world.cx).await.unwrap(), 1);
+        let run = world.run(run).await;
+        assert_eq!((run.status, run.error_code.as_deref()), (RunStatus::Crashed, Some("hold_expired")));
+        assert!(run.completed_at.is_some());
+    }
+}
+
+impl World {
+    /// A hold for a run that nobody will carry to its end.
+    fn orphan(&self) -> services::ledger::HoldCommand {
+        use model::id::{DecisionId, HoldId, RunId};
+        let ids = self.cx.ids.as_ref();
+        services::ledger::HoldCommand {
+            tenant: self.tenant,
+            subject: model::hold::Subject::default(),
+            amounts: model::amounts::Amounts {
+                requests: 1,
+                ..model::amounts::Amounts::ZERO
+            },
+            cost_known: true,
+            ttl_ms: 60_000,
+            hold: HoldId::generate(ids),
+            decision: DecisionId::generate(ids),
+            run: Some(services::ledger::NewRun {
+                id: RunId::generate(ids),
+                operation: Operation::Chat,
+                stream: false,
+            }),
+            correlation_id: "req_orphan".to_owned(),
+            idempotency: None,
+        }
+    }
+}

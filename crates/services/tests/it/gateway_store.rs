@@ -1,0 +1,173 @@
+//! What becomes of the money when the books cannot be written, or a hold is gone before its run ends?
+
+use std::sync::mpsc;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use model::event::OpsEventType;
+use model::hold::HoldStatus;
+use model::id::{HoldId, TenantId};
+use model::run::{Operation, RunStatus};
+use serde_json::{Value, json};
+use services::gateway::{GatewayError, ServedBody};
+use services::upkeep::expire_holds;
+use store::{Db, StoreError};
+use testkit::db::TestDb;
+use testkit::upstream::Fault;
+
+use crate::gateway::{Ended, PLAIN_COST, assert_ended, chat, released, served};
+use crate::harness::{Setup, USD, World};
+
+fn stream() -> Value {
+    chat(&json!({"stream": true}))
+}
+
+/// Keeps everybody else from ending this hold.
+struct Outage {
+    end: mpsc::Sender<()>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Outage {
+    async fn of(other: Db, tenant: TenantId, hold: HoldId) -> Self {
+        let (end, ended) = mpsc::channel::<()>();
+        let (begin, locked) = tokio::sync::oneshot::channel();
+        let mut begin = Some(begin);
+        let task = tokio::spawn(async move {
+            let holding = other.locked(move |tx| {
+                // SQLite has one writer, PostgreSQL a lock on the row.
+                store::holds::lock(tx, &[(tenant, hold)])?;
+                begin.take().map(|begin| begin.send(()));
+                ended.recv().unwrap();
+                Ok::<(), StoreError>(())
+            });
+            holding.await.unwrap();
+        });
+        locked.await.unwrap();
+        Self { end, task }
+    }
+
+    async fn end(self) {
+        self.end.send(()).unwrap();
+        self.task.await.unwrap();
+    }
+}
+
+fn hasty() -> Setup {
+    Setup {
+        lock_timeout: Some(Duration::from_millis(100)),
+        ..Setup::default()
+    }
+}
+
+testkit::both_databases! {
+    async fn an_answer_is_given_although_it_cannot_be_settled_and_the_hold_ends_by_itself(db: TestDb) {
+        let world = World::new(db).await;
+        let budget = world.budget(USD).await;
+        for body in [chat(&json!({})), stream()] {
+            world.upstream.fault(Fault::Delay { ms: 300 });
+            let breaking = async {
+                while world.open_holds().await == 0 {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+                world.repeat_ids(Some(1));
+            };
+            let (got, ()) = tokio::join!(world.call(Operation::Chat, &body), breaking);
+            assert_eq!((got.status.as_u16(), got.broken), (200, None));
+            assert_eq!(world.open_holds().await, 1);
+            assert_eq!(world.run(got.run).await.status, RunStatus::Running);
+            world.repeat_ids(None);
+            world.balanced().await;
+            assert_eq!(expire_holds(&world.cx).await.unwrap(), 0, "not before its time");
+            world.clock.advance_seconds(600);
+            assert_eq!(expire_holds(&world.cx).await.unwrap(), 1);
+            assert_eq!(world.usage(budget).await, (0, 0));
+            world.all_ended().await;
+        }
+    }
+
+    async fn what_the_store_refuses_for_a_while_is_settled_afterwards(db: TestDb) {
+        let world = World::with(db, hasty()).await;
+        let budget = world.budget(USD).await;
+        for (nth, body) in [chat(&json!({})), stream()].into_iter().enumerate() {
+            world.upstream.fault(Fault::Delay { ms: 500 });
+            let breaking = async {
+                while world.open_holds().await == 0 {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+                let hold = world.holds().await.into_iter().find(|h| h.status == HoldStatus::Pending);
+                Outage::of(world.db.open_again(), world.tenant, hold.unwrap().id).await
+            };
+            let (got, outage) = tokio::join!(world.call(Operation::Chat, &body), breaking);
+            assert_eq!((got.status.as_u16(), got.broken), (200, None));
+            assert_eq!(world.open_holds().await, 1, "nobody could settle it");
+            // Several attempts fail.
+            tokio::time::sleep(Duration::from_millis(700)).await;
+            assert_eq!(world.open_holds().await, 1);
+            outage.end().await;
+            world.run_ended(got.run).await;
+            assert_ended(&world, got.run, served(PLAIN_COST)).await;
+            let times = i64::try_from(nth).unwrap() + 1;
+            assert_eq!(world.usage(budget).await, (times * PLAIN_COST, 0));
+        }
+    }
+
+    async fn nothing_is_sent_while_nobody_can_tell_whether_it_fits(db: TestDb) {
+        let world = World::new(db).await;
+        world.budget(USD).await;
+        let first = world.call(Operation::Chat, &chat(&json!({}))).await;
+        // Another hold of the same id.
+        world.repeat_ids(Some(world.holds().await[0].id.bits()));
+        let refused = world.serve(Operation::Chat, &chat(&json!({}))).await;
+        assert!(matches!(refused, Err(GatewayError::Unenforceable(_))), "{refused:?}");
+        world.repeat_ids(None);
+        assert_eq!(world.upstream.request_count(), 1);
+        assert_ended(&world, first.run, served(PLAIN_COST)).await;
+    }
+
+    async fn a_run_that_outlives_its_hold_is_counted_all_the_same(db: TestDb) {
+        let world = World::new(db).await;
+        let budget = world.budget(USD).await;
+        world.upstream.fault(Fault::DelayBetweenEvents { ms: 50 });
+        let answer = world.serve(Operation::Chat, &stream()).await.unwrap();
+        let run = answer.run;
+        world.clock.advance_seconds(601);
+        assert_eq!(expire_holds(&world.cx).await.unwrap(), 1);
+        assert_eq!(world.usage(budget).await, (0, 0));
+        let ServedBody::Stream(mut chunks) = answer.body else { panic!("expected a stream") };
+        while let Some(chunk) = chunks.next().await {
+            chunk.unwrap();
+        }
+        assert_ended(&world, run, served(PLAIN_COST)).await;
+        assert_eq!(world.usage(budget).await, (PLAIN_COST, 0));
+        assert_eq!(expire_holds(&world.cx).await.unwrap(), 0);
+    }
+
+    async fn a_run_that_fails_after_its_hold_expired_is_written_down_as_failed(db: TestDb) {
+        let setup = Setup {
+            max_retries: 2,
+            ..Setup::default()
+        };
+        let world = World::with(db, setup).await;
+        let budget = world.budget(USD).await;
+        let dead = chat(&json!({"model": "dead-1"}));
+        let expiring = async {
+            while world.open_holds().await == 0 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            world.clock.advance_seconds(601);
+            assert_eq!(expire_holds(&world.cx).await.unwrap(), 1);
+        };
+        let (answer, ()) = tokio::join!(world.serve(Operation::Chat, &dead), expiring);
+        let Err(GatewayError::Upstream { run, .. }) = answer else {
+            panic!("expected no answer, got {answer:?}");
+        };
+        let want = Ended {
+            hold: HoldStatus::Expired,
+            ..released("upstream_unreachable")
+        };
+        assert_ended(&world, run, want).await;
+        assert_eq!(world.usage(budget).await, (0, 0));
+        assert_eq!(world.events(OpsEventType::LlmCallFailed).await, 1);
+    }
+}
