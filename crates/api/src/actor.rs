@@ -12,10 +12,37 @@ use services::auth::{self, AuthError, OperatorActor, TenantActor};
 use crate::problem::ApiError;
 use crate::state::State;
 
+/// Why there is no credential to look at.
+pub(crate) enum Unreadable {
+    /// There are several, and nobody can tell which one is meant.
+    Several,
+    /// There is none, or it has no form that a credential has.
+    Auth(AuthError),
+}
+
+impl From<AuthError> for Unreadable {
+    fn from(error: AuthError) -> Self {
+        Self::Auth(error)
+    }
+}
+
+impl From<Unreadable> for ApiError {
+    fn from(error: Unreadable) -> Self {
+        match error {
+            Unreadable::Several => several(),
+            Unreadable::Auth(error) => error.into(),
+        }
+    }
+}
+
+pub(crate) fn several() -> ApiError {
+    ApiError::new(400, "invalid-header", "Invalid header", "Send one credential.")
+}
+
 /// The credential of a request: `Authorization: Bearer`, or `x-api-key` where Anthropic's SDK sends it.
-pub(crate) fn credential(headers: &HeaderMap) -> Result<&str, AuthError> {
-    if headers.get_all(AUTHORIZATION).count() > 1 {
-        return Err(AuthError::Invalid);
+pub(crate) fn credential(headers: &HeaderMap) -> Result<&str, Unreadable> {
+    if headers.get_all(AUTHORIZATION).count() > 1 || headers.get_all("x-api-key").count() > 1 {
+        return Err(Unreadable::Several);
     }
     if let Some(value) = headers.get(AUTHORIZATION) {
         let text = value.to_str().ok().ok_or(AuthError::Invalid)?;
@@ -24,7 +51,7 @@ pub(crate) fn credential(headers: &HeaderMap) -> Result<&str, AuthError> {
         return if scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() {
             Ok(token)
         } else {
-            Err(AuthError::Invalid)
+            Err(AuthError::Invalid.into())
         };
     }
     let value = headers.get("x-api-key").ok_or(AuthError::Missing)?;
@@ -32,7 +59,7 @@ pub(crate) fn credential(headers: &HeaderMap) -> Result<&str, AuthError> {
         .to_str()
         .ok()
         .filter(|token| !token.is_empty())
-        .ok_or(AuthError::Invalid)
+        .ok_or(AuthError::Invalid.into())
 }
 
 type Extracting<T> = Pin<Box<dyn Future<Output = Result<T, ApiError>>>>;

@@ -7,7 +7,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use actix_web::web::{Bytes, BytesMut, Data};
 use actix_web::{FromRequest, HttpRequest, dev};
 use adapters::problem::FieldProblem;
@@ -34,11 +34,10 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
         let cap = request
             .app_data::<Data<State>>()
             .map_or(0, |state| state.settings.native_body_bytes);
-        let checked = check_headers(request);
-        let payload = payload.take();
+        let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
-            checked?;
-            let bytes = read(payload, cap).await?;
+            check_headers(&request)?;
+            let bytes = read(&request, payload, cap).await?;
             let value = parse(&bytes)?;
             Ok(Self { value, bytes })
         })
@@ -81,8 +80,18 @@ pub(crate) fn check_headers(request: &HttpRequest) -> Result<(), ApiError> {
     ))
 }
 
-/// Reads a body of at most `cap` bytes within the time that a body may take.
-pub(crate) async fn read(mut payload: dev::Payload, cap: usize) -> Result<Bytes, ApiError> {
+/// Reads a body of at most `cap` bytes within the time that a body may take. One that says to be longer is refused
+/// before it arrives.
+pub(crate) async fn read(
+    request: &HttpRequest,
+    mut payload: dev::Payload,
+    cap: usize,
+) -> Result<Bytes, ApiError> {
+    let declared = request.headers().get(CONTENT_LENGTH);
+    let declared = declared.and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    if declared.is_some_and(|length| length > cap) {
+        return Err(too_large(cap));
+    }
     let reading = async {
         let mut all = BytesMut::new();
         while let Some(chunk) = payload.next().await {
@@ -125,13 +134,30 @@ fn too_large(cap: usize) -> ApiError {
 /// Reads one JSON object.
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     let first = bytes.iter().copied().find(|byte| !byte.is_ascii_whitespace());
-    if matches!(first, Some(b'[' | b'"' | b't' | b'f' | b'n' | b'-' | b'0'..=b'9')) {
-        return Err(ApiError::field("", "must be a JSON object"));
+    if first.is_some_and(|byte| byte != b'{') {
+        let whole = serde_json::from_slice::<serde::de::IgnoredAny>(bytes);
+        return Err(whole.map_or_else(
+            |error| refusal(&error),
+            |_| ApiError::field("", "must be a JSON object"),
+        ));
     }
-    if bytes.windows(6).any(|part| part == b"\\u0000") {
+    if holds_nul(bytes) {
         return Err(ApiError::field("", "must not hold the character U+0000"));
     }
     serde_json::from_slice(bytes).map_err(|error| refusal(&error))
+}
+
+/// Whether a text says `\u0000`, and not a backslash followed by `u0000`. (The character itself, unescaped, is no JSON.)
+fn holds_nul(bytes: &[u8]) -> bool {
+    let mut rest = bytes;
+    while let Some(place) = rest.iter().position(|byte| *byte == b'\\') {
+        let (_, escape) = rest.split_at(place + 1);
+        if escape.starts_with(b"u0000") {
+            return true;
+        }
+        rest = escape.get(1..).unwrap_or_default();
+    }
+    false
 }
 
 fn refusal(error: &serde_json::Error) -> ApiError {
@@ -162,7 +188,10 @@ fn refusal(error: &serde_json::Error) -> ApiError {
             if let Some(name) = named("missing field `") {
                 return ApiError::field(&format!("/{name}"), "is missing");
             }
-            ApiError::field("", &format!("{} ({place})", expectation(text)))
+            ApiError::field(
+                "",
+                &format!("is not what it should be at {place}{}", expectation(text)),
+            )
         }
     }
 }
@@ -192,9 +221,9 @@ fn unknown(name: &str, text: &str) -> ApiError {
 /// What was expected, without what was there.
 fn expectation(text: &str) -> String {
     match text.split_once(", expected ") {
-        Some((_, expected)) => format!("expected {expected}"),
+        Some((_, expected)) => format!(": expected {expected}"),
         // Our own types say what they expect and nothing else.
-        None if text.starts_with("expected ") => text.to_owned(),
-        None => "is not what it should be".to_owned(),
+        None if text.starts_with("expected ") => format!(": {text}"),
+        None => String::new(),
     }
 }

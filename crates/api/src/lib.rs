@@ -8,12 +8,17 @@ pub mod routes;
 pub mod server;
 
 mod actor;
+#[cfg(feature = "bench")]
+mod bench;
 mod body;
+mod decimal;
 mod idempotency;
 mod middleware;
+mod order;
 mod paging;
 mod problem;
 mod state;
+mod text;
 
 mod llm;
 mod ops;

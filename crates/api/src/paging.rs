@@ -8,11 +8,13 @@ pub(crate) const LIMIT_DEFAULT: u32 = 50;
 pub(crate) const LIMIT_MAX: u32 = 200;
 
 /// The size of a page, as asked for.
-pub(crate) fn limit(asked: Option<u32>) -> Result<u32, ApiError> {
-    match asked {
-        None => Ok(LIMIT_DEFAULT),
-        Some(limit @ 1..=LIMIT_MAX) => Ok(limit),
-        Some(_) => Err(ApiError::parameter("limit", "must be 1 to 200")),
+pub(crate) fn limit(asked: Option<&str>) -> Result<u32, ApiError> {
+    let Some(asked) = asked else {
+        return Ok(LIMIT_DEFAULT);
+    };
+    match asked.parse() {
+        Ok(limit @ 1..=LIMIT_MAX) => Ok(limit),
+        _ => Err(ApiError::parameter("limit", "must be 1 to 200")),
     }
 }
 

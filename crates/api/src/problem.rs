@@ -64,7 +64,10 @@ impl ApiError {
     pub(crate) fn invalid(errors: Vec<FieldProblem>) -> Self {
         let list: Vec<String> = errors
             .iter()
-            .map(|field| format!("`{}`: {}", field.pointer, field.detail))
+            .map(|field| match field.pointer.as_str() {
+                "" => format!("The body {}", field.detail),
+                pointer => format!("`{pointer}`: {}", field.detail),
+            })
             .collect();
         let error = Self::new(
             422,

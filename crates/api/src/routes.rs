@@ -1,36 +1,58 @@
 //! Which paths are there? This is the one place to read them all.
 
-use actix_web::http::Method;
+use actix_web::http::header::{ALLOW, HeaderValue};
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse, ResponseError as _};
+use actix_web::{HttpResponse, Resource, ResponseError as _, Route};
 
+use crate::order::InOrder;
 use crate::problem::ApiError;
 use crate::{llm, openapi, ops, v1};
 
 /// How many routes are open to everybody.
 pub const OPEN: [&str; 5] = ["/livez", "/readyz", "/openapi.json", "/docs", "/metrics"];
 
+/// A resource whose handlers take their arguments in order: who calls, then what for.
 macro_rules! resource {
     ($config:expr, $path:literal, $($method:ident => $handler:path),+ $(,)?) => {
-        $config.service(
-            web::resource($path)
-                $(.route(web::$method().to($handler)))+
-                .default_service(web::to(|request: HttpRequest| async move {
-                    wrong_method(&request, &[$(stringify!($method)),+])
-                })),
-        )
+        $config.service(only($path, vec![$(on::$method().to(InOrder($handler))),+], &[$(stringify!($method)),+]))
     };
+}
+
+/// A resource whose handlers read the request themselves.
+macro_rules! plain {
+    ($config:expr, $path:literal, $($method:ident => $handler:path),+ $(,)?) => {
+        $config.service(only($path, vec![$(on::$method().to($handler)),+], &[$(stringify!($method)),+]))
+    };
+}
+
+/// One function per method; what answers GET answers HEAD as well, without the body.
+mod on {
+    use actix_web::{Route, guard, web};
+
+    pub(super) use actix_web::web::{delete, post, put};
+
+    pub(super) fn get() -> Route {
+        web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
+    }
+}
+
+fn only(path: &str, routes: Vec<Route>, methods: &'static [&'static str]) -> Resource {
+    let resource = routes.into_iter().fold(web::resource(path), Resource::route);
+    resource.default_service(web::to(move || async move { wrong_method(methods) }))
 }
 
 /// The routes of the public listener.
 pub(crate) fn public(config: &mut ServiceConfig) {
-    resource!(config, "/v1/chat/completions", post => llm::serve::chat);
-    resource!(config, "/v1/completions", post => llm::serve::completions);
-    resource!(config, "/v1/embeddings", post => llm::serve::embeddings);
-    resource!(config, "/v1/responses", post => llm::serve::responses);
-    resource!(config, "/v1/messages", post => llm::serve::messages);
-    resource!(config, "/v1/messages/count_tokens", post => llm::serve::count_tokens);
-    resource!(config, "/v1/models", get => llm::serve::models);
+    // First, so that finding it costs as little as finding a route can.
+    #[cfg(feature = "bench")]
+    plain!(config, "/bench/check", post => crate::bench::check);
+    plain!(config, "/v1/chat/completions", post => llm::serve::chat);
+    plain!(config, "/v1/completions", post => llm::serve::completions);
+    plain!(config, "/v1/embeddings", post => llm::serve::embeddings);
+    plain!(config, "/v1/responses", post => llm::serve::responses);
+    plain!(config, "/v1/messages", post => llm::serve::messages);
+    plain!(config, "/v1/messages/count_tokens", post => llm::serve::count_tokens);
+    plain!(config, "/v1/models", get => llm::serve::models);
 
     resource!(config, "/api/v1/limits", get => v1::limits::list, post => v1::limits_change::create);
     resource!(config, "/api/v1/limits/usage", get => v1::limits::usage);
@@ -61,26 +83,23 @@ pub(crate) fn public(config: &mut ServiceConfig) {
     resource!(config, "/api/v1/ops/limits", get => ops::limits::list, post => ops::limits::create);
     resource!(config, "/api/v1/ops/limits/{limit_id}", put => ops::limits::update);
 
-    resource!(config, "/livez", get => ops::health::live);
-    resource!(config, "/readyz", get => ops::health::ready);
-    resource!(config, "/openapi.json", get => openapi::document);
-    resource!(config, "/docs", get => openapi::page);
+    plain!(config, "/livez", get => ops::health::live);
+    plain!(config, "/readyz", get => ops::health::ready);
+    plain!(config, "/openapi.json", get => openapi::document);
+    plain!(config, "/docs", get => openapi::page);
     config.default_service(web::to(|| async { ApiError::not_found().error_response() }));
 }
 
 /// The routes of the operators' own listener.
 pub(crate) fn private(config: &mut ServiceConfig) {
-    resource!(config, "/livez", get => ops::health::live);
-    resource!(config, "/readyz", get => ops::health::ready);
-    resource!(config, "/metrics", get => ops::health::metrics);
+    plain!(config, "/livez", get => ops::health::live);
+    plain!(config, "/readyz", get => ops::health::ready);
+    plain!(config, "/metrics", get => ops::health::metrics);
     config.default_service(web::to(|| async { ApiError::not_found().error_response() }));
 }
 
-fn wrong_method(request: &HttpRequest, allowed: &[&str]) -> HttpResponse {
-    let allow = allowed.join(", ").to_uppercase();
-    if request.method() == Method::HEAD && allowed.contains(&"get") {
-        return HttpResponse::Ok().finish();
-    }
+fn wrong_method(methods: &[&str]) -> HttpResponse {
+    let allow = methods.join(", ").to_uppercase().replace("GET", "GET, HEAD");
     let error = ApiError::new(
         405,
         "method-not-allowed",
@@ -88,10 +107,8 @@ fn wrong_method(request: &HttpRequest, allowed: &[&str]) -> HttpResponse {
         format!("This path takes {allow}."),
     );
     let mut response = error.error_response();
-    if let Ok(value) = actix_web::http::header::HeaderValue::from_str(&allow) {
-        response
-            .headers_mut()
-            .insert(actix_web::http::header::ALLOW, value);
+    if let Ok(value) = HeaderValue::from_str(&allow) {
+        response.headers_mut().insert(ALLOW, value);
     }
     response
 }

@@ -196,12 +196,22 @@ pub fn message(output: &CheckOutput) -> String {
             LimitCategory::Rate => "Rate limit exceeded",
             LimitCategory::Threshold => "Threshold exceeded",
         };
+        let (unit, many) = match report.limit_type.unit() {
+            Unit::NanoUsd => ("", ""),
+            Unit::Tokens => (" token", "s"),
+            Unit::Requests => (" request", "s"),
+            Unit::Milliseconds => (" ms", ""),
+            Unit::Percent => (" %", ""),
+        };
+        let plural = if report.max == 1 { "" } else { many };
+        let was = if many.is_empty() || report.requested == 1 {
+            "was"
+        } else {
+            "were"
+        };
         let written = |value: i64| match report.limit_type.unit() {
             Unit::NanoUsd => NanoUsd(value).to_string(),
-            Unit::Tokens => format!("{value} tokens"),
-            Unit::Requests => format!("{value} requests"),
-            Unit::Milliseconds => format!("{value} ms"),
-            Unit::Percent => format!("{value} %"),
+            Unit::Tokens | Unit::Requests | Unit::Milliseconds | Unit::Percent => value.to_string(),
         };
         let left = report
             .max
@@ -212,7 +222,7 @@ pub fn message(output: &CheckOutput) -> String {
             .resets_at
             .map_or(String::new(), |at| format!(" It resets at {at}."));
         return format!(
-            "{words}: `{}` has {} of {} left, {} was requested.{when}",
+            "{words}: `{}` has {} of {}{unit}{plural} left, {} {was} requested.{when}",
             report.name,
             written(left),
             written(report.max),

@@ -14,6 +14,7 @@ use services::gateway::GatewayError;
 use services::ledger::HoldAnswer;
 
 use super::headers;
+use crate::actor::{self, Unreadable};
 use crate::problem::ApiError;
 
 /// Whose SDK is calling.
@@ -149,6 +150,15 @@ impl From<AuthError> for LlmError {
     }
 }
 
+impl From<Unreadable> for LlmError {
+    fn from(error: Unreadable) -> Self {
+        match error {
+            Unreadable::Several => actor::several().into(),
+            Unreadable::Auth(error) => error.into(),
+        }
+    }
+}
+
 impl LlmError {
     fn frozen(who: &str, reason: Option<String>) -> Self {
         let why = reason.map_or(String::new(), |reason| format!(" Reason: {reason}"));
@@ -233,10 +243,13 @@ impl From<GatewayError> for LlmError {
             },
             GatewayError::Refused(answer) => Self::refused(answer),
             GatewayError::Upstream { code, run, decision } => {
-                let (status, message) = if code == "upstream_timeout" {
-                    (504, "The provider did not answer in time.")
-                } else {
-                    (502, "The provider could not be reached or broke off.")
+                let (status, message) = match code {
+                    "upstream_timeout" => (504, "The provider did not answer in time."),
+                    "upstream_credential_rejected" => (
+                        502,
+                        "The provider rejects the key that is configured for it. Tell whoever runs this installation.",
+                    ),
+                    _ => (502, "The provider could not be reached or broke off."),
                 };
                 Self {
                     run: Some((run.to_string(), decision.to_string())),
@@ -255,11 +268,15 @@ impl From<ApiError> for LlmError {
         } else {
             "invalid_request_error"
         };
-        let word = match error.status.as_u16() {
-            408 => "request_timeout",
-            413 => "payload_too_large",
-            415 => "unsupported_media_type",
-            _ => error.code,
+        // The SDKs' words are written with `_`.
+        let word = match error.code {
+            "invalid-header" => "invalid_header",
+            "malformed-request" => "malformed_request",
+            "payload-too-large" => "payload_too_large",
+            "request-timeout" => "request_timeout",
+            "unsupported-encoding" => "unsupported_encoding",
+            "unsupported-media-type" => "unsupported_media_type",
+            other => other,
         };
         let message = error.detail.clone();
         Self {

@@ -9,7 +9,7 @@ use actix_web::HttpResponseBuilder;
 use actix_web::http::header::HeaderMap;
 use model::decision::Outcome;
 use model::id::Slug;
-use model::limit::Unit;
+use model::limit::{LimitCategory, Unit};
 use model::time::Timestamp;
 use services::gateway::Attribution;
 use services::words::{CheckOutput, LimitReport};
@@ -19,6 +19,15 @@ use crate::problem::ApiError;
 
 /// Limits that are named in the headers, the one with the least room first.
 const LIMITS_MAX: usize = 5;
+
+/// When all of a limit can be used again. After a request that may run, a rolling window is empty a whole window
+/// later; everything else is what the report says.
+fn full_at(report: &LimitReport, allowed: bool, now: Timestamp) -> Option<Timestamp> {
+    match report.window_seconds {
+        Some(seconds) if allowed && report.category == LimitCategory::Rate => Some(now.plus_seconds(seconds)),
+        _ => report.resets_at,
+    }
+}
 
 /// Writes the headers about limits.
 pub(crate) fn limits(
@@ -51,7 +60,7 @@ pub(crate) fn limits(
             write!(policy, ";w={seconds}").ok();
         }
         write!(state, "{comma}\"{}\";r={}", report.limit, left(report)).ok();
-        if let Some(at) = report.resets_at {
+        if let Some(at) = full_at(report, allowed, now) {
             write!(state, ";t={}", at.seconds_until_from(now)).ok();
         }
     }
@@ -67,7 +76,8 @@ pub(crate) fn limits(
         else {
             continue;
         };
-        provider_names(response, dialect, name, report, left(report), now);
+        let full = full_at(report, allowed, now);
+        provider_names(response, dialect, name, (report.max, left(report)), (full, now));
     }
 }
 
@@ -75,9 +85,8 @@ fn provider_names(
     response: &mut HttpResponseBuilder,
     dialect: Dialect,
     name: &str,
-    report: &LimitReport,
-    left: i64,
-    now: Timestamp,
+    (max, left): (i64, i64),
+    (full, now): (Option<Timestamp>, Timestamp),
 ) {
     let prefix = match dialect {
         Dialect::OpenAi => "x-ratelimit".to_owned(),
@@ -87,9 +96,9 @@ fn provider_names(
         Dialect::OpenAi => format!("{prefix}-{word}-{name}"),
         Dialect::Anthropic => format!("{prefix}-{word}"),
     };
-    response.insert_header((key("limit"), report.max.to_string()));
+    response.insert_header((key("limit"), max.to_string()));
     response.insert_header((key("remaining"), left.to_string()));
-    if let Some(at) = report.resets_at {
+    if let Some(at) = full {
         let value = match dialect {
             Dialect::OpenAi => format!("{}s", at.seconds_until_from(now)),
             Dialect::Anthropic => at.to_string(),

@@ -70,7 +70,7 @@ async fn serve(
     let actor = services::auth::tenant(&state.cx, secret, KeyScope::Llm).await?;
     body::check_headers(request)?;
     let attribution = headers::attribution(request.headers())?;
-    let bytes = body::read(payload.into_inner(), state.settings.llm_body_bytes).await?;
+    let bytes = body::read(request, payload.into_inner(), state.settings.llm_body_bytes).await?;
     let correlation = infra::correlation::current();
     let call = GatewayRequest {
         actor,
@@ -152,11 +152,13 @@ pub(crate) async fn models(state: Data<State>, request: HttpRequest) -> HttpResp
         Dialect::OpenAi
     };
     let admitted = match credential(request.headers()) {
-        Ok(secret) => services::auth::tenant(&state.cx, secret, KeyScope::Llm).await,
-        Err(error) => Err(error),
+        Ok(secret) => services::auth::tenant(&state.cx, secret, KeyScope::Llm)
+            .await
+            .map_err(LlmError::from),
+        Err(error) => Err(error.into()),
     };
     if let Err(error) = admitted {
-        return LlmError::from(error).response(dialect);
+        return error.response(dialect);
     }
     let models = services::gateway::models(&state.cx);
     let body = match dialect {

@@ -16,6 +16,7 @@ use crate::body::Json;
 use crate::paging;
 use crate::problem::ApiError;
 use crate::state::State;
+use crate::text;
 use crate::v1::keys::{KeyBody, ReasonBody, key_error};
 use crate::v1::scopes::tenant_error;
 
@@ -35,6 +36,7 @@ pub(crate) async fn create(
     state: Data<State>,
     body: Json<TenantBody>,
 ) -> Result<HttpResponse, ApiError> {
+    text::name("/name", &body.value.name)?;
     let tenant = services::tenants::create(&state.cx, &body.value.name)
         .await
         .map_err(tenant_error)?;
@@ -46,7 +48,8 @@ pub(crate) async fn create(
 #[serde(deny_unknown_fields)]
 pub(crate) struct ListQuery {
     /// 1 to 200, default 50.
-    limit: Option<u32>,
+    #[param(value_type = Option<u32>)]
+    limit: Option<String>,
     /// `next_cursor` of the previous page.
     cursor: Option<String>,
 }
@@ -58,7 +61,7 @@ pub(crate) async fn list(
     state: Data<State>,
     query: Query<ListQuery>,
 ) -> Result<HttpResponse, ApiError> {
-    let limit = paging::limit(query.limit)?;
+    let limit = paging::limit(query.limit.as_deref())?;
     let before = paging::id_cursor::<TenantId>(query.cursor.as_deref())?;
     let mut tenants = services::tenants::list(&state.cx, before, limit + 1)
         .await
@@ -138,7 +141,9 @@ pub(crate) async fn create_key(
     id: Path<String>,
     body: Json<KeyBody>,
 ) -> Result<HttpResponse, ApiError> {
-    let id: TenantId = id.parse().ok().ok_or_else(ApiError::not_found)?;
+    // The platform is no tenant: a key of it could change GLOBAL limits on the customers' routes.
+    let id = id.parse().ok().filter(|id| *id != TenantId::PLATFORM);
+    let id: TenantId = id.ok_or_else(ApiError::not_found)?;
     let wanted = body.value.wanted()?;
     let (key, secret) = services::keys::create(&state.cx, id, None, wanted)
         .await

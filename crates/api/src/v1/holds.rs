@@ -12,12 +12,14 @@ use services::ledger::Idempotency;
 use services::once::fingerprint;
 use utoipa::ToSchema;
 
-use super::limits::{Decimal, ledger_error, rendered, respond};
+use super::limits::{ledger_error, rendered, respond};
 use crate::actor::LlmActor;
 use crate::body::Json;
+use crate::decimal::Decimal;
 use crate::idempotency;
 use crate::problem::ApiError;
 use crate::state::State;
+use crate::text;
 
 /// What was really used.
 #[derive(Deserialize, ToSchema)]
@@ -40,6 +42,7 @@ pub(crate) struct SettleBody {
 
 impl SettleBody {
     fn amounts(&self) -> Result<Amounts, ApiError> {
+        text::word("/model", self.model.as_deref())?;
         let cost = match (self.cost_usd, self.cost_nano_usd) {
             (Some(cost), None) => cost.0,
             (None, Some(nano)) => NanoUsd(nano),

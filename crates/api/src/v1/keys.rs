@@ -14,6 +14,7 @@ use crate::actor::{ManageActor, ReadActor};
 use crate::body::Json;
 use crate::problem::ApiError;
 use crate::state::State;
+use crate::text;
 
 /// A new key.
 #[derive(Deserialize, ToSchema)]
@@ -35,6 +36,7 @@ pub(crate) struct KeyBody {
 
 impl KeyBody {
     pub(crate) fn wanted(self) -> Result<NewKey, ApiError> {
+        text::name("/name", &self.name)?;
         let live = match self.environment.as_deref() {
             None | Some("live") => true,
             Some("test") => false,

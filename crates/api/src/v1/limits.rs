@@ -1,5 +1,7 @@
 //! `/api/v1/limits`: look at limits, ask them, and try them out.
 
+mod errors;
+
 use actix_web::web::{Data, Path, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use adapters::customer::checks::CheckView;
@@ -12,17 +14,21 @@ use model::money::NanoUsd;
 use model::page::{Cursor, PageRequest};
 use serde::Deserialize;
 use services::auth::TenantActor;
-use services::ledger::{Answer, Idempotency, LedgerError};
-use services::limits::{CheckError, CheckRequest, LimitError, ListFilter, Owner};
+use services::ledger::{Answer, Idempotency};
+use services::limits::{CheckRequest, ListFilter, Owner};
 use services::once::fingerprint;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::actor::{LlmActor, ReadActor};
 use crate::body::Json;
+use crate::decimal::Decimal;
 use crate::idempotency;
 use crate::paging;
 use crate::problem::ApiError;
 use crate::state::State;
+use crate::text;
+
+pub(crate) use self::errors::{check_error, ledger_error, limit_error};
 
 /// The shortest and the longest life of a hold, in seconds.
 const TTL_SECONDS: std::ops::RangeInclusive<i64> = 1..=86_400;
@@ -39,7 +45,8 @@ pub(crate) struct ListQuery {
     /// Only ACTIVE or DISABLED.
     status: Option<String>,
     /// 1 to 200, default 50.
-    limit: Option<u32>,
+    #[param(value_type = Option<u32>)]
+    limit: Option<String>,
     /// `next_cursor` of the previous page.
     cursor: Option<String>,
 }
@@ -71,7 +78,7 @@ pub(crate) async fn list(
         id: id.to_string(),
     });
     let page = PageRequest {
-        limit: paging::limit(query.limit)?,
+        limit: paging::limit(query.limit.as_deref())?,
         after,
     };
     let owner = Owner::Tenant(actor.0.tenant_id());
@@ -152,20 +159,6 @@ pub(crate) struct CheckBody {
     ttl_seconds: Option<i64>,
 }
 
-/// A decimal number, written as a JSON number or as text, without loss.
-#[derive(Clone, Copy)]
-pub(crate) struct Decimal(pub(crate) NanoUsd);
-
-impl<'de> Deserialize<'de> for Decimal {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = Box::<serde_json::value::RawValue>::deserialize(deserializer)?;
-        let text = raw.get().trim_matches('"');
-        text.parse()
-            .map(Self)
-            .map_err(|error: model::money::MoneyError| serde::de::Error::custom(error.to_string()))
-    }
-}
-
 impl CheckBody {
     fn request(self, actor: &TenantActor) -> Result<CheckRequest, ApiError> {
         let cost = one_cost(&self)?;
@@ -178,17 +171,12 @@ impl CheckBody {
         if !(1..=1_000_000).contains(&requests) {
             return Err(ApiError::field("/run_count", "must be 1 to 1000000"));
         }
-        for (pointer, text) in [
+        for (pointer, word) in [
             ("/session_id", &self.session_id),
             ("/end_user", &self.end_user),
             ("/model", &self.model),
         ] {
-            if text
-                .as_ref()
-                .is_some_and(|text| text.is_empty() || text.len() > 200)
-            {
-                return Err(ApiError::field(pointer, "must have 1 to 200 characters"));
-            }
+            text::word(pointer, word.as_deref())?;
         }
         Ok(CheckRequest {
             tenant: actor.tenant_id(),
@@ -345,87 +333,4 @@ pub(crate) async fn simulate(
         .await
         .map_err(check_error)?;
     Ok(HttpResponse::Ok().json(CheckView::of(&output, None, None)))
-}
-
-pub(crate) fn check_error(error: CheckError) -> ApiError {
-    match error {
-        CheckError::Ledger(error) => ledger_error(error),
-        CheckError::Store(error) => error.into(),
-    }
-}
-
-/// How the ledger's refusals are said.
-pub(crate) fn ledger_error(error: LedgerError) -> ApiError {
-    match error {
-        LedgerError::HoldNotFound => ApiError::not_found(),
-        LedgerError::HoldClosed(status) => ApiError::new(
-            409,
-            "reservation-closed",
-            "Hold closed",
-            format!("The hold has ended before: it is {}.", status.as_str()),
-        ),
-        LedgerError::HoldExpired => ApiError::new(
-            409,
-            "reservation-expired",
-            "Hold expired",
-            "The hold ended by itself before this.",
-        ),
-        LedgerError::ExceedsHold => ApiError::new(
-            409,
-            "settlement-exceeds-reservation",
-            "Settlement exceeds the hold",
-            "More was used than was held. Settle at most what was held.",
-        ),
-        LedgerError::NotDue => ApiError::new(
-            409,
-            "reservation-not-due",
-            "Hold not due",
-            "The hold has not ended yet.",
-        ),
-        LedgerError::KeyReused(at) => idempotency::reused(&at.to_string()),
-        LedgerError::KeyForeign => idempotency::foreign(),
-        LedgerError::Store(error) => error.into(),
-    }
-}
-
-pub(crate) fn limit_error(error: LimitError) -> ApiError {
-    use adapters::problem::FieldProblem;
-    match error {
-        LimitError::NotFound => ApiError::not_found(),
-        LimitError::Invalid(problems) => ApiError::invalid(
-            problems
-                .into_iter()
-                .map(|problem| FieldProblem {
-                    pointer: format!("/{}", problem.field),
-                    detail: problem.detail.to_owned(),
-                })
-                .collect(),
-        ),
-        LimitError::Scope => ApiError::new(
-            403,
-            "insufficient-scope",
-            "Insufficient scope",
-            "GLOBAL limits are set by operators, and all others by their tenant.",
-        ),
-        LimitError::Exists(twin) => ApiError::new(
-            409,
-            "already-exists",
-            "Already exists",
-            format!("{twin} is the same limit."),
-        ),
-        LimitError::Quota => ApiError::new(
-            403,
-            "quota-exceeded",
-            "Quota exceeded",
-            "There may be 1000 limits; delete one first.",
-        ),
-        LimitError::InUse { .. } => ApiError::new(
-            409,
-            "limit-in-use",
-            "Limit in use",
-            "Open holds are on the limit. Wait for them to end, or set its status to DISABLED.",
-        ),
-        LimitError::Once(error) => idempotency::refusal(error),
-        LimitError::Store(error) => error.into(),
-    }
 }

@@ -14,12 +14,14 @@ use services::limits::{Change, Done, Owner};
 use services::words::Draft;
 use utoipa::ToSchema;
 
-use super::limits::{Decimal, limit_error};
+use super::limits::limit_error;
 use crate::actor::ManageActor;
 use crate::body::Json;
+use crate::decimal::Decimal;
 use crate::idempotency;
 use crate::problem::ApiError;
 use crate::state::State;
+use crate::text;
 
 /// A new Limit.
 #[derive(Deserialize, ToSchema)]
@@ -64,6 +66,7 @@ pub(crate) struct LimitBody {
 
 impl LimitBody {
     pub(crate) fn draft(self) -> Result<Draft, ApiError> {
+        text::name("/name", &self.name)?;
         Ok(Draft {
             max: max_value(self.limit_type, self.max_value)?,
             name: self.name,
@@ -179,6 +182,9 @@ pub(crate) async fn change_of(
     id: LimitId,
     wanted: ChangeBody,
 ) -> Result<Change, ApiError> {
+    if let Some(name) = &wanted.name {
+        text::name("/name", name)?;
+    }
     let max = match wanted.max_value {
         None => None,
         Some(value) => {

@@ -27,7 +27,8 @@ pub(crate) struct ListQuery {
     /// Only this key.
     api_key_id: Option<String>,
     /// 1 to 200, default 50.
-    limit: Option<u32>,
+    #[param(value_type = Option<u32>)]
+    limit: Option<String>,
     /// `next_cursor` of the previous page.
     cursor: Option<String>,
 }
@@ -87,7 +88,7 @@ pub(crate) async fn list(
     };
     let after = query.cursor.as_deref().map(cursor).transpose()?;
     let page = PageRequest {
-        limit: paging::limit(query.limit)?,
+        limit: paging::limit(query.limit.as_deref())?,
         after,
     };
     let page = services::runs::list(&state.cx, actor.0.tenant_id(), filter, page)

@@ -13,6 +13,7 @@ use crate::actor::{ManageActor, ReadActor};
 use crate::body::Json;
 use crate::problem::ApiError;
 use crate::state::State;
+use crate::text;
 
 /// A new project.
 #[derive(Deserialize, ToSchema)]
@@ -37,6 +38,7 @@ pub(crate) async fn create_project(
         project_id,
         description,
     } = body.value;
+    text::description(description.as_deref())?;
     let project = services::tenants::create_project(&state.cx, actor.0.tenant_id(), project_id, description)
         .await
         .map_err(tenant_error)?;
@@ -81,6 +83,7 @@ pub(crate) async fn create_agent(
         project_id,
         description,
     } = body.value;
+    text::description(description.as_deref())?;
     let tenant = actor.0.tenant_id();
     let agent = services::tenants::create_agent(&state.cx, tenant, agent_id, project_id, description)
         .await

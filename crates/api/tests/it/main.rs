@@ -1,1 +1,30 @@
-//! Does the API keep its promises?
+//! Does the API keep its promises, over real HTTP and on both databases?
+
+#[cfg(test)]
+mod bad_inputs;
+#[cfg(test)]
+mod coverage;
+#[cfg(test)]
+mod document;
+#[cfg(test)]
+mod endpoints;
+#[cfg(test)]
+mod harness;
+#[cfg(test)]
+mod holds;
+#[cfg(test)]
+mod idempotency;
+#[cfg(test)]
+mod keys;
+#[cfg(test)]
+mod llm;
+#[cfg(test)]
+mod log;
+#[cfg(test)]
+mod problems;
+#[cfg(test)]
+mod raw;
+#[cfg(test)]
+mod routes;
+#[cfg(test)]
+mod scenario;

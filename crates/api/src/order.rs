@@ -1,0 +1,96 @@
+//! In which order is a request read?
+//!
+//! The arguments of a handler are extracted one after the other, the actor first, so that nobody who may not call
+//! a route learns what it thinks of a body or a parameter. (The extractor tuples of actix-web run side by side:
+//! there the fastest refusal wins.)
+
+use std::future::Future;
+use std::pin::Pin;
+
+use actix_web::web::{Data, Path, Query};
+use actix_web::{Error, FromRequest, Handler, HttpRequest, dev};
+
+use crate::actor::{LlmActor, ManageActor, Operator, ReadActor};
+use crate::body::Json;
+use crate::problem::ApiError;
+use crate::state::State;
+
+/// A handler whose arguments are extracted in order.
+#[derive(Clone)]
+pub(crate) struct InOrder<F>(pub(crate) F);
+
+/// Arguments that are extracted in order.
+pub(crate) struct Arguments<T>(T);
+
+impl<F, T> Handler<Arguments<T>> for InOrder<F>
+where
+    F: Handler<T>,
+    T: 'static,
+{
+    type Output = F::Output;
+    type Future = F::Future;
+
+    fn call(&self, arguments: Arguments<T>) -> Self::Future {
+        self.0.call(arguments.0)
+    }
+}
+
+/// One argument of a handler.
+pub(crate) trait Argument: FromRequest {
+    /// Whether it reads the query string. A query string that no argument reads is refused: a parameter that is
+    /// misspelt, or that only another route has, must not be passed over.
+    const READS_QUERY: bool = false;
+}
+
+impl Argument for LlmActor {}
+impl Argument for ReadActor {}
+impl Argument for ManageActor {}
+impl Argument for Operator {}
+impl Argument for Data<State> {}
+impl Argument for HttpRequest {}
+impl Argument for Path<String> {}
+impl<T> Argument for Json<T> where Self: FromRequest {}
+impl<T> Argument for Query<T>
+where
+    Self: FromRequest,
+{
+    const READS_QUERY: bool = true;
+}
+
+macro_rules! arguments {
+    ($first:ident $(, $rest:ident)*) => {
+        impl<$first: Argument, $($rest: Argument),*> FromRequest for Arguments<($first, $($rest,)*)> {
+            type Error = Error;
+            type Future = Pin<Box<dyn Future<Output = Result<Self, Error>>>>;
+
+            fn from_request(request: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
+                let (request, mut payload) = (request.clone(), payload.take());
+                Box::pin(async move {
+                    let first = $first::from_request(&request, &mut payload).await.map_err(Into::into)?;
+                    if !($first::READS_QUERY $(|| $rest::READS_QUERY)*) {
+                        refuse_query(&request)?;
+                    }
+                    Ok(Self((
+                        first,
+                        $($rest::from_request(&request, &mut payload).await.map_err(Into::into)?,)*
+                    )))
+                })
+            }
+        }
+    };
+}
+
+arguments!(A, B);
+arguments!(A, B, C);
+arguments!(A, B, C, D);
+arguments!(A, B, C, D, E);
+
+fn refuse_query(request: &HttpRequest) -> Result<(), ApiError> {
+    let query = request.query_string();
+    let name = query.split(['=', '&']).next().unwrap_or_default();
+    if query.is_empty() {
+        return Ok(());
+    }
+    let name: String = name.chars().take(64).collect();
+    Err(ApiError::parameter(&name, "is not a parameter of this route"))
+}

@@ -1,0 +1,90 @@
+//! How are the refusals of limits and holds said?
+
+use adapters::problem::FieldProblem;
+use services::ledger::LedgerError;
+use services::limits::{CheckError, LimitError};
+
+use crate::idempotency;
+use crate::problem::ApiError;
+
+pub(crate) fn check_error(error: CheckError) -> ApiError {
+    match error {
+        CheckError::Ledger(error) => ledger_error(error),
+        CheckError::Store(error) => error.into(),
+    }
+}
+
+/// How the ledger's refusals are said.
+pub(crate) fn ledger_error(error: LedgerError) -> ApiError {
+    match error {
+        LedgerError::HoldNotFound => ApiError::not_found(),
+        LedgerError::HoldClosed(status) => ApiError::new(
+            409,
+            "reservation-closed",
+            "Hold closed",
+            format!("The hold has ended before: it is {}.", status.as_str()),
+        ),
+        LedgerError::HoldExpired => ApiError::new(
+            409,
+            "reservation-expired",
+            "Hold expired",
+            "The hold ended by itself before this.",
+        ),
+        LedgerError::ExceedsHold => ApiError::new(
+            409,
+            "settlement-exceeds-reservation",
+            "Settlement exceeds the hold",
+            "More was used than was held. Settle at most what was held.",
+        ),
+        LedgerError::NotDue => ApiError::new(
+            409,
+            "reservation-not-due",
+            "Hold not due",
+            "The hold has not ended yet.",
+        ),
+        LedgerError::KeyReused(at) => idempotency::reused(&at.to_string()),
+        LedgerError::KeyForeign => idempotency::foreign(),
+        LedgerError::Store(error) => error.into(),
+    }
+}
+
+pub(crate) fn limit_error(error: LimitError) -> ApiError {
+    match error {
+        LimitError::NotFound => ApiError::not_found(),
+        LimitError::Invalid(problems) => ApiError::invalid(
+            problems
+                .into_iter()
+                .map(|problem| FieldProblem {
+                    pointer: format!("/{}", problem.field),
+                    detail: problem.detail.to_owned(),
+                })
+                .collect(),
+        ),
+        LimitError::Scope => ApiError::new(
+            403,
+            "insufficient-scope",
+            "Insufficient scope",
+            "GLOBAL limits are set by operators, and all others by their tenant.",
+        ),
+        LimitError::Exists(twin) => ApiError::new(
+            409,
+            "already-exists",
+            "Already exists",
+            format!("{twin} is the same limit."),
+        ),
+        LimitError::Quota => ApiError::new(
+            403,
+            "quota-exceeded",
+            "Quota exceeded",
+            "There may be 1000 limits; delete one first.",
+        ),
+        LimitError::InUse { .. } => ApiError::new(
+            409,
+            "limit-in-use",
+            "Limit in use",
+            "Open holds are on the limit. Wait for them to end, or set its status to DISABLED.",
+        ),
+        LimitError::Once(error) => idempotency::refusal(error),
+        LimitError::Store(error) => error.into(),
+    }
+}

@@ -1,0 +1,279 @@
+//! Is every route closed to everybody who may not use it?
+//!
+//! The table names who may use which route. A route that is not in it fails the test.
+
+use std::collections::BTreeSet;
+
+use model::id::TenantId;
+use model::key::KeyScope::{self, Llm, Manage, Read};
+use serde_json::{Value, json};
+use testkit::db::TestDb;
+
+use crate::harness::{Call, World, budget};
+use crate::routes::{Route, closed};
+
+/// Open to everybody. This list may only shrink.
+const OPEN: [&str; 5] = ["/livez", "/readyz", "/openapi.json", "/docs", "/metrics"];
+
+/// Who may use a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Who {
+    /// A key of a tenant with this scope.
+    Tenant(KeyScope),
+    /// The same on an SDK's route, where refusals have the SDK's shape.
+    Sdk,
+    /// An operator.
+    Operator,
+}
+
+use Who::{Operator, Sdk, Tenant};
+
+const TABLE: [(&str, &str, Who); 39] = [
+    ("POST", "/v1/chat/completions", Sdk),
+    ("POST", "/v1/completions", Sdk),
+    ("POST", "/v1/embeddings", Sdk),
+    ("POST", "/v1/responses", Sdk),
+    ("POST", "/v1/messages", Sdk),
+    ("POST", "/v1/messages/count_tokens", Sdk),
+    ("GET", "/v1/models", Sdk),
+    ("GET", "/api/v1/limits", Tenant(Read)),
+    ("POST", "/api/v1/limits", Tenant(Manage)),
+    ("GET", "/api/v1/limits/usage", Tenant(Read)),
+    ("POST", "/api/v1/limits/check", Tenant(Llm)),
+    ("POST", "/api/v1/limits/simulate", Tenant(Read)),
+    ("GET", "/api/v1/limits/{limit_id}", Tenant(Read)),
+    ("PUT", "/api/v1/limits/{limit_id}", Tenant(Manage)),
+    ("DELETE", "/api/v1/limits/{limit_id}", Tenant(Manage)),
+    ("POST", "/api/v1/holds/{hold_id}/settle", Tenant(Llm)),
+    ("POST", "/api/v1/holds/{hold_id}/release", Tenant(Llm)),
+    ("GET", "/api/v1/runs", Tenant(Read)),
+    ("GET", "/api/v1/runs/{run_id}", Tenant(Read)),
+    ("GET", "/api/v1/runs/{run_id}/cost", Tenant(Read)),
+    ("GET", "/api/v1/analytics/costs", Tenant(Read)),
+    ("GET", "/api/v1/keys", Tenant(Read)),
+    ("POST", "/api/v1/keys", Tenant(Manage)),
+    ("DELETE", "/api/v1/keys/{api_key_id}", Tenant(Manage)),
+    ("POST", "/api/v1/keys/{api_key_id}/freeze", Tenant(Manage)),
+    ("POST", "/api/v1/keys/{api_key_id}/unfreeze", Tenant(Manage)),
+    ("GET", "/api/v1/projects", Tenant(Read)),
+    ("POST", "/api/v1/projects", Tenant(Manage)),
+    ("GET", "/api/v1/agents", Tenant(Read)),
+    ("POST", "/api/v1/agents", Tenant(Manage)),
+    ("GET", "/api/v1/ops/tenants", Operator),
+    ("POST", "/api/v1/ops/tenants", Operator),
+    ("POST", "/api/v1/ops/tenants/{tenant_id}/freeze", Operator),
+    ("POST", "/api/v1/ops/tenants/{tenant_id}/unfreeze", Operator),
+    ("PUT", "/api/v1/ops/tenants/{tenant_id}/floor-price", Operator),
+    ("POST", "/api/v1/ops/tenants/{tenant_id}/keys", Operator),
+    ("GET", "/api/v1/ops/limits", Operator),
+    ("POST", "/api/v1/ops/limits", Operator),
+    ("PUT", "/api/v1/ops/limits/{limit_id}", Operator),
+];
+
+fn table() -> impl Iterator<Item = (&'static str, &'static str, Who)> {
+    TABLE.into_iter()
+}
+
+/// A request that is wrong in every other way, so that only who sends it can be what is refused. GET as HEAD too.
+fn rubbish<'w>(world: &'w World, method: &str, path: &str) -> Vec<Call<'w>> {
+    let path = format!("{path}?no_such_parameter=1");
+    let mut calls = vec![world.call(method, &path)];
+    if method == "GET" {
+        calls.push(world.call("HEAD", &path));
+    } else {
+        calls = vec![calls.remove(0).bytes("{\"no_such_member\":")];
+    }
+    calls
+}
+
+/// Sends the call; its status and code, without a code where there is no body.
+async fn refusal(call: Call<'_>, expected: (u16, &str)) {
+    let expected = match expected.1 {
+        "missing_api_key" | "invalid_api_key" if call.path.contains("/messages") => {
+            (401, "authentication_error")
+        }
+        "insufficient_scope" if call.path.contains("/messages") => (403, "permission_error"),
+        _ => expected,
+    };
+    let (title, head) = (format!("{} {}", call.method, call.path), call.method == "HEAD");
+    let answer = call.send().await;
+    let code = if head {
+        expected.1.to_owned()
+    } else {
+        answer.code()
+    };
+    assert_eq!(
+        (answer.status, code.as_str()),
+        expected,
+        "{title}: {}",
+        answer.body
+    );
+}
+
+#[test]
+fn the_table_has_every_route_that_is_not_open_and_the_open_ones_do_not_grow() {
+    let known: BTreeSet<Route> = table()
+        .map(|(method, path, _)| Route {
+            method: method.to_owned(),
+            path: path.to_owned(),
+        })
+        .collect();
+    assert_eq!(closed().into_iter().collect::<BTreeSet<_>>(), known);
+    assert!(
+        api::routes::OPEN.iter().all(|path| OPEN.contains(path)),
+        "{:?}",
+        api::routes::OPEN
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_gets_in_without_a_credential() {
+    let world = World::new(TestDb::sqlite()).await;
+    for (method, path, who) in table() {
+        let code = if who == Sdk {
+            "missing_api_key"
+        } else {
+            "authentication-required"
+        };
+        for call in rubbish(&world, method, path) {
+            refusal(call.anonymous(), (401, code)).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_gets_in_with_a_credential_of_another_kind() {
+    let world = World::new(TestDb::sqlite()).await;
+    for (method, path, who) in table() {
+        for call in rubbish(&world, method, path) {
+            match who {
+                Sdk => refusal(call.by_operator(), (401, "invalid_api_key")).await,
+                Tenant(_) => refusal(call.by_operator(), (401, "wrong-credential-kind")).await,
+                Operator => refusal(call, (401, "wrong-credential-kind")).await,
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_gets_in_with_a_key_that_does_not_exist() {
+    let world = World::new(TestDb::sqlite()).await;
+    let elsewhere = World::new(TestDb::sqlite()).await;
+    for (method, path, who) in table() {
+        for call in rubbish(&world, method, path) {
+            let (call, code) = match who {
+                Sdk => (call.with(&elsewhere.key), "invalid_api_key"),
+                Tenant(_) => (call.with(&elsewhere.key), "invalid-credential"),
+                Operator => (call.with(&elsewhere.operator), "invalid-credential"),
+            };
+            refusal(call, (401, code)).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_gets_in_with_a_key_that_lacks_the_scope() {
+    let world = World::new(TestDb::sqlite()).await;
+    let lacking = |scope: KeyScope| {
+        [Llm, Read, Manage]
+            .into_iter()
+            .filter(move |other| *other != scope)
+    };
+    for (method, path, who) in table() {
+        let (scope, code) = match who {
+            Operator => continue,
+            Sdk => (Llm, "insufficient_scope"),
+            Tenant(scope) => (scope, "insufficient-scope"),
+        };
+        for call in rubbish(&world, method, path) {
+            // A new key each time: the refusal must not depend on whether the key was seen before.
+            let key = world.key_with(&lacking(scope).collect::<Vec<_>>()).await;
+            refusal(call.clone().with(&key), (403, code)).await;
+            let again = call.with(&key).send().await;
+            assert!(
+                again.body.is_empty() || again.body.contains(scope.as_str()),
+                "{}",
+                again.body
+            );
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_open_answers_without_a_credential() {
+    let world = World::new(TestDb::sqlite()).await;
+    for path in api::routes::OPEN.iter().filter(|path| **path != "/metrics") {
+        world.get(path).anonymous().send().await.ok(200);
+        world.call("HEAD", path).anonymous().send().await.ok(200);
+    }
+    for elsewhere in ["/metrics", "/bench/check"] {
+        world.get(elsewhere).anonymous().send().await.is(404, "not-found");
+    }
+}
+
+/// A body that the route takes.
+fn body(path: &str) -> Value {
+    match path.rsplit('/').next().unwrap() {
+        "settle" => json!({ "cost_usd": 1 }),
+        "freeze" => json!({ "reason": "a test" }),
+        "floor-price" => json!({ "floor_price_nano_usd": null }),
+        "keys" => json!({ "name": "a key" }),
+        "{limit_id}" => json!({ "name": "another name" }),
+        other => panic!("no body for {other}"),
+    }
+}
+
+testkit::both_databases! {
+    async fn the_ids_of_another_tenant_are_answered_like_ids_that_nobody_has(db: TestDb) {
+        let world = World::new(db).await;
+        let (theirs, their_key) = world.other_tenant("rival").await;
+        let limit = world.post("/api/v1/limits", &budget(50)).with(&their_key).send().await.text("/limit_id");
+        let hold = world.post("/api/v1/limits/check", &json!({ "estimated_cost_usd": 1 }));
+        let hold = hold.with(&their_key).send().await.text("/hold_id");
+        let prompt = json!({ "model": "gpt-4o-mini", "max_tokens": 5, "messages": [] });
+        let run = world.post("/v1/chat/completions", &prompt).with(&their_key).send().await;
+        let run = run.ok(200).header("x-plimsoll-run-id").unwrap().to_owned();
+        let key = world.get("/api/v1/keys").with(&their_key).send().await.text("/items/0/api_key_id");
+        let platform = TenantId::PLATFORM.to_string();
+        let ours = world.limit(&budget(50)).await;
+        let mut checked = 0;
+        for (method, path, who) in table().filter(|(_, path, _)| path.contains('{')) {
+            let (open, close) = (path.find('{').unwrap(), path.find('}').unwrap());
+            let (foreign, unknown) = match &path[open..=close] {
+                "{limit_id}" if who == Operator => (&ours, "LIM-01M7YQ1WE0000000000000ZZZZ"),
+                "{limit_id}" => (&limit, "LIM-01M7YQ1WE0000000000000ZZZZ"),
+                "{hold_id}" => (&hold, "hold_01M7YQ1WE0000000000000ZZZZ"),
+                "{run_id}" => (&run, "run_01M7YQ1WE0000000000000ZZZZ"),
+                "{api_key_id}" => (&key, "key_01M7YQ1WE0000000000000ZZZZ"),
+                "{tenant_id}" => (&platform, "tnt_01M7YQ1WE0000000000000ZZZZ"),
+                other => panic!("no id for {other}"),
+            };
+            let mut answers = Vec::new();
+            for id in [foreign, unknown, "nonsense"] {
+                let concrete = format!("{}{id}{}", &path[..open], &path[close + 1..]);
+                let mut call = world.call(method, &concrete).header("x-request-id", "the-same-request");
+                if method != "GET" && !["release", "unfreeze"].iter().any(|end| path.ends_with(end)) && method != "DELETE" {
+                    call = call.json(&body(path));
+                }
+                if who == Operator {
+                    call = call.by_operator();
+                }
+                let answer = call.send().await;
+                answer.is(404, "not-found");
+                answers.push(answer.body);
+            }
+            assert!(answers.iter().all(|body| body == &answers[0]), "{method} {path}: {answers:?}");
+            checked += 1;
+        }
+        assert_eq!(checked, 15);
+        // Nothing of it was done, and no list shows it.
+        let lists = ["/api/v1/limits", "/api/v1/limits/usage", "/api/v1/runs", "/api/v1/keys", "/api/v1/analytics/costs?group_by=api_key"];
+        for path in lists {
+            let list = world.get(path).send().await.ok(200).body.clone();
+            assert!([&limit, &hold, &run, &key].iter().all(|id| !list.contains(id.as_str())), "{path}: {list}");
+        }
+        let still = world.get(&format!("/api/v1/limits/{limit}")).with(&their_key).send().await;
+        assert_eq!((still.text("/name").as_str(), still.text("/status").as_str()), ("daily budget", "ACTIVE"));
+        assert_ne!(theirs, world.tenant);
+    }
+}

@@ -1,0 +1,119 @@
+//! What does each route of ours answer when all is well?
+
+use serde_json::json;
+use testkit::db::TestDb;
+
+use crate::harness::{World, budget};
+use crate::log::Log;
+
+testkit::both_databases! {
+    async fn limits_are_made_listed_changed_used_and_disabled(db: TestDb) {
+        let world = World::new(db).await;
+        let mut log = Log::default();
+        let made = log.send("a budget", world.post("/api/v1/limits", &budget(50))).await;
+        let path = format!("/api/v1/limits/{}", made.text("/limit_id"));
+        world.clock.advance_seconds(60);
+        log.send("a rate of one agent and one model", world.post("/api/v1/limits", &json!({
+            "name": "support tokens", "description": "Keeps the support agent from flooding.",
+            "limit_category": "RATE", "limit_type": "TOKENS_PER_MINUTE", "scope": "AGENT", "scope_id": "support",
+            "model": "gpt-*", "max_value": 60_000, "enforcement": "WARN",
+        }))).await.ok(201);
+        log.send("a threshold", world.post("/api/v1/limits", &json!({
+            "name": "tokens of a run", "limit_category": "THRESHOLD", "limit_type": "TOKENS_PER_RUN",
+            "max_value": "4000", "enforcement": "REJECT",
+        }))).await.ok(201);
+        log.send("a budget of a month in another zone", world.post("/api/v1/limits", &json!({
+            "name": "Berlin", "limit_category": "BUDGET", "limit_type": "COST_USD", "max_value": 0.00045,
+            "reset_period": "MONTHLY", "time_zone": "Europe/Berlin", "scope": "PROVIDER", "scope_id": "mistral",
+        }))).await.ok(201);
+        let page = log.send("the first page", world.get("/api/v1/limits?limit=2")).await;
+        let next = format!("/api/v1/limits?limit=2&cursor={}", page.text("/next_cursor"));
+        log.send("the second page", world.get(&next)).await.ok(200);
+        log.send("only thresholds", world.get("/api/v1/limits?type=THRESHOLD&status=ACTIVE")).await.ok(200);
+        let body = json!({ "estimated_cost_usd": 45, "estimated_tokens": 5000, "agent_id": "support", "model": "gpt-4o" });
+        log.send("what a check would say", world.post("/api/v1/limits/simulate", &body)).await.ok(200);
+        world.hold(45).await;
+        log.send("what is used", world.get("/api/v1/limits/usage")).await.ok(200);
+        let change = json!({ "name": "weekly", "reset_period": "WEEKLY", "max_value": 60.5, "status": "DISABLED" });
+        log.send("a change of everything", world.put(&path, &change)).await.ok(200);
+        log.send("one limit", world.get(&path)).await.ok(200);
+        let threshold = page.text("/items/1/limit_id");
+        log.send("delete", world.delete(&format!("/api/v1/limits/{threshold}"))).await.ok(204);
+        log.send("what is deleted stays", world.get("/api/v1/limits?status=DISABLED")).await.ok(200);
+        log.assert("limits");
+    }
+
+    async fn projects_and_agents_are_made_and_listed(db: TestDb) {
+        let world = World::new(db).await;
+        let mut log = Log::default();
+        log.send("a project", world.post("/api/v1/projects", &json!({ "project_id": "search", "description": "The search box." }))).await.ok(201);
+        log.send("an agent of it", world.post("/api/v1/agents", &json!({ "agent_id": "rewriter", "project_id": "search" }))).await.ok(201);
+        log.send("an agent of no project", world.post("/api/v1/agents", &json!({ "agent_id": "ad.hoc_1" }))).await.ok(201);
+        log.send("the projects", world.get("/api/v1/projects")).await.ok(200);
+        log.send("the agents", world.get("/api/v1/agents")).await.ok(200);
+        log.assert("scopes");
+    }
+
+    async fn runs_and_their_costs_can_be_looked_at(db: TestDb) {
+        let world = World::new(db).await;
+        let mut log = Log::default();
+        let prompt = json!({ "model": "gpt-4o-mini", "max_tokens": 50, "messages": [{ "role": "user", "content": "[[in=1000 out=40]]" }] });
+        let one = world.post("/v1/chat/completions", &prompt).header("x-plimsoll-agent", "support").send().await;
+        let run = one.ok(200).header("x-plimsoll-run-id").unwrap().to_owned();
+        world.clock.advance_seconds(86_400);
+        let claude = json!({ "model": "claude-haiku-4-5", "max_tokens": 50, "messages": [{ "role": "user", "content": "[[in=10 out=4]]" }] });
+        world.post("/v1/messages", &claude).header("x-plimsoll-feature", "summary").send().await.ok(200);
+        let mut refused = budget(1);
+        refused["max_value"] = json!(0.000_001);
+        world.limit(&refused).await;
+        world.post("/v1/chat/completions", &prompt).send().await.ok(429);
+        let page = log.send("the newest run", world.get("/api/v1/runs?limit=1")).await;
+        let next = format!("/api/v1/runs?limit=2&cursor={}", page.text("/next_cursor"));
+        log.send("the older ones", world.get(&next)).await.ok(200);
+        log.send("only the refused one", world.get("/api/v1/runs?status=blocked&model=gpt-4o-mini")).await.ok(200);
+        log.send("one run", world.get(&format!("/api/v1/runs/{run}"))).await.ok(200);
+        log.send("its cost", world.get(&format!("/api/v1/runs/{run}/cost"))).await.ok(200);
+        for group in ["none", "day", "model", "api_key", "agent", "feature"] {
+            let path = format!("/api/v1/analytics/costs?group_by={group}");
+            log.send(&format!("costs by {group}"), world.get(&path)).await.ok(200);
+        }
+        let range = "/api/v1/analytics/costs?from=2026-11-22T00:00:00Z&to=2026-11-23T00:00:00%2B01:00";
+        log.send("costs of a day", world.get(range)).await.ok(200);
+        let later = "/api/v1/analytics/costs?from=2027-01-01T00:00:00Z&to=2027-02-01T00:00:00Z";
+        log.send("costs of the future", world.get(later)).await.ok(200);
+        log.assert("runs");
+    }
+
+    async fn operators_make_tenants_and_set_global_limits(db: TestDb) {
+        let world = World::new(db).await;
+        let mut log = Log::default();
+        let made = world.post("/api/v1/ops/tenants", &json!({ "name": "Züri Müller AG" })).by_operator();
+        let made = log.send("a tenant", made).await;
+        let path = format!("/api/v1/ops/tenants/{}", made.text("/tenant_id"));
+        let key = json!({ "name": "first", "scopes": ["MANAGE", "READ"], "rate_limit_rpm": 60, "expires_in_days": 30, "environment": "test" });
+        log.send("its first key", world.post(&format!("{path}/keys"), &key).by_operator()).await.ok(201);
+        let price = json!({ "floor_price_nano_usd": 500 });
+        log.send("a floor price", world.put(&format!("{path}/floor-price"), &price).by_operator()).await.ok(200);
+        let reason = json!({ "reason": "unpaid" });
+        log.send("freeze", world.post(&format!("{path}/freeze"), &reason).by_operator()).await.ok(200);
+        log.send("the tenants", world.get("/api/v1/ops/tenants?limit=1").by_operator()).await.ok(200);
+        log.send("unfreeze", world.call("POST", &format!("{path}/unfreeze")).by_operator()).await.ok(200);
+        let mut global = budget(1000);
+        global["scope"] = json!("GLOBAL");
+        let limit = log.send("a GLOBAL limit", world.post("/api/v1/ops/limits", &global).by_operator()).await;
+        let change = json!({ "max_value": 2000 });
+        let change = world.put(&format!("/api/v1/ops/limits/{}", limit.text("/limit_id")), &change).by_operator();
+        log.send("is changed", change).await.ok(200);
+        log.send("the GLOBAL limits", world.get("/api/v1/ops/limits").by_operator()).await.ok(200);
+        log.send("a tenant sees what is used of it", world.get("/api/v1/limits/usage")).await.ok(200);
+        log.assert("operators");
+    }
+
+    async fn the_probes_say_that_traffic_may_come(db: TestDb) {
+        let world = World::new(db).await;
+        let mut log = Log::default();
+        log.send("alive", world.get("/livez").anonymous()).await.ok(200);
+        log.send("ready", world.get("/readyz").anonymous()).await.ok(200);
+        log.assert("health");
+    }
+}

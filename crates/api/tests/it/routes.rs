@@ -1,0 +1,69 @@
+//! Which routes are there, according to the source that makes them?
+
+const SOURCE: &str = include_str!("../../src/routes.rs");
+
+/// A method and a path as the table of routes has them.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Route {
+    pub(crate) method: String,
+    pub(crate) path: String,
+}
+
+/// The function that makes the routes of the public listener.
+fn body() -> &'static str {
+    let (_, rest) = SOURCE
+        .split_once("pub(crate) fn public(config: &mut ServiceConfig) {")
+        .unwrap();
+    rest.split_once("\n}\n").unwrap().0
+}
+
+/// Every route of the public listener.
+pub(crate) fn public() -> Vec<Route> {
+    let mut routes = Vec::new();
+    for statement in body().split(";\n").filter(|text| !is_bench(text)) {
+        if let Some((_, call)) = statement.split_once("!(config, \"") {
+            let (path, handlers) = call.split_once('"').unwrap();
+            routes.extend(handlers.split("=>").filter_map(|part| {
+                let method = part.rsplit([',', ' ', '\n']).find(|word| !word.is_empty())?;
+                let known = ["get", "post", "put", "delete"].contains(&method);
+                known.then(|| Route {
+                    method: method.to_uppercase(),
+                    path: path.to_owned(),
+                })
+            }));
+        }
+    }
+    routes
+}
+
+/// The one route that is not in a build that serves: `cargo xtask bench` measures against it.
+fn is_bench(statement: &str) -> bool {
+    statement.ends_with(
+        "#[cfg(feature = \"bench\")]\n    plain!(config, \"/bench/check\", post => crate::bench::check)",
+    )
+}
+
+/// Every route of the public listener that is not open to everybody.
+pub(crate) fn closed() -> Vec<Route> {
+    let open = |route: &Route| api::routes::OPEN.contains(&route.path.as_str());
+    public().into_iter().filter(|route| !open(route)).collect()
+}
+
+#[test]
+fn every_route_is_made_in_the_way_that_is_read_here() {
+    let text = body();
+    let bench = text.split(";\n").filter(|statement| is_bench(statement)).count();
+    assert_eq!(public().len() + bench, text.matches("=>").count());
+    assert_eq!(
+        text.matches("#[").count(),
+        bench,
+        "a route that is not always there: {text}"
+    );
+    // A route that is made in another way would not be seen.
+    assert_eq!(
+        text.matches("config").count(),
+        text.matches("!(config, \"").count() + 1,
+        "{text}"
+    );
+    assert!(text.contains("config.default_service("), "{text}");
+}
