@@ -79,6 +79,9 @@ pub(crate) enum Command {
     Operators(commands::operators::Command),
     /// Check this installation: configuration, database, disk, providers, clock
     Doctor(commands::doctor::Args),
+    /// Check that the books agree with themselves
+    #[command(subcommand)]
+    Verify(commands::verify::Command),
     /// Serve a simulated LLM provider on loopback, for trying out and for benchmarks
     SimulateProvider(commands::simulate_provider::Args),
     /// Print the versions of the program, of SQLite and of the price table

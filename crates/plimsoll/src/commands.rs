@@ -9,12 +9,13 @@ pub(crate) mod operators;
 pub(crate) mod serve;
 pub(crate) mod simulate_provider;
 pub(crate) mod tenants;
+pub(crate) mod verify;
 pub(crate) mod version;
 
 use std::future::Future;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use infra::config::Config;
 use services::Context;
 
@@ -36,6 +37,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
         Command::Operators(command) => operators::run(&global, command),
         Command::Doctor(args) => return doctor::run(&global, &args),
         Command::SimulateProvider(args) => simulate_provider::run(&global, &args),
+        Command::Verify(command) => return verify::run(&global, &command),
         Command::Version => version::run(&global),
         Command::Completions(args) => completions::run(&args),
     };
@@ -59,12 +61,17 @@ where
     telemetry::start_logs(&config)?;
     wiring::migrate(&config)?;
     let cx = wiring::context(&config)?;
-    let done = runtime().block_on(work(cx.clone()));
+    let done = runtime()?.block_on(work(cx.clone()));
     wiring::close(cx);
     done
 }
 
-/// The event loop of the process: actix's, in which each serving thread has one of its own.
-fn runtime() -> actix_web::rt::SystemRunner {
-    actix_web::rt::System::new()
+/// The event loops of the process: LLM requests are carried to their end here, while each serving thread has one of
+/// its own.
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("carry")
+        .build()
+        .context("the event loops could not be started")
 }

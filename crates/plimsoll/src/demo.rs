@@ -22,6 +22,7 @@ use infra::config::Config;
 use services::Context;
 
 use crate::cli::Global;
+use crate::commands::runtime;
 use crate::commands::serve::{Server, asked_to_stop};
 use crate::output;
 use crate::simulate::{self, Simulator};
@@ -54,7 +55,7 @@ pub(crate) fn play(global: &Global, options: &Options) -> Result<ExitCode> {
     if !options.keep {
         folder.clear()?;
     }
-    let system = actix_web::rt::System::new();
+    let system = runtime()?;
     system.block_on(async {
         let simulator = simulate::start(simulate::Options {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),

@@ -62,7 +62,9 @@ pub(crate) fn failure(error: &anyhow::Error) -> Option<String> {
         return None;
     }
     let mut sentence = String::new();
-    for cause in error.chain().map(ToString::to_string) {
+    for cause in error.chain() {
+        // libpq goes on in a second line that is indented.
+        let cause = cause.to_string().trim().replace("\n\t", " ");
         // Some errors repeat their cause.
         if sentence.ends_with(&cause) {
             continue;
@@ -108,6 +110,8 @@ mod tests {
             failure(&error).unwrap(),
             "cannot start: cannot read x: no such file"
         );
+        let libpq = anyhow!("refused\n\tIs the server running?\n");
+        assert_eq!(failure(&libpq).unwrap(), "refused Is the server running?");
         let closed = anyhow::Error::from(io::Error::from(io::ErrorKind::BrokenPipe));
         assert!(failure(&closed.context("cannot print")).is_none());
     }

@@ -16,6 +16,8 @@ use crate::telemetry::Metrics;
 
 const EXPIRE_HOLDS: Duration = Duration::from_secs(1);
 const NOTE_KEY_USE: Duration = Duration::from_secs(30);
+const WRITE_JOURNAL: Duration = Duration::from_secs(1);
+const DELETE_OLD_ERRORS: Duration = Duration::from_hours(24);
 const TIDY_METRICS: Duration = Duration::from_secs(5);
 
 /// The loops that run.
@@ -28,6 +30,8 @@ pub(crate) struct Upkeep {
 pub(crate) fn start(cx: &Context, metrics: &Metrics, shutdown: &Shutdown) -> Upkeep {
     let holds = cx.clone();
     let keys = cx.clone();
+    let journal = cx.clone();
+    let errors = cx.clone();
     let metrics = metrics.clone();
     let loops = vec![
         every(EXPIRE_HOLDS, "expire_holds", shutdown, move || {
@@ -44,6 +48,20 @@ pub(crate) fn start(cx: &Context, metrics: &Metrics, shutdown: &Shutdown) -> Upk
         every(NOTE_KEY_USE, "note_key_use", shutdown, move || {
             let cx = keys.clone();
             async move { services::upkeep::note_key_use(&cx).await }
+        }),
+        every(WRITE_JOURNAL, "write_journal", shutdown, move || {
+            let cx = journal.clone();
+            async move { services::journal::write_down(&cx).await }
+        }),
+        every(DELETE_OLD_ERRORS, "delete_old_errors", shutdown, move || {
+            let cx = errors.clone();
+            async move {
+                let deleted = services::upkeep::delete_old_errors(&cx).await?;
+                if deleted > 0 {
+                    tracing::info!(deleted, "recorded errors were old enough to go");
+                }
+                Ok::<_, store::StoreError>(())
+            }
         }),
         every(TIDY_METRICS, "tidy_metrics", shutdown, move || {
             metrics.tidy();
@@ -63,6 +81,9 @@ impl Upkeep {
             if let Err(error) = one.await {
                 tracing::error!(%error, "an upkeep loop ended by itself");
             }
+        }
+        if let Err(error) = services::journal::write_down(&self.cx).await {
+            tracing::warn!(%error, "what waited in the journal could not be written down");
         }
         if let Err(error) = services::upkeep::note_key_use(&self.cx).await {
             tracing::warn!(%error, "when keys were last used could not be written down");

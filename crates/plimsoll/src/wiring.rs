@@ -24,6 +24,8 @@ pub(crate) fn store_settings(database: &DatabaseConfig) -> Result<store::Setting
     settings.write_connections = database.write_connections;
     settings.ledger_lanes = database.ledger_lanes;
     settings.queue_depth = database.queue_depth;
+    settings.batch_max = database.batch_max;
+    settings.commit_group_max = settings.commit_group_max.min(database.batch_max);
     settings.statement_timeout = database.statement_timeout;
     settings.lock_timeout = database.lock_timeout;
     Ok(settings)
@@ -51,10 +53,7 @@ pub(crate) fn context(config: &Config) -> Result<Context> {
 
 /// Lets the database go: what waits is still written, then its threads end.
 pub(crate) fn close(cx: Context) {
-    // The ledger has a way into the writer's queue; it must be gone before the writer can end.
-    let db = cx.db.clone();
     drop(cx);
-    drop(db);
 }
 
 fn gateway_settings(config: &Config) -> GatewaySettings {

@@ -85,7 +85,7 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<ExitCode> {
 
 fn all(config: &Config, online: bool) -> Result<Vec<Check>> {
     let mut checks = vec![Check::new("configuration", Verdict::Ok, "valid")];
-    let system = runtime();
+    let system = runtime()?;
     let database = system.block_on(checks::database(config));
     let reachable = database.verdict == Verdict::Ok;
     checks.push(database);

@@ -70,11 +70,12 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<()> {
         tracing::info!(name, "migration applied");
     }
     let metrics = Metrics::install()?;
-    let cx = wiring::context(&config)?;
-    runtime().block_on(async {
+    runtime()?.block_on(async {
+        // Made on the runtime that carries requests to their end.
+        let cx = wiring::context(&config)?;
         let first = services::tenants::bootstrap(&cx)
             .await
-            .context("the first operator could not be made")?;
+            .context("the operators could not be read: is the schema up to date (`plimsoll migrate`)?")?;
         let server = Server::start(cx, &config.server, &metrics)?;
         let token = first.as_ref().map(OperatorTokenSecret::expose);
         server.announce(global.format(), token)?;
@@ -155,8 +156,15 @@ impl Server {
             _ = asked_to_stop() => true,
         };
         ended("the API", main).await;
-        if hurried {
-            tracing::warn!("requests were cut off; what they hold expires by itself");
+        // A client may be gone while its provider is still read on and its books are still open.
+        let landed = cx
+            .gateway
+            .flights
+            .landed(if hurried { LAST_GRACE } else { grace })
+            .await;
+        if hurried || !landed {
+            let left = cx.gateway.flights.count();
+            tracing::warn!(left, "requests were cut off; what they hold expires by itself");
         }
         shutdown.trigger();
         upkeep.finish().await;

@@ -35,7 +35,7 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<()> {
         latency: Duration::from_millis(u64::from(args.latency_ms)),
         tokens_per_second: args.tokens_per_second,
     };
-    runtime().block_on(async {
+    runtime()?.block_on(async {
         let simulator =
             simulate::start(options).with_context(|| format!("cannot listen on {}", options.listen))?;
         let base_url = simulator.base_url();

@@ -15,7 +15,7 @@ use services::limits::{Done, Owner};
 use services::prices::WorstCaseFacts;
 use services::tenants::TenantError;
 
-use super::plan::{Plan, TIDEWATER_CAP, TIDEWATER_MODEL, tidewater_request};
+use super::plan::{Plan, TIDEWATER_CAP, TIDEWATER_CHOICES, TIDEWATER_MODEL, tidewater_request};
 
 /// How often a name is tried with another number.
 const NAMES_MAX: usize = 1_000;
@@ -152,9 +152,10 @@ fn draft(name: &str) -> Draft {
     }
 }
 
-/// A budget that the planned requests spend: the hold of one of them, and what a quarter of them cost at most.
+/// A budget that the planned requests spend: the hold of one of them, and what a third of them cost at most.
 fn small_budget(cx: &Context, plan: &Plan) -> Result<NanoUsd> {
     let body = i64::try_from(tidewater_request().body.len())?;
+    let output = TIDEWATER_CHOICES * TIDEWATER_CAP;
     let facts = WorstCaseFacts {
         cache_write: false,
         audio: false,
@@ -162,17 +163,12 @@ fn small_budget(cx: &Context, plan: &Plan) -> Result<NanoUsd> {
         tier: None,
     };
     let at_most = |input| {
-        let price = cx.prices.worst_case(
-            "openai",
-            TIDEWATER_MODEL,
-            input,
-            TIDEWATER_CAP,
-            &facts,
-            cx.clock.now(),
-        );
+        let price = cx
+            .prices
+            .worst_case("openai", TIDEWATER_MODEL, input, output, &facts, cx.clock.now());
         price.context("the demo's model has no price")
     };
     let (held, used) = (at_most(body + HIDDEN_TOKENS)?, at_most(body / 4)?);
-    let quarter = i64::try_from(plan.tidewater.len() / 4)?;
-    Ok(NanoUsd(held.0 + used.0 * quarter))
+    let third = i64::try_from(plan.tidewater.len() / 3)?;
+    Ok(NanoUsd(held.0 + used.0 * third))
 }

@@ -99,9 +99,10 @@ const PROMPTS: [&str; 6] = [
     "Write the handover note for the night shift.",
 ];
 
-/// The model that Tidewater Labs uses, and the longest answers it asks for.
+/// The model that Tidewater Labs uses, how many answers it asks for at a time, and how long they may be.
 pub(super) const TIDEWATER_MODEL: &str = "gpt-4o";
-pub(super) const TIDEWATER_CAP: i64 = 20;
+pub(super) const TIDEWATER_CHOICES: i64 = 8;
+pub(super) const TIDEWATER_CAP: i64 = 30;
 
 impl Plan {
     /// A plan of so many requests, at least 20.
@@ -162,8 +163,8 @@ fn body(kind: Kind, prompt: &str) -> Value {
 
 /// The one request that Tidewater Labs makes, until its budget is spent.
 pub(super) fn tidewater_request() -> Request {
-    let body = json!({"model": TIDEWATER_MODEL, "max_tokens": TIDEWATER_CAP,
-        "messages": [{"role": "user", "content": "Propose one more experiment with seawater."}]});
+    let body = json!({"model": TIDEWATER_MODEL, "n": TIDEWATER_CHOICES, "max_tokens": TIDEWATER_CAP,
+        "messages": [{"role": "user", "content": "Propose an experiment with seawater."}]});
     Request {
         kind: Kind::Chat,
         body: body.to_string(),

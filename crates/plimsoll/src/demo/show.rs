@@ -113,13 +113,11 @@ impl Stage<'_> {
             "
 A request that is answered:
 
-  curl -s {url}/v1/chat/completions -H 'Authorization: Bearer {harbour}' \\
-    -H 'Content-Type: application/json' -d '{answered}'
+  curl -s {url}/v1/chat/completions -H 'Authorization: Bearer {harbour}' -H 'Content-Type: application/json' -d '{answered}'
 
 A request that the spent budget refuses, before it costs anything:
 
-  curl -si {url}/v1/chat/completions -H 'Authorization: Bearer {tidewater}' \\
-    -H 'Content-Type: application/json' -d '{refused}'
+  curl -si {url}/v1/chat/completions -H 'Authorization: Bearer {tidewater}' -H 'Content-Type: application/json' -d '{refused}'
 
 What is used of the limits, what was spent on which model, and all tenants as their operator sees them:
 

@@ -1,0 +1,24 @@
+//! Does the whole product, as the binary that is shipped, keep its promises over HTTP?
+
+#[cfg(test)]
+mod commands;
+#[cfg(test)]
+mod curl;
+#[cfg(test)]
+mod harness;
+#[cfg(test)]
+mod health;
+#[cfg(test)]
+mod killed;
+#[cfg(test)]
+mod nodes;
+#[cfg(test)]
+mod scenario;
+#[cfg(test)]
+mod sdk;
+#[cfg(test)]
+mod secrets;
+#[cfg(test)]
+mod starting;
+#[cfg(test)]
+mod stopping;

@@ -1,0 +1,121 @@
+//! What does the first start say, and what does a wrong configuration?
+
+use std::fs;
+
+use crate::harness::{Ended, Home, Plimsoll, World};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_start_shows_the_operators_token_once_and_it_works() {
+    let world = World::start();
+    world.operator.get("/api/v1/ops/tenants").await.expect(200);
+    let token = world.server.operator_token.clone().unwrap();
+    assert_eq!(world.server.announced.matches(&token).count(), 1);
+    let World {
+        server,
+        home,
+        operator,
+        provider: _provider,
+    } = world;
+    assert_eq!(server.terminate().0, 0);
+
+    let again = home.serve();
+    assert_eq!(again.operator_token, None);
+    assert!(!again.announced.contains("plim_"), "{}", again.announced);
+    let operator = operator.at(&again.base_url);
+    operator.get("/api/v1/ops/tenants").await.expect(200);
+}
+
+/// A configuration file with this in it, and how `serve` takes it.
+fn served_with(text: &str) -> Ended {
+    let home = Home::sqlite();
+    fs::write(home.path().join("plimsoll.toml"), text).unwrap();
+    home.run(&["serve"])
+}
+
+#[test]
+fn an_unknown_key_is_named_with_what_was_probably_meant() {
+    let ended = served_with("[server]\nlisten_adress = \"127.0.0.1:0\"\n");
+    assert_eq!((ended.code, ended.stdout.as_str()), (1, ""));
+    let said = &ended.stderr;
+    assert!(said.contains("server.listen_adress"), "{said}");
+    assert!(said.contains("plimsoll.toml"), "{said}");
+}
+
+#[test]
+fn a_database_that_is_none_is_named_and_its_password_is_not() {
+    for url in ["mysql://root:canary-secret@db/x", "plimsoll", "postgres://"] {
+        let ended = served_with(&format!("[database]\nurl = \"{url}\"\n"));
+        assert_eq!(ended.code, 1, "{url}: {}", ended.stderr);
+        assert!(ended.stderr.contains("database.url"), "{url}: {}", ended.stderr);
+        assert!(!ended.stderr.contains("canary-secret"), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn a_database_that_does_not_answer_is_said_without_its_password() {
+    let url = "postgres://plimsoll:canary-secret@127.0.0.1:1/plimsoll";
+    let ended = served_with(&format!("[database]\nurl = \"{url}\"\n"));
+    assert_eq!((ended.code, ended.stdout.as_str()), (1, ""));
+    assert!(ended.stderr.contains("database"), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("canary-secret"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_wrong_flag_is_a_wrong_command_line() {
+    let home = Home::sqlite();
+    for args in [
+        &["serve", "--listen", "nowhere"][..],
+        &["serve", "--set", "server.workers=many"],
+        &["serve", "--set", "no.such.key=1"],
+        &["serve", "--no-such-flag"],
+        &["no-such-command"],
+        &["keys", "create"],
+    ] {
+        let ended = home.run(args);
+        assert_eq!(
+            (ended.code, ended.stdout.as_str()),
+            (2, ""),
+            "{args:?}: {}",
+            ended.stderr
+        );
+        let named = ["listen", "server.workers", "no.such.key", "no-such", "--tenant"];
+        assert!(
+            named.iter().any(|name| ended.stderr.contains(name)),
+            "{}",
+            ended.stderr
+        );
+    }
+}
+
+#[test]
+fn everything_that_is_wrong_is_said_at_once() {
+    let ended = served_with(
+        "[server]\nworkers = -1\n[gateway]\nhold_ttl_ms = 1\n[log]\nformat = \"xml\"\n[upstreams.x]\nkind = \"y\"\n",
+    );
+    assert_eq!(ended.code, 1);
+    for key in ["server.workers", "log.format", "upstreams.x.kind"] {
+        assert!(ended.stderr.contains(key), "{key}: {}", ended.stderr);
+    }
+}
+
+#[test]
+fn a_port_that_is_taken_is_named() {
+    let home = Home::sqlite();
+    home.configure("http://127.0.0.1:1", "");
+    let taken = home.serve();
+    let address = taken.base_url.trim_start_matches("http://");
+    let ended = home.run(&["serve", "--listen", address]);
+    assert_eq!(ended.code, 1);
+    assert!(ended.stderr.contains(address), "{}", ended.stderr);
+}
+
+#[test]
+fn a_server_without_migration_rights_says_that_the_schema_is_missing() {
+    let home = Home::sqlite();
+    home.configure("http://127.0.0.1:1", "");
+    let ended = home.run(&["serve", "--no-migrate"]);
+    assert_eq!((ended.code, ended.stdout.as_str()), (1, ""), "{}", ended.stderr);
+    home.json(&["migrate"]);
+    let server = Plimsoll::serve(home.path(), &["--no-migrate"]);
+    assert!(server.operator_token.is_some());
+}
