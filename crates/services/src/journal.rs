@@ -7,11 +7,13 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use infra::envelope::{ErrorEnvelope, ErrorId};
+use infra::envelope::{ErrorEnvelope, ErrorId, ErrorSeverity, InfraClass, L5};
 use model::event::{OpsEvent, OpsEventType};
 use model::id::{EventId, IdGenerator, TenantId};
+use model::run::Run;
 use model::time::Timestamp;
 use store::{StoreError, StoreResult};
+use workers::upstream::UpstreamError;
 
 use crate::context::Context;
 
@@ -97,6 +99,28 @@ impl std::fmt::Debug for Journal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Journal").finish_non_exhaustive()
     }
+}
+
+/// Notes that a provider failed.
+pub(crate) fn provider_failed(cx: &Context, run: &Run, error: &UpstreamError) {
+    let class = match error {
+        UpstreamError::Connect { .. } => InfraClass::Connection,
+        UpstreamError::FirstByteTimeout { .. } | UpstreamError::IdleTimeout { .. } => InfraClass::Timeout,
+        UpstreamError::Broken { .. } | UpstreamError::TooLarge { .. } => InfraClass::ExternalService,
+    };
+    let (id, now) = (ErrorId::from_bits(cx.ids.next()), cx.clock.now());
+    let message = "a provider did not answer, or not to the end";
+    let mut envelope =
+        ErrorEnvelope::new::<L5, _>(class, ErrorSeverity::Error, "workers::upstream", message, id, now)
+            .with_run_id(run.id)
+            .with_decision_id(run.decision)
+            .with_tenant_id(run.tenant)
+            .with_context("code", error.code())
+            .caused_by(error);
+    if let Some(context) = infra::correlation::current() {
+        envelope = envelope.correlated(&context);
+    }
+    cx.journal.error(envelope);
 }
 
 /// Writes down what waits. What cannot be written now is kept for the next time.

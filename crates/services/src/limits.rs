@@ -129,13 +129,15 @@ pub async fn create(
     };
     cx.db
         .write(move |tx| -> Result<Done<Limit>, LimitError> {
+            // The key is read last: a twin that somebody made with this very key is then answered, not refused.
+            let count = store::limits::count(tx, limit.tenant)?;
+            let known = store::limits::active(tx, limit.tenant)?;
             if let Some(before) = once.as_ref().map(|once| once.before(tx)).transpose()?.flatten() {
                 return Ok(Done::Before(before));
             }
-            if store::limits::count(tx, limit.tenant)? >= LIMITS_MAX {
+            if count >= LIMITS_MAX {
                 return Err(LimitError::Quota);
             }
-            let known = store::limits::active(tx, limit.tenant)?;
             if let Some(twin) = known.iter().find(|known| is_twin(known, &limit)) {
                 return Err(LimitError::Exists(twin.id));
             }

@@ -75,9 +75,9 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "a clock never goes back")]
     fn the_clock_refuses_to_go_back() {
-        FixedClock::start().set(Timestamp::from_micros(0));
+        let back = std::panic::catch_unwind(|| FixedClock::start().set(Timestamp::from_micros(0)));
+        assert!(back.is_err());
     }
 
     #[test]

@@ -223,7 +223,7 @@ async fn check_run(home: Home) {
     );
     assert_eq!(
         (&ended["error_code"], &ended["cost_nano_usd"]),
-        (&json!("process_lost"), &Value::Null)
+        (&json!("hold_expired"), &Value::Null)
     );
     home.verify_ledger();
 }

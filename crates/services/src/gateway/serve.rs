@@ -9,7 +9,7 @@ use model::id::{DecisionId, HoldId, RunId};
 use model::money::NanoUsd;
 use model::run::Operation;
 use model::time::Timestamp;
-use workers::upstream::pump::{Pump, PumpLimits, collect};
+use workers::upstream::pump::{Pump, PumpHow, PumpLimits, collect};
 use workers::upstream::tap::UsageTap;
 use workers::upstream::{Upstream, UpstreamRequest, UpstreamResponse};
 
@@ -17,6 +17,7 @@ use super::end::{Ending, Ticket};
 use super::facts::{Parsed, parse};
 use super::{GatewayError, GatewayRequest, Served, ServedBody};
 use crate::context::Context;
+use crate::journal;
 use crate::ledger::{Answer, HoldAnswer, HoldCommand, LedgerError, NewRun};
 use crate::prices::{PriceError, WorstCaseFacts};
 
@@ -105,6 +106,7 @@ async fn run(
         Err(error) => {
             let (run, decision) = (ticket.run.id, answer.decision);
             tracing::warn!(%error, run_id = %run, "the provider did not answer");
+            journal::provider_failed(&cx, &ticket.run, &error);
             let code = error.code();
             ticket.end(&cx, Ending::no_answer(&error)).await;
             return Err(GatewayError::Upstream { code, run, decision });
@@ -249,6 +251,9 @@ fn streamed(
     let token = cx.gateway.flights.token();
     let (stream, _task) = pump.spawn(move |end| {
         correlation.carry(async move {
+            if let PumpHow::UpstreamBroken(error) = &end.how {
+                journal::provider_failed(&cx, &ticket.run, error);
+            }
             ticket.end(&cx, Ending::streamed(&end, status, retries)).await;
             drop(token);
         })
@@ -275,6 +280,10 @@ async fn whole(
     let cap = cx.gateway.settings.answer_cap_bytes;
     let collected = collect(response.body, tap, cap, response.sent_at).await;
     let (run, decision) = (ticket.run.id, answer.decision);
+    if let Err(error) = &collected.body {
+        tracing::warn!(%error, run_id = %run, "the provider's answer broke off");
+        journal::provider_failed(cx, &ticket.run, error);
+    }
     let ending = Ending::collected(&collected, response.status, response.retries);
     let cost = ticket.end(cx, ending).await;
     match collected.body {
@@ -287,13 +296,10 @@ async fn whole(
             cost,
             answer: Box::new(answer),
         }),
-        Err(error) => {
-            tracing::warn!(%error, run_id = %run, "the provider's answer broke off");
-            Err(GatewayError::Upstream {
-                code: error.code(),
-                run,
-                decision,
-            })
-        }
+        Err(error) => Err(GatewayError::Upstream {
+            code: error.code(),
+            run,
+            decision,
+        }),
     }
 }

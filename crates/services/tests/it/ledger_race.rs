@@ -19,7 +19,7 @@ async fn storm(books: &Arc<Books>, ledgers: &[Ledger], tenant: TenantId, wish: i
     for task in 0..TASKS {
         let (books, ledger) = (Arc::clone(books), ledgers[task % ledgers.len()].clone());
         waiting.push(tokio::spawn(async move {
-            let (mut used, mut held) = (0, 0);
+            let (mut used, mut open) = (0, 0);
             for turn in 0.. {
                 let Some(hold) = decided(ledger.hold(books.wish(tenant, wish)).await).hold else {
                     break;
@@ -34,10 +34,10 @@ async fn storm(books: &Arc<Books>, ledgers: &[Ledger], tenant: TenantId, wish: i
                         ended(ledger.end(end(tenant, hold.id, how, Authority::Client)).await).unwrap();
                         used += if how == End::Release { 0 } else { wish };
                     }
-                    None => held += wish,
+                    None => open += wish,
                 }
             }
-            (used, held)
+            (used, open)
         }));
     }
     let mut total = (0, 0);
@@ -76,7 +76,7 @@ both_databases! {
         let books = Arc::new(Books::new(db));
         let tenant = books.tenant().await;
         let limit = books.limit(books.budget(tenant, 3_000)).await;
-        let total = storm(&books, &[books.ledger.clone()], tenant, 7).await;
+        let total = storm(&books, std::slice::from_ref(&books.ledger), tenant, 7).await;
         exactly_full(&books, (tenant, limit), 3_000, 7, total).await;
     }
 

@@ -21,6 +21,8 @@ mod gateway_store;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
+mod journal;
+#[cfg(test)]
 mod ledger;
 #[cfg(test)]
 mod ledger_model;
