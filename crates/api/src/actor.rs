@@ -9,6 +9,7 @@ use actix_web::{FromRequest, HttpRequest, dev};
 use model::key::KeyScope;
 use services::auth::{self, AuthError, OperatorActor, TenantActor};
 
+use crate::middleware::journal;
 use crate::problem::ApiError;
 use crate::state::State;
 
@@ -85,7 +86,9 @@ macro_rules! key_actors {
                 Box::pin(async move {
                     let state = state(&request)?;
                     let secret = credential(request.headers())?;
-                    Ok(Self(auth::tenant(&state.cx, secret, KeyScope::$scope).await?))
+                    let actor = auth::tenant(&state.cx, secret, KeyScope::$scope).await?;
+                    journal::is_of(&request, actor.tenant_id());
+                    Ok(Self(actor))
                 })
             }
         }

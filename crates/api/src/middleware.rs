@@ -4,6 +4,7 @@
 //! route would take is refused before anything else looks at it; a panic becomes a 500.
 
 mod checks;
+pub(crate) mod journal;
 
 use std::panic::AssertUnwindSafe;
 use std::time::Instant;
@@ -13,6 +14,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
+use actix_web::web::Data;
 use actix_web::{Error, ResponseError as _};
 use futures_util::FutureExt as _;
 use infra::correlation::CorrelationContext;
@@ -32,6 +34,7 @@ pub(crate) async fn around<B: MessageBody + 'static>(
     let span = infra::telemetry::request_span(&context);
     let id = HeaderValue::from_str(context.correlation_id()).ok();
     let method = request.method().clone();
+    let state = request.app_data::<Data<State>>().cloned();
     let work = async {
         if let Err(error) = checks::check(&request) {
             return Ok(request
@@ -54,7 +57,7 @@ pub(crate) async fn around<B: MessageBody + 'static>(
             }
         }
     };
-    let mut answer = infra::correlation::scope(context, work.instrument(span)).await;
+    let mut answer = infra::correlation::scope(context.clone(), work.instrument(span)).await;
     if let Ok(response) = &mut answer {
         if let Some(id) = id {
             response.headers_mut().insert(REQUEST_ID, id);
@@ -64,6 +67,12 @@ pub(crate) async fn around<B: MessageBody + 'static>(
             .match_pattern()
             .unwrap_or_else(|| "unmatched".to_owned());
         measure(&route, method.as_str(), response.status().as_u16(), started);
+        if let Some(state) = &state {
+            let note = || journal::note(state, &route, known_method(method.as_str()), response);
+            infra::correlation::sync_scope(context, note);
+        }
+    } else if let Some(state) = &state {
+        infra::correlation::sync_scope(context, || journal::failed(state, "unknown", 500, "panic"));
     }
     answer
 }

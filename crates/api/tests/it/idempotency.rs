@@ -208,7 +208,6 @@ async fn many_creations_at_once_with_one_key_make_one_limit_on_sqlite() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "services::limits::create reads the key before it reads the twins: under READ COMMITTED the twin may be its own"]
 async fn many_creations_at_once_with_one_key_make_one_limit_on_postgres() {
     for _ in 0..10 {
         many_creations_at_once(TestDb::postgres()).await;

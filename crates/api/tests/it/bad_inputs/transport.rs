@@ -291,7 +291,7 @@ async fn only_the_hosts_that_are_configured_are_served() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn methods_and_paths_that_are_not_there_are_told_apart() {
+async fn a_method_that_a_path_does_not_take_is_told_from_those_it_takes() {
     let world = World::new(TestDb::sqlite()).await;
     for (method, path, allow) in [
         ("DELETE", "/api/v1/limits", "GET, HEAD, POST"),
@@ -323,6 +323,11 @@ async fn methods_and_paths_that_are_not_there_are_told_apart() {
         "row 22"
     );
     world.call("HEAD", "/api/v1/limits/nonsense").send().await.ok(404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_path_that_is_not_there_and_one_that_cannot_be_read_are_told_apart() {
+    let world = World::new(TestDb::sqlite()).await;
     for path in [
         "/",
         "/api",
