@@ -33,11 +33,11 @@ pub fn pool(upstream: &Scripted) -> UpstreamPool {
         ),
         provider("anthropic", UpstreamKind::Anthropic, &["claude-*"]),
     ];
-    let wait = Duration::from_secs(2);
+    // An answer has as long as the connection and its first byte may take together.
     let timeouts = Timeouts {
-        connect: wait,
-        first_byte: wait,
-        idle: wait,
+        connect: Duration::from_secs(1),
+        first_byte: Duration::from_secs(1),
+        idle: Duration::from_secs(2),
     };
     UpstreamPool::new(&settings, timeouts, 0).unwrap_or_else(|error| panic!("no pool of providers: {error}"))
 }
