@@ -1,5 +1,6 @@
 //! The rules of the repository, and the two commands of the README.
 
+mod bench;
 mod cargo;
 mod layers;
 mod report;
@@ -45,6 +46,8 @@ enum Command {
     Test,
     /// Build plimsoll and run its demo: embedded database, tenants, traffic, consoles.
     Up(up::Args),
+    /// Measure the release build under load and print ratios to a ceiling of the same run.
+    Bench(bench::Args),
 }
 
 fn main() -> ExitCode {
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
         Command::Tidy { update_ratchet } => run_tidy(update_ratchet),
         Command::Test => test::run(),
         Command::Up(args) => up::run(&args),
+        Command::Bench(args) => bench::run(&args),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

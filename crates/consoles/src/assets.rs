@@ -20,7 +20,10 @@ pub struct Asset {
 
 /// The file at this path, if there is one.
 pub fn asset(path: &str) -> Option<Asset> {
-    Files::get(path).map(|file| Asset { bytes: file.data, sha256: file.metadata.sha256_hash() })
+    Files::get(path).map(|file| Asset {
+        bytes: file.data,
+        sha256: file.metadata.sha256_hash(),
+    })
 }
 
 /// Whether the consoles were built when the binary was.

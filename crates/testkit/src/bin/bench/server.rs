@@ -78,11 +78,6 @@ impl Server {
         Ok(self.said["operator_token"].as_str().ok_or("no operator token")?)
     }
 
-    /// Its process id.
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
     /// Stops it as an operator would; fails if it does not end well.
     pub(crate) fn stop(mut self) -> Outcome<()> {
         Command::new("kill").arg(self.child.id().to_string()).status()?;

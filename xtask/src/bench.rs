@@ -1,0 +1,59 @@
+//! How fast is it, measured from outside?
+
+use std::os::unix::process::CommandExt;
+use std::process::Stdio;
+
+use anyhow::{Context, Result};
+use cargo_metadata::MetadataCommand;
+
+use crate::cargo;
+
+/// What to measure; everything behind it is passed on to the load generator.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// `limits [--json] [--seconds N] [--rounds N] [--only sqlite|postgres]`
+    #[arg(
+        required = true,
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "WHAT"
+    )]
+    what: Vec<String>,
+}
+
+/// Builds the server and the load generator with all optimisations and becomes the generator. Returns only when
+/// something went wrong.
+pub(crate) fn run(args: &Args) -> Result<bool> {
+    let builds = [
+        &[
+            "build",
+            "--release",
+            "--package",
+            "plimsoll",
+            "--features",
+            "bench",
+        ][..],
+        &["build", "--release", "--package", "testkit", "--bin", "bench"],
+    ];
+    for build in builds {
+        // Stdout belongs to the figures: `--json` must stay parseable.
+        let built = cargo::command("cargo")
+            .args(build)
+            .stdout(Stdio::from(std::io::stderr()))
+            .status()
+            .context("cannot run cargo")?;
+        if !built.success() {
+            return Ok(false);
+        }
+    }
+    let target = MetadataCommand::new().no_deps().exec()?.target_directory;
+    let work = target.join("bench");
+    std::fs::create_dir_all(&work).with_context(|| format!("cannot make {work}"))?;
+    let generator = target.join("release").join("bench");
+    let server = target.join("release").join("plimsoll");
+    let error = cargo::command(generator.as_str())
+        .args(&args.what)
+        .args(["--plimsoll", server.as_str(), "--dir", work.as_str()])
+        .exec();
+    Err(error).with_context(|| format!("cannot start {generator}"))
+}
