@@ -1,25 +1,23 @@
 //! Who is calling, and may they?
 //!
-//! A key is known by the hash of its secret. What the database says about it is kept for half a second, so that
-//! a freeze or a revocation reaches every node well within a second, and reaches this one at once.
+//! A key is known by the hash of its secret. What the database says about it is remembered while the database says
+//! that nothing has changed, which is asked at least every half second: a freeze or a revocation reaches every node
+//! well within a second, and this one at once.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+mod cache;
+
+use std::sync::Arc;
 
 use infra::secrets::{ApiKeySecret, OperatorTokenSecret};
-use model::id::{KeyId, TenantId};
+use model::id::TenantId;
 use model::key::{ApiKey, KeyScope, KeyStatus};
 use model::tenant::{FreezeState, Operator, Tenant};
 use model::time::Timestamp;
-use store::StoreError;
+use store::{StoreError, StoreResult};
 
 use crate::context::Context;
 
-/// How long a node may believe what it read about a key.
-const FRESH_MS: i64 = 500;
-
-/// Keys that are kept; beyond that all are read anew.
-const KEYS_MAX: usize = 100_000;
+pub use self::cache::KeyCache;
 
 /// Somebody who called with an API key.
 #[derive(Debug, Clone)]
@@ -75,67 +73,6 @@ pub enum AuthError {
     Store(#[from] StoreError),
 }
 
-#[derive(Clone)]
-struct Known {
-    actor: TenantActor,
-    read_at: Timestamp,
-}
-
-/// What is known about keys for a moment, and when they were last used.
-#[derive(Default)]
-pub struct KeyCache {
-    known: Mutex<HashMap<String, Known>>,
-    used: Mutex<HashMap<KeyId, (TenantId, Timestamp)>>,
-}
-
-impl KeyCache {
-    fn known(&self) -> MutexGuard<'_, HashMap<String, Known>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn fresh(&self, hash: &str, now: Timestamp) -> Option<TenantActor> {
-        self.known()
-            .get(hash)
-            .filter(|known| now.millis_since(known.read_at) < FRESH_MS)
-            .map(|known| known.actor.clone())
-    }
-
-    fn learn(&self, hash: String, actor: TenantActor, now: Timestamp) {
-        let mut known = self.known();
-        if known.len() >= KEYS_MAX {
-            known.clear();
-        }
-        known.insert(hash, Known { actor, read_at: now });
-    }
-
-    /// Forgets everything: what comes next is read anew.
-    pub fn forget(&self) {
-        self.known().clear();
-    }
-
-    fn note_use(&self, actor: &TenantActor, now: Timestamp) {
-        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        used.insert(actor.key.id, (actor.key.tenant, now));
-    }
-
-    /// The keys that were used since the last call.
-    pub(crate) fn take_used(&self) -> Vec<(TenantId, KeyId, Timestamp)> {
-        let taken = std::mem::take(&mut *self.used.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut list: Vec<_> = taken
-            .into_iter()
-            .map(|(key, (tenant, at))| (tenant, key, at))
-            .collect();
-        list.sort_unstable();
-        list
-    }
-}
-
-impl std::fmt::Debug for KeyCache {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("KeyCache").finish_non_exhaustive()
-    }
-}
-
 /// The tenant behind an API key that may do `scope`.
 ///
 /// # Errors
@@ -150,23 +87,39 @@ pub async fn tenant(cx: &Context, secret: &str, scope: KeyScope) -> Result<Tenan
             AuthError::Invalid
         });
     };
-    let hash = parsed.hash();
-    let actor = if let Some(actor) = cx.keys.fresh(&hash, now) {
-        actor
-    } else {
-        let wanted = hash.clone();
-        let found = cx.db.read(move |tx| store::keys::by_hash(tx, &wanted)).await?;
-        let (key, tenant) = found.ok_or(AuthError::Invalid)?;
-        let actor = TenantActor {
-            key: Arc::new(key),
-            tenant: Arc::new(tenant),
-        };
-        cx.keys.learn(hash, actor.clone(), now);
-        actor
+    let digest = parsed.digest();
+    let actor = match cx.keys.known(&digest, now) {
+        Some(actor) => actor,
+        None => read(cx, digest, now).await?,
     };
     admit(&actor, scope, now)?;
     cx.keys.note_use(&actor, now);
     Ok(actor)
+}
+
+/// Asks the database whether what is remembered is still true, and about this key if it is not remembered.
+async fn read(cx: &Context, digest: [u8; 32], now: Timestamp) -> Result<TenantActor, AuthError> {
+    let remembered = cx.keys.remembered(&digest);
+    let (epoch, version) = (remembered.epoch, remembered.version);
+    let known = remembered.actor.is_some();
+    let read = cx.db.read(move |tx| -> StoreResult<_> {
+        let found = store::keys::version(tx)?;
+        let confirmed = known && version == Some(found);
+        let key = if confirmed {
+            None
+        } else {
+            store::keys::by_hash(tx, &infra::secrets::hex(&digest))?
+        };
+        Ok((found, confirmed, key))
+    });
+    let (found, confirmed, key) = read.await?;
+    let key = key.map(|(key, tenant)| TenantActor {
+        key: Arc::new(key),
+        tenant: Arc::new(tenant),
+    });
+    let actor = if confirmed { remembered.actor } else { key };
+    cx.keys.learn((epoch, found), digest, actor.as_ref(), now);
+    actor.ok_or(AuthError::Invalid)
 }
 
 fn admit(actor: &TenantActor, scope: KeyScope, now: Timestamp) -> Result<(), AuthError> {

@@ -248,10 +248,18 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    credential_changes (id) {
+        id -> SmallInt,
+        version -> BigInt,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     agents,
     api_keys,
     cost_records,
+    credential_changes,
     decisions,
     holds,
     idempotency_keys,

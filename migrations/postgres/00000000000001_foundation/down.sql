@@ -1,3 +1,4 @@
+DROP TABLE credential_changes;
 DROP TABLE infra_error_events;
 DROP TABLE ops_events;
 DROP TABLE limit_breaches;

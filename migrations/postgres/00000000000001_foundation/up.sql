@@ -273,6 +273,13 @@ CREATE INDEX infra_error_events_class ON infra_error_events (error_class, at);
 CREATE INDEX infra_error_events_created ON infra_error_events (created_at);
 CREATE INDEX infra_error_events_run ON infra_error_events (run_id) WHERE run_id IS NOT NULL;
 
+-- Grows with every change of a key or a tenant, so that a node knows when what it remembers of them is old.
+CREATE TABLE credential_changes (
+    id      SMALLINT NOT NULL PRIMARY KEY CHECK (id = 1),
+    version BIGINT   NOT NULL
+);
+INSERT INTO credential_changes (id, version) VALUES (1, 0);
+
 -- Deletion from an append-only table passes only in a transaction in which the retention function has
 -- set plimsoll.retention to 'on' (transaction-local).
 CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -1,4 +1,5 @@
 DROP TABLE retention_gate;
+DROP TABLE credential_changes;
 DROP TABLE infra_error_events;
 DROP TABLE ops_events;
 DROP TABLE limit_breaches;

@@ -102,6 +102,8 @@ CREATE TABLE limit_counters (
     FOREIGN KEY (tenant_id, limit_id) REFERENCES limits (tenant_id, id)
 ) WITHOUT ROWID;
 
+-- Rows are appended; the key is an index of its own. Clustered by tenant, a batch of many tenants would rewrite a page
+-- of rows for each of its holds.
 CREATE TABLE holds (
     tenant_id   TEXT   NOT NULL,
     id          TEXT   NOT NULL,
@@ -118,7 +120,7 @@ CREATE TABLE holds (
     PRIMARY KEY (tenant_id, id),
     CHECK ((status = 'PENDING') = (ended_at IS NULL)),
     CHECK ((status = 'SETTLED') = (settled IS NOT NULL))
-) WITHOUT ROWID;
+);
 CREATE INDEX holds_open ON holds (expires_at) WHERE status = 'PENDING';
 
 -- Permanent: an answer once given to a key is the answer for ever.
@@ -272,6 +274,13 @@ CREATE INDEX infra_error_events_component ON infra_error_events (component, at);
 CREATE INDEX infra_error_events_class ON infra_error_events (error_class, at);
 CREATE INDEX infra_error_events_created ON infra_error_events (created_at);
 CREATE INDEX infra_error_events_run ON infra_error_events (run_id) WHERE run_id IS NOT NULL;
+
+-- Grows with every change of a key or a tenant, so that a node knows when what it remembers of them is old.
+CREATE TABLE credential_changes (
+    id      SMALLINT NOT NULL PRIMARY KEY CHECK (id = 1),
+    version BIGINT   NOT NULL
+);
+INSERT INTO credential_changes (id, version) VALUES (1, 0);
 
 -- Deletion from an append-only table passes only while the retention function has opened this gate,
 -- which it does and undoes within its own transaction.

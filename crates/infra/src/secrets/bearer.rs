@@ -121,6 +121,11 @@ impl ParsedKey {
         self.0.hash()
     }
 
+    /// The bytes of [`ParsedKey::hash`].
+    pub fn digest(&self) -> [u8; 32] {
+        super::sha256(self.0.expose().as_bytes())
+    }
+
     /// The last four characters, by which people tell keys apart.
     pub fn last4(&self) -> &str {
         self.0.last4()

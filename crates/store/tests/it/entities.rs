@@ -97,6 +97,18 @@ testkit::both_databases! {
         assert!(matches!(refused, Err(StoreError::ForeignKey(_))), "{refused:?}");
     }
 
+    async fn every_change_of_a_key_or_a_tenant_is_counted_and_its_use_is_not(db: TestDb) {
+        add_acme(&db).await;
+        db.write(|tx| keys::insert(tx, &key(1), "hash")).await.unwrap();
+        let version = || db.read(|tx| keys::version(tx));
+        let first = version().await.unwrap();
+        db.write(|tx| keys::touch(tx, &[(ACME, KeyId::from_bits(1), at(4))])).await.unwrap();
+        assert_eq!(version().await.unwrap(), first);
+        db.write(|tx| keys::set_status(tx, &key(1))).await.unwrap();
+        db.write(|tx| tenants::update(tx, &tenant(ACME, "acme"))).await.unwrap();
+        assert_eq!(version().await.unwrap(), first + 2);
+    }
+
     async fn limits_of_every_kind_come_back_as_they_were(db: TestDb) {
         add_acme(&db).await;
         db.write(|tx| keys::insert(tx, &key(3), "hash")).await.unwrap();
