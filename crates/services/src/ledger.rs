@@ -9,6 +9,7 @@ mod batch;
 mod cache;
 mod command;
 mod load;
+mod memory;
 mod verify;
 
 use std::sync::Arc;
@@ -26,6 +27,7 @@ pub use self::verify::{Mismatch, Verification};
 use self::batch::Batch;
 use self::cache::LimitsCache;
 use self::command::Command;
+use self::memory::Memory;
 
 /// The hold ledger.
 #[derive(Clone)]
@@ -43,11 +45,11 @@ impl std::fmt::Debug for Ledger {
 impl Ledger {
     /// The ledger of this database.
     pub fn new(db: Db, clock: Arc<dyn Clock>, ids: Arc<dyn IdGenerator>) -> Self {
-        let limits = LimitsCache::default();
+        let (limits, memory) = (LimitsCache::default(), Memory::default());
         let shared = db.is_shared();
         let batcher = db.batcher(Arc::new(
             move |tx: &mut store::LockTx<'_>, commands: &[Command]| {
-                Batch::new(&limits, clock.now(), ids.as_ref(), shared).run(tx, commands)
+                Batch::new((&limits, &memory), clock.now(), ids.as_ref(), shared).run(tx, commands)
             },
         ));
         Self { db, batcher }

@@ -79,6 +79,23 @@ pub fn all(tx: &mut impl Tx) -> StoreResult<Vec<Counter>> {
     rows.iter().map(counter).collect()
 }
 
+/// A state of the database that nobody else has changed since. It says nothing about whether the transaction in which
+/// it was taken was committed: changes count even if they are rolled back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark {
+    changes: i64,
+    foreign: i64,
+}
+
+/// The state of the database as this transaction sees and leaves it; none where other processes change counters.
+///
+/// # Errors
+/// What the database says.
+pub fn mark(tx: &mut LockTx<'_>) -> StoreResult<Option<Mark>> {
+    let found = dialect::mark(crate::tx::sealed::Connected::conn(tx))?;
+    Ok(found.map(|(changes, foreign)| Mark { changes, foreign }))
+}
+
 /// Adds `settled` and `held` to each counter; `deltas` ascend by key.
 ///
 /// # Errors

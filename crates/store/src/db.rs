@@ -55,7 +55,7 @@ impl Db {
                 write: postgres::lane("write", url, settings, settings.write_connections)?,
                 read: postgres::lane("read", url, settings, settings.read_connections)?,
                 ledger: (0..settings.ledger_lanes.max(1))
-                    .map(|_| postgres::lane("ledger", url, settings, 1))
+                    .map(|_| postgres::ledger_lane(url, settings))
                     .collect::<StoreResult<_>>()?,
             },
         };

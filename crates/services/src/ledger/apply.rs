@@ -18,6 +18,7 @@ use store::{LockTx, StoreResult};
 use super::batch::Batch;
 use super::command::{Answer, EndAnswer, EndCommand, HoldAnswer, HoldCommand, LedgerError};
 use super::load::{Counters, applying};
+use super::memory::Witness;
 use crate::snapshot;
 
 /// Everything a batch writes.
@@ -58,17 +59,25 @@ impl Effects {
     }
 }
 
+impl Effects {
+    /// What is in the database afterwards only if all of this is: needed where counters are changed, which happens
+    /// with a hold that is taken or ended.
+    pub(super) fn witness(&self) -> Option<Witness> {
+        self.ended.last().or(self.taken.last()).map(Into::into)
+    }
+}
+
 impl Batch<'_> {
     fn count(&mut self, key: CounterKey, settled: i64, held: i64) {
-        self.counters.add(key, settled, held);
+        self.known.count(key, settled, held);
         self.effects.deltas.add(key, settled, held);
     }
 
     /// Decides about a request.
     pub(super) fn decide(&mut self, command: &HoldCommand) -> Answer {
-        let states: Vec<LimitState<'_>> = applying(&self.limits, command.tenant, &command.subject)
+        let states: Vec<LimitState<'_>> = applying(&self.known.limits, command.tenant, &command.subject)
             .into_iter()
-            .map(|limit| self.counters.state(limit, self.now))
+            .map(|limit| self.known.counters.state(limit, self.now))
             .collect();
         let input = CheckInput {
             now: self.now,

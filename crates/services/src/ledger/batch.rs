@@ -12,19 +12,20 @@ use store::{LockTx, StoreResult};
 use super::apply::Effects;
 use super::cache::LimitsCache;
 use super::command::{Answer, Command, Idempotency, LedgerError, Replay};
-use super::load::{Counters, Limits, Needs, applying};
+use super::load::{Needs, applying};
+use super::memory::{Known, Memory};
 
 type KeyName = (TenantId, &'static str, String);
 
 /// One batch on its way: what is known, and what is to be written.
 pub(super) struct Batch<'a> {
     cache: &'a LimitsCache,
+    memory: &'a Memory,
     pub(super) now: Timestamp,
     pub(super) ids: &'a dyn IdGenerator,
     /// Whether other processes change the same counters.
     shared: bool,
-    pub(super) limits: Limits,
-    pub(super) counters: Counters,
+    pub(super) known: Known,
     pub(super) holds: BTreeMap<(TenantId, HoldId), Hold>,
     answered: BTreeMap<KeyName, StoredAnswer>,
     pub(super) effects: Effects,
@@ -32,18 +33,18 @@ pub(super) struct Batch<'a> {
 
 impl<'a> Batch<'a> {
     pub(super) fn new(
-        cache: &'a LimitsCache,
+        (cache, memory): (&'a LimitsCache, &'a Memory),
         now: Timestamp,
         ids: &'a dyn IdGenerator,
         shared: bool,
     ) -> Self {
         Self {
             cache,
+            memory,
             now,
             ids,
             shared,
-            limits: Limits::new(),
-            counters: Counters::default(),
+            known: Known::default(),
             holds: BTreeMap::new(),
             answered: BTreeMap::new(),
             effects: Effects::default(),
@@ -55,9 +56,11 @@ impl<'a> Batch<'a> {
         tx: &mut LockTx<'_>,
         commands: &[Command],
     ) -> StoreResult<Vec<Result<Answer, LedgerError>>> {
+        self.known = self.memory.recall(tx)?;
         self.load(tx, commands)?;
         let answers = commands.iter().map(|command| self.answer(command)).collect();
         self.effects.write(tx, self.now)?;
+        self.memory.keep(tx, self.known, self.effects.witness())?;
         Ok(answers)
     }
 
@@ -76,17 +79,24 @@ impl<'a> Batch<'a> {
                 }
             }
         }
-        let owners: Vec<_> = owners.into_iter().collect();
-        self.limits = self.cache.of(tx, &owners)?;
+        let unknown = |owner: &TenantId| !self.known.limits.contains_key(owner);
+        let owners: Vec<_> = owners.into_iter().filter(unknown).collect();
+        self.known.limits.extend(self.cache.of(tx, &owners)?);
         let ended: Vec<_> = ended.into_iter().collect();
         for hold in store::holds::lock(tx, &ended)? {
             self.holds.insert((hold.tenant, hold.id), hold);
         }
         let needs = self.needs(commands);
-        let locks: Vec<_> = needs.locks.into_iter().collect();
-        self.counters.learn(store::counters::lock(tx, &locks)?);
-        let ranges: Vec<_> = needs.ranges.into_iter().collect();
-        self.counters.learn(store::counters::since(tx, &ranges)?);
+        let known = &mut self.known;
+        let locks = needs.locks.into_iter().filter(|key| !known.knows(key));
+        let locks: Vec<_> = locks.collect();
+        known.counters.learn(store::counters::lock(tx, &locks)?);
+        for key in locks {
+            known.counters.learn_absence(key);
+        }
+        let ranges = needs.ranges.into_iter().filter(|key| !known.knows_since(key));
+        let ranges: Vec<_> = ranges.collect();
+        known.learn_since(&ranges, store::counters::since(tx, &ranges)?);
         Ok(())
     }
 
@@ -94,7 +104,7 @@ impl<'a> Batch<'a> {
         let mut needs = Needs::default();
         for command in commands {
             if let Command::Hold(hold) = command {
-                for limit in applying(&self.limits, hold.tenant, &hold.subject) {
+                for limit in applying(&self.known.limits, hold.tenant, &hold.subject) {
                     needs.add(limit, self.now);
                 }
             }

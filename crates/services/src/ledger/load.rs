@@ -25,6 +25,19 @@ impl Counters {
         }
     }
 
+    /// Learns that the counter is zero, if nothing else is known about it.
+    pub(super) fn learn_absence(&mut self, key: CounterKey) {
+        self.0.entry(key).or_default();
+    }
+
+    pub(super) fn knows(&self, key: &CounterKey) -> bool {
+        self.0.contains_key(key)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     pub(super) fn add(&mut self, key: CounterKey, settled: i64, held: i64) {
         let entry = self.0.entry(key).or_default();
         entry.0 = entry.0.saturating_add(settled);

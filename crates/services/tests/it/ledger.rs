@@ -94,6 +94,22 @@ both_databases! {
         books.balance().await;
     }
 
+    async fn the_end_of_a_hold_is_not_all_that_is_known_of_its_counters(db: TestDb) {
+        let books = Books::new(db);
+        let tenant = books.tenant().await;
+        books.limit(books.budget(tenant, 10)).await;
+        books.limit(books.rate(tenant, 3, 60)).await;
+        let first = books.hold(tenant, 4).await.hold.unwrap();
+        books.hold(tenant, 4).await;
+        // Somebody else writes: what the ledger remembers is no longer sure.
+        books.tenant().await;
+        books.settle(tenant, first.id, 4).await.unwrap();
+        assert!(!books.hold(tenant, 5).await.allowed());
+        assert!(books.hold(tenant, 1).await.allowed());
+        assert!(!books.hold(tenant, 1).await.allowed(), "three requests are all there is");
+        books.balance().await;
+    }
+
     async fn a_client_that_settles_more_than_it_held_changes_nothing(db: TestDb) {
         let books = Books::new(db);
         let tenant = books.tenant().await;

@@ -36,17 +36,38 @@ pub(crate) fn connect(url: &str, settings: &Settings) -> StoreResult<PgConnectio
     Ok(conn)
 }
 
+/// For connections whose statements only ever find rows by the keys that they are given. The planner, which may have
+/// seen the tables small or empty, must neither choose to read all of one nor be asked again with every batch.
+const BY_KEY: &str = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; \
+     SET enable_hashjoin = off; SET enable_mergejoin = off;";
+
+/// A lane of one thread for batches, which touch rows by their keys only.
+pub(crate) fn ledger_lane(url: &str, settings: &Settings) -> StoreResult<Lane> {
+    start("ledger", url, settings, 1, Some(BY_KEY))
+}
+
 /// A lane of `connections` threads.
 pub(crate) fn lane(name: &str, url: &str, settings: &Settings, connections: usize) -> StoreResult<Lane> {
+    start(name, url, settings, connections, None)
+}
+
+fn start(
+    name: &str,
+    url: &str,
+    settings: &Settings,
+    connections: usize,
+    session: Option<&'static str>,
+) -> StoreResult<Lane> {
     let mut workers = Vec::new();
     for _ in 0..connections.max(1) {
         let mut worker = Worker {
             url: url.to_owned(),
             settings: settings.clone(),
+            session,
             conn: None,
         };
         // Fail at start rather than at the first request.
-        worker.conn = Some(AnyConnection::Postgres(connect(url, settings)?));
+        worker.conn = Some(worker.connect()?);
         workers.push(move |inbox: &Inbox| worker.serve(inbox));
     }
     Lane::start(name, settings.queue_depth, workers)
@@ -55,10 +76,20 @@ pub(crate) fn lane(name: &str, url: &str, settings: &Settings, connections: usiz
 struct Worker {
     url: String,
     settings: Settings,
+    /// What a new connection is told.
+    session: Option<&'static str>,
     conn: Option<AnyConnection>,
 }
 
 impl Worker {
+    fn connect(&self) -> StoreResult<AnyConnection> {
+        let mut conn = connect(&self.url, &self.settings)?;
+        if let Some(session) = self.session {
+            conn.batch_execute(session)?;
+        }
+        Ok(AnyConnection::Postgres(conn))
+    }
+
     fn serve(&mut self, inbox: &Inbox) {
         // In the order in which it arose, and before what came later.
         let mut more: VecDeque<Box<dyn Job>> = VecDeque::new();
@@ -101,7 +132,7 @@ impl Worker {
         };
         let mut conn = match self.conn.take() {
             Some(conn) => conn,
-            None => AnyConnection::Postgres(connect(&self.url, &self.settings).map_err(within)?),
+            None => self.connect().map_err(within)?,
         };
         let begin = match job.intent() {
             Intent::ReadOnly => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",

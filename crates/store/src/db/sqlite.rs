@@ -17,7 +17,7 @@ use crate::error::{StoreError, StoreResult};
 use crate::settings::Settings;
 
 /// After so many commits what they wrote is moved from the log to the database, beside the writer.
-const CHECKPOINT_COMMITS: u32 = 32;
+const CHECKPOINT_COMMITS: u32 = 64;
 
 /// The first release without the WAL-reset corruption race.
 const VERSION_FLOOR: (u32, u32, u32) = (3, 51, 3);
@@ -40,8 +40,8 @@ pub(crate) fn connect(path: &Path, settings: &Settings) -> StoreResult<SqliteCon
     let mut conn = SqliteConnection::establish(text)?;
     conn.batch_execute(&format!(
         "PRAGMA busy_timeout = {}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
-         PRAGMA trusted_schema = OFF; PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY; \
-         PRAGMA wal_autocheckpoint = 12000;",
+         PRAGMA trusted_schema = OFF; PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY; \
+         PRAGMA wal_autocheckpoint = 16000;",
         settings.lock_timeout.as_millis()
     ))?;
     let found: Version = diesel::sql_query("SELECT sqlite_version() AS version").get_result(&mut conn)?;

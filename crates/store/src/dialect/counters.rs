@@ -1,10 +1,10 @@
 //! Counters of limits: locked, read and changed for a whole batch.
 
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Text};
+use diesel::sql_types::{Array, BigInt};
 
 use super::AnyConnection;
-use super::prepared::{Column, Statement, Value, With, WithRow};
+use super::prepared::{Column, Rows, Statement, Value, With, WithRow, for_rows};
 use crate::schema::limit_counters;
 
 /// `(tenant_id, limit_id, window_start)`.
@@ -19,16 +19,26 @@ pub(crate) struct Row {
     pub(crate) held: i64,
 }
 
-/// `tenant_id, limit_id, window_start, settled, held`.
-type Counted = (Text, Text, BigInt, BigInt, BigInt);
+impl Row {
+    fn of(tenant: &str, limit: &str, window_start: i64, (settled, held): (i64, i64)) -> Self {
+        Self {
+            tenant_id: tenant.to_owned(),
+            limit_id: limit.to_owned(),
+            window_start,
+            settled,
+            held,
+        }
+    }
+}
 
 struct LockExisting;
 
 impl Statement for LockExisting {
-    const SQL: &'static str = "SELECT c.tenant_id, c.limit_id, c.window_start, c.settled, c.held \
-        FROM limit_counters c JOIN unnest($, $, $) AS k (tenant_id, limit_id, window_start) \
-        USING (tenant_id, limit_id, window_start) ORDER BY 1, 2, 3 FOR UPDATE OF c";
-    type Row = Counted;
+    const SQL: &'static str = "SELECT k.place, c.settled, c.held FROM limit_counters c \
+        JOIN unnest($, $, $) WITH ORDINALITY AS k (tenant_id, limit_id, window_start, place) \
+        USING (tenant_id, limit_id, window_start) ORDER BY tenant_id, limit_id, window_start FOR UPDATE OF c";
+    /// The place of the key, what is settled, what is held.
+    type Row = (BigInt, BigInt, BigInt);
 }
 
 struct InsertMissing;
@@ -44,10 +54,11 @@ impl Statement for InsertMissing {
 struct Since;
 
 impl Statement for Since {
-    const SQL: &'static str = "SELECT c.tenant_id, c.limit_id, c.window_start, c.settled, c.held \
-        FROM limit_counters c JOIN unnest($, $, $) AS k (tenant_id, limit_id, since) \
-        USING (tenant_id, limit_id) WHERE c.window_start >= k.since";
-    type Row = Counted;
+    const SQL: &'static str = "SELECT k.place, array_agg(c.window_start), array_agg(c.settled), array_agg(c.held) \
+        FROM limit_counters c JOIN unnest($, $, $) WITH ORDINALITY AS k (tenant_id, limit_id, since, place) \
+        USING (tenant_id, limit_id) WHERE c.window_start >= k.since GROUP BY k.place";
+    /// The place of the range, and of its counters when they start, what is settled and what is held.
+    type Row = (BigInt, Array<BigInt>, Array<BigInt>, Array<BigInt>);
 }
 
 struct Add;
@@ -60,13 +71,21 @@ impl Statement for Add {
     type Row = ();
 }
 
-struct AddOne;
+struct Mark;
 
-impl Statement for AddOne {
-    const SQL: &'static str = "INSERT INTO limit_counters (tenant_id, limit_id, window_start, settled, held) \
-        VALUES ($, $, $, $, $) ON CONFLICT (tenant_id, limit_id, window_start) \
+impl Statement for Mark {
+    const SQL: &'static str = "SELECT total_changes(), data_version FROM pragma_data_version";
+    type Row = (BigInt, BigInt);
+}
+
+struct AddRows;
+
+impl Rows for AddRows {
+    const HEAD: &'static str =
+        "INSERT INTO limit_counters (tenant_id, limit_id, window_start, settled, held) VALUES ";
+    const COLUMNS: usize = 5;
+    const TAIL: &'static str = " ON CONFLICT (tenant_id, limit_id, window_start) \
         DO UPDATE SET settled = settled + excluded.settled, held = held + excluded.held";
-    type Row = ();
 }
 
 fn columns(keys: &[Key]) -> [Column<'_>; 3] {
@@ -107,7 +126,17 @@ fn find(conn: &mut SqliteConnection, keys: &[Key]) -> QueryResult<Vec<Row>> {
 }
 
 fn lock_existing(conn: &mut PgConnection, keys: &[Key]) -> QueryResult<Vec<Row>> {
-    With::<LockExisting>::new(columns(keys)).load(conn)
+    let found: Vec<(i64, i64, i64)> = With::<LockExisting>::new(columns(keys)).load(conn)?;
+    let rows = found.into_iter().filter_map(|(place, settled, held)| {
+        let (tenant, limit, window_start) = at_place(keys, place)?;
+        Some(Row::of(tenant, limit, *window_start, (settled, held)))
+    });
+    Ok(rows.collect())
+}
+
+/// The key that PostgreSQL has counted as the `place`th, from 1 on.
+fn at_place(keys: &[Key], place: i64) -> Option<&Key> {
+    keys.get(usize::try_from(place).ok()?.checked_sub(1)?)
 }
 
 fn insert_missing(conn: &mut PgConnection, keys: &[Key]) -> QueryResult<usize> {
@@ -117,7 +146,7 @@ fn insert_missing(conn: &mut PgConnection, keys: &[Key]) -> QueryResult<usize> {
 /// Reads all counters of `(tenant_id, limit_id)` that started at `since` or later.
 pub(crate) fn range(conn: &mut AnyConnection, ranges: &[Key]) -> QueryResult<Vec<Row>> {
     match conn {
-        AnyConnection::Postgres(conn) => With::<Since>::new(columns(ranges)).load(conn),
+        AnyConnection::Postgres(conn) => since(conn, ranges),
         AnyConnection::Sqlite(conn) => {
             let mut rows = Vec::new();
             for (tenant, limit, since) in ranges {
@@ -133,28 +162,49 @@ pub(crate) fn range(conn: &mut AnyConnection, ranges: &[Key]) -> QueryResult<Vec
     }
 }
 
+fn since(conn: &mut PgConnection, ranges: &[Key]) -> QueryResult<Vec<Row>> {
+    type Found = (i64, Vec<i64>, Vec<i64>, Vec<i64>);
+    let found: Vec<Found> = With::<Since>::new(columns(ranges)).load(conn)?;
+    let mut rows = Vec::new();
+    for (place, starts, settled, held) in found {
+        let Some((tenant, limit, _)) = at_place(ranges, place) else {
+            continue;
+        };
+        let amounts = settled.into_iter().zip(held);
+        let counters = starts.into_iter().zip(amounts);
+        rows.extend(counters.map(|(start, amounts)| Row::of(tenant, limit, start, amounts)));
+    }
+    Ok(rows)
+}
+
+/// What tells whether a SQLite database is as this connection left it: how many rows it has changed so far, and a
+/// number that is another one when somebody else has changed something. None on PostgreSQL, where others always may.
+pub(crate) fn mark(conn: &mut AnyConnection) -> QueryResult<Option<(i64, i64)>> {
+    match conn {
+        AnyConnection::Postgres(_) => Ok(None),
+        AnyConnection::Sqlite(conn) => WithRow::<Mark>::new([]).get_result(conn).map(Some),
+    }
+}
+
 /// Adds to the counters; `deltas` in ascending order of their keys.
 pub(crate) fn add(conn: &mut AnyConnection, deltas: &[Row]) -> QueryResult<()> {
     match conn {
         AnyConnection::Postgres(conn) => add_set(conn, deltas),
         AnyConnection::Sqlite(conn) => {
-            for delta in deltas {
-                add_one(conn, delta)?;
-            }
-            Ok(())
+            let values: Vec<Value<'_>> = deltas.iter().flat_map(values).collect();
+            for_rows::<AddRows>(conn, &values)
         }
     }
 }
 
-fn add_one(conn: &mut SqliteConnection, delta: &Row) -> QueryResult<usize> {
-    let values = [
+fn values(delta: &Row) -> [Value<'_>; AddRows::COLUMNS] {
+    [
         Value::Text(&delta.tenant_id),
         Value::Text(&delta.limit_id),
         Value::Number(delta.window_start),
         Value::Number(delta.settled),
         Value::Number(delta.held),
-    ];
-    WithRow::<AddOne>::new(values).execute(conn)
+    ]
 }
 
 fn add_set(conn: &mut PgConnection, deltas: &[Row]) -> QueryResult<()> {

@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text};
 
 use super::AnyConnection;
-use super::prepared::{Column, Statement, Value, With, WithRow};
+use super::prepared::{Column, Rows, Statement, Value, With, WithRow, for_rows};
 use crate::holds::HoldRow;
 use crate::schema::holds;
 
@@ -40,6 +40,15 @@ impl Statement for Insert {
     type Row = ();
 }
 
+struct InsertRows;
+
+impl Rows for InsertRows {
+    const HEAD: &'static str = "INSERT INTO holds (tenant_id, id, status, decision_id, run_id, subject, requested, \
+        settled, items, created_at, expires_at, ended_at) VALUES ";
+    const COLUMNS: usize = 12;
+    const TAIL: &'static str = "";
+}
+
 struct End;
 
 impl Statement for End {
@@ -63,12 +72,27 @@ pub(crate) fn insert(conn: &mut AnyConnection, rows: &[HoldRow]) -> QueryResult<
         AnyConnection::Postgres(_) if rows.is_empty() => Ok(()),
         AnyConnection::Postgres(conn) => With::<Insert>::new(all_columns(rows)).execute(conn).map(drop),
         AnyConnection::Sqlite(conn) => {
-            for row in rows {
-                diesel::insert_into(holds::table).values(row).execute(conn)?;
-            }
-            Ok(())
+            let values: Vec<Value<'_>> = rows.iter().flat_map(values).collect();
+            for_rows::<InsertRows>(conn, &values)
         }
     }
+}
+
+fn values(row: &HoldRow) -> [Value<'_>; InsertRows::COLUMNS] {
+    [
+        Value::Text(&row.tenant_id),
+        Value::Text(&row.id),
+        Value::Text(&row.status),
+        Value::Text(&row.decision_id),
+        Value::MaybeText(row.run_id.as_deref()),
+        Value::Text(&row.subject),
+        Value::Text(&row.requested),
+        Value::MaybeText(row.settled.as_deref()),
+        Value::Text(&row.items),
+        Value::Number(row.created_at),
+        Value::Number(row.expires_at),
+        Value::MaybeNumber(row.ended_at),
+    ]
 }
 
 fn all_columns(rows: &[HoldRow]) -> [Column<'_>; 12] {

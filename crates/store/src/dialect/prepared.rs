@@ -86,6 +86,17 @@ pub(crate) enum Value<'a> {
     MaybeNumber(Option<i64>),
 }
 
+impl Value<'_> {
+    fn bind<'b>(&'b self, out: &mut AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+        match self {
+            Self::Text(value) => out.push_bind_param::<Text, _>(*value),
+            Self::MaybeText(value) => out.push_bind_param::<Nullable<Text>, _>(value),
+            Self::Number(value) => out.push_bind_param::<BigInt, _>(value),
+            Self::MaybeNumber(value) => out.push_bind_param::<Nullable<BigInt>, _>(value),
+        }
+    }
+}
+
 /// A statement with its parameters on SQLite.
 pub(crate) struct WithRow<'a, S> {
     values: Vec<Value<'a>>,
@@ -106,6 +117,10 @@ impl<S: Statement> QueryId for WithRow<'_, S> {
     const HAS_STATIC_QUERY_ID: bool = true;
 }
 
+impl<S: Statement> Query for WithRow<'_, S> {
+    type SqlType = S::Row;
+}
+
 impl<S> RunQueryDsl<SqliteConnection> for WithRow<'_, S> {}
 
 impl<S: Statement> QueryFragment<Sqlite> for WithRow<'_, S> {
@@ -114,15 +129,77 @@ impl<S: Statement> QueryFragment<Sqlite> for WithRow<'_, S> {
         for (index, piece) in S::SQL.split('$').enumerate() {
             if index > 0 {
                 match values.next() {
-                    Some(Value::Text(value)) => out.push_bind_param::<Text, _>(*value)?,
-                    Some(Value::MaybeText(value)) => out.push_bind_param::<Nullable<Text>, _>(value)?,
-                    Some(Value::Number(value)) => out.push_bind_param::<BigInt, _>(value)?,
-                    Some(Value::MaybeNumber(value)) => out.push_bind_param::<Nullable<BigInt>, _>(value)?,
+                    Some(value) => value.bind(&mut out)?,
                     None => return Err(diesel::result::Error::QueryBuilderError("too few values".into())),
                 }
             }
             out.push_sql(piece);
         }
+        Ok(())
+    }
+}
+
+/// A statement over many rows of values on SQLite.
+pub(crate) trait Rows: 'static {
+    /// The text up to the first row.
+    const HEAD: &'static str;
+    /// How many values a row has.
+    const COLUMNS: usize;
+    /// The text after the last row.
+    const TAIL: &'static str;
+}
+
+/// Carries the statement out for all rows, whose values stand one after the other. A few sizes of it are prepared, so
+/// that a batch takes a few statements, whatever its size.
+pub(crate) fn for_rows<S: Rows>(conn: &mut SqliteConnection, values: &[Value<'_>]) -> QueryResult<()> {
+    let rest = in_groups::<S, 16>(conn, values)?;
+    let rest = in_groups::<S, 4>(conn, rest)?;
+    in_groups::<S, 1>(conn, rest).map(drop)
+}
+
+fn in_groups<'a, S: Rows, const N: usize>(
+    conn: &mut SqliteConnection,
+    values: &'a [Value<'a>],
+) -> QueryResult<&'a [Value<'a>]> {
+    let groups = values.chunks_exact(S::COLUMNS * N);
+    let rest = groups.remainder();
+    for values in groups {
+        let group: Group<'_, S, N> = Group {
+            values,
+            statement: PhantomData,
+        };
+        group.execute(conn)?;
+    }
+    Ok(rest)
+}
+
+/// A statement with `N` rows of values.
+struct Group<'a, S, const N: usize> {
+    values: &'a [Value<'a>],
+    statement: PhantomData<S>,
+}
+
+impl<S: Rows, const N: usize> QueryId for Group<'_, S, N> {
+    type QueryId = [S; N];
+    const HAS_STATIC_QUERY_ID: bool = true;
+}
+
+impl<S, const N: usize> RunQueryDsl<SqliteConnection> for Group<'_, S, N> {}
+
+impl<S: Rows, const N: usize> QueryFragment<Sqlite> for Group<'_, S, N> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+        out.push_sql(S::HEAD);
+        for (row, values) in self.values.chunks(S::COLUMNS).enumerate() {
+            out.push_sql(if row == 0 { "(" } else { ", (" });
+            for (column, value) in values.iter().enumerate() {
+                if column > 0 {
+                    out.push_sql(", ");
+                }
+                value.bind(&mut out)?;
+            }
+            out.push_sql(")");
+        }
+        out.push_sql(S::TAIL);
         Ok(())
     }
 }
