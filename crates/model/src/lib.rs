@@ -9,6 +9,7 @@ extern crate alloc;
 
 pub mod id;
 pub mod money;
+pub mod text;
 pub mod time;
 pub mod window;
 pub mod zone;

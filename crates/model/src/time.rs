@@ -91,6 +91,10 @@ impl FromStr for Timestamp {
     type Err = TimestampError;
 
     fn from_str(text: &str) -> Result<Self, TimestampError> {
+        // jiff takes a leap second for the one before it, and has a year 0 and years before it: nobody means those.
+        if text.contains(":60") || text.starts_with("0000") || text.starts_with(['-', '+']) {
+            return Err(TimestampError);
+        }
         text.parse::<jiff::Timestamp>()
             .map(Self::from_jiff)
             .ok()
@@ -131,6 +135,10 @@ mod tests {
             "2026-01-01T25:00:00Z",
             "2026-01-01T00:00:00",
             "2026-01-01",
+            "2016-12-31T23:59:60Z",
+            "0000-01-01T00:00:00Z",
+            "-000001-01-01T00:00:00Z",
+            "10000-01-01T00:00:00Z",
             "soon",
         ] {
             assert_eq!(bad.parse::<Timestamp>(), Err(TimestampError), "{bad}");

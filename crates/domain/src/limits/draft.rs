@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use model::id::KeyId;
 use model::limit::{Enforcement, LimitCategory, LimitScope, LimitType};
+use model::text::is_hidden;
 use model::window::{ResetPeriod, WindowSpec};
 use model::zone::Zone;
 
@@ -59,8 +60,8 @@ pub fn validate(draft: &Draft) -> Result<WindowSpec, Vec<Problem>> {
     let mut problems = Vec::new();
     let mut wrong = |field, detail| problems.push(Problem { field, detail });
     let length = draft.name.trim().chars().count();
-    if length == 0 || length > 256 || draft.name.chars().any(char::is_control) {
-        wrong("name", "1 to 256 characters without control characters");
+    if length == 0 || length > 256 || draft.name.chars().any(is_hidden) {
+        wrong("name", "1 to 256 characters, none of them invisible");
     }
     if draft
         .description
@@ -98,9 +99,9 @@ pub fn validate(draft: &Draft) -> Result<WindowSpec, Vec<Problem>> {
     if draft
         .model
         .as_ref()
-        .is_some_and(|model| model.is_empty() || model.len() > 200)
+        .is_some_and(|model| model.is_empty() || model.len() > 200 || model.chars().any(is_hidden))
     {
-        wrong("model", "1 to 200 characters");
+        wrong("model", "1 to 200 characters, none of them invisible");
     }
     let window = window(draft, &mut wrong);
     if problems.is_empty() {
