@@ -159,7 +159,8 @@ fn by_message(message: &str, shared: Arc<DieselError>) -> StoreError {
         StoreError::Io(shared)
     } else if has("attempt to write a readonly database") {
         StoreError::ReadOnly(shared)
-    } else if has("is append-only") {
+    } else if has("is append-only") || has("cannot store ") {
+        // The latter is a STRICT table of SQLite that is given a number beyond 64 bits.
         StoreError::Constraint(shared)
     } else if has("terminating connection") || has("server closed the connection") || has("no connection to")
     {

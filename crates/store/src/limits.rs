@@ -108,13 +108,14 @@ pub fn list(tx: &mut impl Tx, owner: TenantId, filter: &Filter, most: i64) -> St
     query.load::<Row>(tx.conn())?.into_iter().map(limit).collect()
 }
 
-/// How many limits an owner has, disabled ones included.
+/// How many limits of an owner apply.
 ///
 /// # Errors
 /// What the database says.
 pub fn count(tx: &mut impl Tx, owner: TenantId) -> StoreResult<i64> {
     Ok(limits::table
         .filter(limits::tenant_id.eq(owner.to_string()))
+        .filter(limits::status.eq(LimitStatus::Active.as_str()))
         .count()
         .get_result(tx.conn())?)
 }
@@ -131,26 +132,38 @@ pub fn find(tx: &mut impl Tx, owner: TenantId, id: LimitId) -> StoreResult<Optio
     row.map(limit).transpose()
 }
 
-/// Adds a limit.
+/// Adds a limit, in the transaction that found no ACTIVE twin of it. From here until it ends, no other transaction
+/// adds or changes a limit of the same owner.
 ///
 /// # Errors
-/// [`StoreError::ForeignKey`] if its key does not exist.
+/// [`StoreError::ForeignKey`] if its key does not exist; [`StoreError::Contention`] if somebody else has made a twin
+/// meanwhile: repeated, the transaction finds it.
 pub fn insert(tx: &mut impl Writes, limit: &Limit) -> StoreResult<()> {
-    diesel::insert_into(limits::table)
+    let inserted = diesel::insert_into(limits::table)
         .values(row(limit))
-        .execute(tx.conn())?;
+        .execute(tx.conn());
+    unless_twin(inserted)?;
     bump_version(tx, limit.tenant)
 }
 
-/// Replaces a limit.
+/// Replaces a limit, in the transaction that found no ACTIVE twin of it.
 ///
 /// # Errors
-/// What the database says.
+/// As those of [`insert`].
 pub fn update(tx: &mut impl Writes, limit: &Limit) -> StoreResult<()> {
-    diesel::update(limits::table.find((limit.tenant.to_string(), limit.id.to_string())))
+    let updated = diesel::update(limits::table.find((limit.tenant.to_string(), limit.id.to_string())))
         .set(row(limit))
-        .execute(tx.conn())?;
+        .execute(tx.conn());
+    unless_twin(updated)?;
     bump_version(tx, limit.tenant)
+}
+
+fn unless_twin(written: QueryResult<usize>) -> StoreResult<()> {
+    match written.map_err(StoreError::from) {
+        Ok(_rows) => Ok(()),
+        Err(StoreError::Duplicate(source)) => Err(StoreError::Contention(source)),
+        Err(error) => Err(error),
+    }
 }
 
 fn bump_version(tx: &mut impl Writes, owner: TenantId) -> StoreResult<()> {

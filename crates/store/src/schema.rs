@@ -249,9 +249,16 @@ diesel::table! {
 }
 
 diesel::table! {
-    credential_changes (id) {
-        id -> SmallInt,
+    credential_changes (name) {
+        name -> Text,
         version -> BigInt,
+    }
+}
+
+diesel::table! {
+    installation (name) {
+        name -> Text,
+        value -> Text,
     }
 }
 
@@ -264,6 +271,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     holds,
     idempotency_keys,
     infra_error_events,
+    installation,
     limit_breaches,
     limit_counters,
     limits,

@@ -1,3 +1,4 @@
+DROP TABLE installation;
 DROP TABLE credential_changes;
 DROP TABLE infra_error_events;
 DROP TABLE ops_events;

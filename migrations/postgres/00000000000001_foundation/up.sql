@@ -90,6 +90,12 @@ CREATE TABLE limits (
 );
 CREATE INDEX limits_status ON limits (tenant_id, status, category);
 CREATE INDEX limits_api_key ON limits (tenant_id, api_key_id);
+-- No two ACTIVE limits count the same in the same way (services::limits::is_twin).
+CREATE UNIQUE INDEX limits_twin ON limits (
+    tenant_id, category, limit_type, scope, enforcement,
+    COALESCE(scope_id, ''), COALESCE(api_key_id, ''), COALESCE(model, ''),
+    COALESCE(reset_period, ''), COALESCE(zone, ''), COALESCE(window_seconds, 0)
+) WHERE status = 'ACTIVE';
 
 -- What every window of every limit has settled and holds. The ledger (holds) explains each row.
 CREATE TABLE limit_counters (
@@ -275,10 +281,10 @@ CREATE INDEX infra_error_events_run ON infra_error_events (run_id) WHERE run_id 
 
 -- Grows with every change of a key or a tenant, so that a node knows when what it remembers of them is old.
 CREATE TABLE credential_changes (
-    id      SMALLINT NOT NULL PRIMARY KEY CHECK (id = 1),
-    version BIGINT   NOT NULL
+    name    TEXT NOT NULL PRIMARY KEY CHECK (name = 'all'),
+    version BIGINT NOT NULL
 );
-INSERT INTO credential_changes (id, version) VALUES (1, 0);
+INSERT INTO credential_changes (name, version) VALUES ('all', 0);
 
 -- Deletion from an append-only table passes only in a transaction in which the retention function has
 -- set plimsoll.retention to 'on' (transaction-local).
@@ -304,3 +310,12 @@ CREATE TRIGGER cost_records_no_truncate BEFORE TRUNCATE ON cost_records FOR EACH
 
 -- The owner of what belongs to the installation itself.
 INSERT INTO tenants (id, name, state, created_at) VALUES ('tnt_00000000000000000000000000', 'platform', 'ACTIVE', 0);
+
+-- What belongs to the installation itself. cursor_key signs the cursors of lists: whoever can read it here can read
+-- the lists as well.
+CREATE TABLE installation (
+    name  TEXT NOT NULL PRIMARY KEY,
+    value TEXT NOT NULL
+);
+INSERT INTO installation (name, value) VALUES ('cursor_key', 
+    replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''));

@@ -1,3 +1,4 @@
+DROP TABLE installation;
 DROP TABLE retention_gate;
 DROP TABLE credential_changes;
 DROP TABLE infra_error_events;

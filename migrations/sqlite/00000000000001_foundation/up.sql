@@ -1,43 +1,44 @@
 -- Times are microseconds since the epoch, money is nano-USD, ids and JSON are text.
 -- Primary and unique keys of a tenant's tables begin with tenant_id; foreign keys contain it.
+-- Every table is STRICT: a sum that passes 64 bits becomes a REAL, which is refused instead of stored rounded.
 
 CREATE TABLE tenants (
     id            TEXT   NOT NULL PRIMARY KEY,
     name          TEXT   NOT NULL UNIQUE,
     state         TEXT   NOT NULL CHECK (state IN ('ACTIVE', 'FROZEN')),
     freeze_reason TEXT,
-    floor_price   BIGINT CHECK (floor_price >= 0),
+    floor_price   INTEGER CHECK (floor_price >= 0),
     -- Grows with every change of the tenant's limits, so that a cached copy knows when it is old.
-    limits_version BIGINT NOT NULL DEFAULT 0,
-    created_at    BIGINT NOT NULL
-);
+    limits_version INTEGER NOT NULL DEFAULT 0,
+    created_at    INTEGER NOT NULL
+) STRICT;
 
 CREATE TABLE operators (
     id         TEXT   NOT NULL PRIMARY KEY,
     name       TEXT   NOT NULL,
     token_hash TEXT   NOT NULL UNIQUE,
     last4      TEXT   NOT NULL,
-    created_at BIGINT NOT NULL,
-    revoked_at BIGINT
-);
+    created_at INTEGER NOT NULL,
+    revoked_at INTEGER
+) STRICT;
 
 CREATE TABLE projects (
     tenant_id   TEXT   NOT NULL REFERENCES tenants (id),
     id          TEXT   NOT NULL,
     description TEXT,
-    created_at  BIGINT NOT NULL,
+    created_at  INTEGER NOT NULL,
     PRIMARY KEY (tenant_id, id)
-);
+) STRICT;
 
 CREATE TABLE agents (
     tenant_id   TEXT   NOT NULL REFERENCES tenants (id),
     id          TEXT   NOT NULL,
     project_id  TEXT,
     description TEXT,
-    created_at  BIGINT NOT NULL,
+    created_at  INTEGER NOT NULL,
     PRIMARY KEY (tenant_id, id),
     FOREIGN KEY (tenant_id, project_id) REFERENCES projects (tenant_id, id)
-);
+) STRICT;
 CREATE INDEX agents_project ON agents (tenant_id, project_id);
 
 CREATE TABLE api_keys (
@@ -51,13 +52,13 @@ CREATE TABLE api_keys (
     status        TEXT   NOT NULL CHECK (status IN ('ACTIVE', 'FROZEN', 'REVOKED')),
     freeze_reason TEXT,
     rpm           INTEGER CHECK (rpm BETWEEN 1 AND 1000000),
-    expires_at    BIGINT,
-    created_at    BIGINT NOT NULL,
-    last_used_at  BIGINT,
-    revoked_at    BIGINT,
+    expires_at    INTEGER,
+    created_at    INTEGER NOT NULL,
+    last_used_at  INTEGER,
+    revoked_at    INTEGER,
     PRIMARY KEY (tenant_id, id),
     UNIQUE (tenant_id, key_hash)
-);
+) STRICT;
 -- The one look-up that starts without a tenant: who is this?
 CREATE INDEX api_keys_hash ON api_keys (key_hash);
 
@@ -72,35 +73,41 @@ CREATE TABLE limits (
     scope_id       TEXT,
     api_key_id     TEXT,
     model          TEXT,
-    max_value      BIGINT NOT NULL CHECK (max_value > 0),
+    max_value      INTEGER NOT NULL CHECK (max_value > 0),
     reset_period   TEXT   CHECK (reset_period IN ('DAILY', 'WEEKLY', 'MONTHLY', 'NONE')),
     zone           TEXT,
     window_seconds INTEGER CHECK (window_seconds >= 1),
     enforcement    TEXT   NOT NULL
                    CHECK (enforcement IN ('BLOCK', 'WARN', 'REJECT', 'QUEUE', 'DEGRADE', 'ALERT')),
     status         TEXT   NOT NULL CHECK (status IN ('ACTIVE', 'DISABLED')),
-    created_at     BIGINT NOT NULL,
-    updated_at     BIGINT NOT NULL,
+    created_at     INTEGER NOT NULL,
+    updated_at     INTEGER NOT NULL,
     PRIMARY KEY (tenant_id, id),
     FOREIGN KEY (tenant_id, api_key_id) REFERENCES api_keys (tenant_id, id),
     CHECK ((category = 'BUDGET') = (reset_period IS NOT NULL)),
     CHECK ((category = 'RATE') = (window_seconds IS NOT NULL)),
     CHECK ((reset_period IS NULL) = (zone IS NULL)),
     CHECK ((scope IN ('PROJECT', 'AGENT', 'PROVIDER')) = (scope_id IS NOT NULL))
-);
+) STRICT;
 CREATE INDEX limits_status ON limits (tenant_id, status, category);
 CREATE INDEX limits_api_key ON limits (tenant_id, api_key_id);
+-- No two ACTIVE limits count the same in the same way (services::limits::is_twin).
+CREATE UNIQUE INDEX limits_twin ON limits (
+    tenant_id, category, limit_type, scope, enforcement,
+    COALESCE(scope_id, ''), COALESCE(api_key_id, ''), COALESCE(model, ''),
+    COALESCE(reset_period, ''), COALESCE(zone, ''), COALESCE(window_seconds, 0)
+) WHERE status = 'ACTIVE';
 
 -- What every window of every limit has settled and holds. The ledger (holds) explains each row.
 CREATE TABLE limit_counters (
     tenant_id    TEXT   NOT NULL,
     limit_id     TEXT   NOT NULL,
-    window_start BIGINT NOT NULL,
-    settled      BIGINT NOT NULL,
-    held         BIGINT NOT NULL,
+    window_start INTEGER NOT NULL,
+    settled      INTEGER NOT NULL,
+    held         INTEGER NOT NULL,
     PRIMARY KEY (tenant_id, limit_id, window_start),
     FOREIGN KEY (tenant_id, limit_id) REFERENCES limits (tenant_id, id)
-) WITHOUT ROWID;
+) WITHOUT ROWID, STRICT;
 
 -- Rows are appended; the key is an index of its own. Clustered by tenant, a batch of many tenants would rewrite a page
 -- of rows for each of its holds.
@@ -114,13 +121,13 @@ CREATE TABLE holds (
     requested   TEXT   NOT NULL,
     settled     TEXT,
     items       TEXT   NOT NULL,
-    created_at  BIGINT NOT NULL,
-    expires_at  BIGINT NOT NULL,
-    ended_at    BIGINT,
+    created_at  INTEGER NOT NULL,
+    expires_at  INTEGER NOT NULL,
+    ended_at    INTEGER,
     PRIMARY KEY (tenant_id, id),
     CHECK ((status = 'PENDING') = (ended_at IS NULL)),
     CHECK ((status = 'SETTLED') = (settled IS NOT NULL))
-);
+) STRICT;
 CREATE INDEX holds_open ON holds (expires_at) WHERE status = 'PENDING';
 
 -- Permanent: an answer once given to a key is the answer for ever.
@@ -132,9 +139,9 @@ CREATE TABLE idempotency_keys (
     fingerprint TEXT    NOT NULL,
     status      INTEGER NOT NULL CHECK (status < 500),
     body        TEXT    NOT NULL,
-    created_at  BIGINT  NOT NULL,
+    created_at  INTEGER  NOT NULL,
     PRIMARY KEY (tenant_id, operation, key)
-);
+) STRICT;
 
 CREATE TABLE runs (
     tenant_id      TEXT    NOT NULL,
@@ -153,16 +160,16 @@ CREATE TABLE runs (
     estimated      TEXT    NOT NULL,
     usage          TEXT,
     usage_source   TEXT    NOT NULL CHECK (usage_source IN ('PROVIDER', 'ESTIMATED', 'NONE')),
-    cost           BIGINT,
+    cost           INTEGER,
     http_status    INTEGER,
     error_code     TEXT,
     retries        INTEGER NOT NULL,
-    started_at     BIGINT  NOT NULL,
-    first_byte_at  BIGINT,
-    completed_at   BIGINT,
+    started_at     INTEGER  NOT NULL,
+    first_byte_at  INTEGER,
+    completed_at   INTEGER,
     correlation_id TEXT    NOT NULL,
     PRIMARY KEY (tenant_id, id)
-);
+) STRICT;
 CREATE INDEX runs_newest ON runs (tenant_id, started_at, id);
 
 CREATE TABLE cost_records (
@@ -178,15 +185,15 @@ CREATE TABLE cost_records (
     end_user      TEXT,
     provider      TEXT,
     model         TEXT,
-    input_tokens  BIGINT NOT NULL,
-    output_tokens BIGINT NOT NULL,
+    input_tokens  INTEGER NOT NULL,
+    output_tokens INTEGER NOT NULL,
     usage         TEXT   NOT NULL,
-    cost          BIGINT NOT NULL,
+    cost          INTEGER NOT NULL,
     price_version TEXT,
     source        TEXT   NOT NULL CHECK (source IN ('GATEWAY', 'SDK')),
-    created_at    BIGINT NOT NULL,
+    created_at    INTEGER NOT NULL,
     PRIMARY KEY (tenant_id, id)
-);
+) STRICT;
 CREATE INDEX cost_records_time ON cost_records (tenant_id, created_at);
 CREATE INDEX cost_records_run ON cost_records (tenant_id, run_id);
 
@@ -203,9 +210,9 @@ CREATE TABLE decisions (
     input          TEXT   NOT NULL,
     output         TEXT   NOT NULL,
     correlation_id TEXT   NOT NULL,
-    created_at     BIGINT NOT NULL,
+    created_at     INTEGER NOT NULL,
     PRIMARY KEY (tenant_id, id)
-);
+) STRICT;
 CREATE INDEX decisions_run ON decisions (tenant_id, run_id);
 
 CREATE TABLE limit_breaches (
@@ -216,12 +223,12 @@ CREATE TABLE limit_breaches (
     run_id          TEXT,
     decision_id     TEXT   NOT NULL,
     breach_type     TEXT   NOT NULL CHECK (breach_type IN ('BREACHED', 'EXHAUSTED', 'THROTTLED', 'VIOLATED')),
-    value_at_breach BIGINT NOT NULL,
-    limit_value     BIGINT NOT NULL,
-    breached_at     BIGINT NOT NULL,
+    value_at_breach INTEGER NOT NULL,
+    limit_value     INTEGER NOT NULL,
+    breached_at     INTEGER NOT NULL,
     PRIMARY KEY (tenant_id, id),
     FOREIGN KEY (limit_owner, limit_id) REFERENCES limits (tenant_id, id)
-);
+) STRICT;
 CREATE INDEX limit_breaches_limit ON limit_breaches (limit_owner, limit_id, breached_at);
 CREATE INDEX limit_breaches_time ON limit_breaches (tenant_id, breached_at);
 
@@ -229,7 +236,7 @@ CREATE INDEX limit_breaches_time ON limit_breaches (tenant_id, breached_at);
 CREATE TABLE ops_events (
     tenant_id   TEXT   NOT NULL,
     id          TEXT   NOT NULL,
-    at          BIGINT NOT NULL,
+    at          INTEGER NOT NULL,
     event_type  TEXT   NOT NULL CHECK (event_type IN (
                     'API_CALL_RECEIVED', 'INCIDENT_CREATED', 'INCIDENT_VIEWED', 'REPLAY_EXECUTED',
                     'EXPORT_GENERATED', 'CERT_VERIFIED', 'POLICY_EVALUATED', 'POLICY_BLOCKED', 'LLM_CALL_MADE',
@@ -240,18 +247,18 @@ CREATE TABLE ops_events (
     entity_type TEXT,
     entity_id   TEXT,
     severity    INTEGER CHECK (severity BETWEEN 1 AND 5),
-    latency_ms  BIGINT,
-    cost        BIGINT,
+    latency_ms  INTEGER,
+    cost        INTEGER,
     metadata    TEXT   NOT NULL,
     PRIMARY KEY (tenant_id, id)
-);
+) STRICT;
 CREATE INDEX ops_events_time ON ops_events (tenant_id, at);
 CREATE INDEX ops_events_type ON ops_events (event_type, at);
 
 -- Forensic: never shown to a client.
 CREATE TABLE infra_error_events (
     error_id         TEXT   NOT NULL PRIMARY KEY,
-    at               BIGINT NOT NULL,
+    at               INTEGER NOT NULL,
     layer            TEXT   NOT NULL CHECK (layer IN ('L2', 'L3', 'L4', 'L5', 'L6')),
     component        TEXT   NOT NULL,
     error_class      TEXT   NOT NULL,
@@ -267,8 +274,8 @@ CREATE TABLE infra_error_events (
     exception_chain  TEXT,
     context          TEXT   NOT NULL,
     envelope_version TEXT   NOT NULL,
-    created_at       BIGINT NOT NULL
-);
+    created_at       INTEGER NOT NULL
+) STRICT;
 CREATE INDEX infra_error_events_correlation ON infra_error_events (correlation_id) WHERE correlation_id IS NOT NULL;
 CREATE INDEX infra_error_events_component ON infra_error_events (component, at);
 CREATE INDEX infra_error_events_class ON infra_error_events (error_class, at);
@@ -277,17 +284,17 @@ CREATE INDEX infra_error_events_run ON infra_error_events (run_id) WHERE run_id 
 
 -- Grows with every change of a key or a tenant, so that a node knows when what it remembers of them is old.
 CREATE TABLE credential_changes (
-    id      SMALLINT NOT NULL PRIMARY KEY CHECK (id = 1),
-    version BIGINT   NOT NULL
-);
-INSERT INTO credential_changes (id, version) VALUES (1, 0);
+    name    TEXT NOT NULL PRIMARY KEY CHECK (name = 'all'),
+    version INTEGER NOT NULL
+) STRICT;
+INSERT INTO credential_changes (name, version) VALUES ('all', 0);
 
 -- Deletion from an append-only table passes only while the retention function has opened this gate,
 -- which it does and undoes within its own transaction.
 CREATE TABLE retention_gate (
     id   INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
     open INTEGER NOT NULL CHECK (open IN (0, 1))
-);
+) STRICT;
 INSERT INTO retention_gate (id, open) VALUES (1, 0);
 
 CREATE TRIGGER infra_error_events_no_update BEFORE UPDATE ON infra_error_events
@@ -312,3 +319,11 @@ END;
 
 -- The owner of what belongs to the installation itself.
 INSERT INTO tenants (id, name, state, created_at) VALUES ('tnt_00000000000000000000000000', 'platform', 'ACTIVE', 0);
+
+-- What belongs to the installation itself. cursor_key signs the cursors of lists: whoever can read it here can read
+-- the lists as well.
+CREATE TABLE installation (
+    name  TEXT NOT NULL PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT;
+INSERT INTO installation (name, value) VALUES ('cursor_key', lower(hex(randomblob(32))));

@@ -44,6 +44,18 @@ fn counting(found: Vec<Counter>) -> Vec<Counter> {
 }
 
 testkit::both_databases! {
+    async fn a_sum_beyond_64_bits_is_refused_and_changes_nothing(db: TestDb) {
+        add_limits(&db, 2).await;
+        add(&db, vec![counter(1, 10, i64::MAX - 1, 3)]).await;
+        for (settled, held) in [(2, 0), (0, i64::MAX)] {
+            let more = db.locked(move |tx| counters::add(tx, &[counter(1, 10, settled, held), counter(2, 10, 1, 1)]));
+            let refused = more.await;
+            assert!(matches!(refused, Err(StoreError::Constraint(_) | StoreError::Query(_))), "{refused:?}");
+        }
+        let all = db.read(|tx| counters::all(tx)).await.unwrap();
+        assert_eq!(all, [counter(1, 10, i64::MAX - 1, 3)]);
+    }
+
     async fn what_is_added_adds_up(db: TestDb) {
         add_limits(&db, 2).await;
         add(&db, vec![counter(1, 10, 5, 7), counter(1, 20, 0, 1), counter(2, 10, i64::MAX - 1, 0)]).await;

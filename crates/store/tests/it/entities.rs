@@ -109,6 +109,27 @@ testkit::both_databases! {
         assert_eq!(version().await.unwrap(), first + 2);
     }
 
+    async fn two_active_limits_that_count_the_same_are_refused_by_the_database(db: TestDb) {
+        add_acme(&db).await;
+        let disabled = |limit: Limit| Limit { status: LimitStatus::Disabled, ..limit };
+        let twin = |id: u128| Limit { id: LimitId::from_bits(id), name: "twin".to_owned(), max: 7, ..limit(1) };
+        let utc = |seconds| Limit { category: LimitCategory::Rate, window: WindowSpec::Rolling { seconds }, ..twin(2) };
+        let insert = |limit: Limit| db.write(move |tx| limits::insert(tx, &limit));
+        insert(limit(1)).await.unwrap();
+        let refused = insert(twin(2)).await;
+        assert!(matches!(refused, Err(StoreError::Contention(_))), "{refused:?}");
+        // What does not apply has no twin, and a limit that differs in one thing is none.
+        insert(disabled(twin(2))).await.unwrap();
+        insert(disabled(twin(3))).await.unwrap();
+        insert(Limit { id: LimitId::from_bits(4), ..utc(60) }).await.unwrap();
+        insert(Limit { id: LimitId::from_bits(5), ..utc(61) }).await.unwrap();
+        insert(Limit { model: None, ..twin(6) }).await.unwrap();
+        let none = insert(Limit { model: None, ..twin(7) }).await;
+        assert!(matches!(none, Err(StoreError::Contention(_))), "{none:?}");
+        let enabled = db.write(move |tx| limits::update(tx, &twin(2))).await;
+        assert!(matches!(enabled, Err(StoreError::Contention(_))), "{enabled:?}");
+    }
+
     async fn limits_of_every_kind_come_back_as_they_were(db: TestDb) {
         add_acme(&db).await;
         db.write(|tx| keys::insert(tx, &key(3), "hash")).await.unwrap();
@@ -150,7 +171,7 @@ testkit::both_databases! {
         db.write(move |tx| limits::update(tx, &update)).await.unwrap();
         assert_eq!(db.read(|tx| limits::find(tx, ACME, LimitId::from_bits(2))).await.unwrap(), Some(disabled));
         assert_eq!(db.read(|tx| limits::active(tx, ACME)).await.unwrap().len(), 4);
-        assert_eq!(db.read(|tx| limits::count(tx, ACME)).await.unwrap(), 5);
+        assert_eq!(db.read(|tx| limits::count(tx, ACME)).await.unwrap(), 4);
         let listed = async |filter: limits::Filter, most| {
             let found = db.read(move |tx| limits::list(tx, ACME, &filter, most)).await.unwrap();
             found.into_iter().map(|limit| limit.id.bits()).collect::<Vec<_>>()

@@ -38,6 +38,27 @@ testkit::both_databases! {
         add_acme(&second).await;
     }
 
+    async fn what_is_missing_and_what_is_unknown_is_named(db: TestDb) {
+        let current = settings(db.url());
+        assert_eq!(migrate::status(&current).unwrap(), migrate::Status::default());
+        migrate::status(&current).unwrap().refuse_other().unwrap();
+
+        let empty = settings(&empty_database(&db));
+        let status = migrate::status(&empty).unwrap();
+        assert_eq!((status.pending.as_slice(), status.unknown.len()), (&["00000000000001_foundation".to_owned()][..], 0));
+        status.refuse_newer().unwrap();
+        assert!(status.refuse_other().unwrap_err().to_string().contains("00000000000001_foundation"));
+        // Looking makes nothing.
+        assert_eq!(migrate::status(&empty).unwrap(), status);
+
+        let note = "INSERT INTO __diesel_schema_migrations (version) VALUES ('20990101000000')";
+        Raw::to(&db).run(note).unwrap();
+        let status = migrate::status(&current).unwrap();
+        assert_eq!((status.pending.len(), status.unknown.as_slice()), (0, &["20990101000000".to_owned()][..]));
+        let refused = migrate::run(&current).unwrap_err().to_string();
+        assert!(refused.contains("newer than this program") && refused.contains("20990101000000"), "{refused}");
+    }
+
     async fn two_processes_that_migrate_at_once_do_it_once(db: TestDb) {
         let url = empty_database(&db);
         let threads: Vec<_> = (0..4)

@@ -63,7 +63,8 @@ pub(crate) fn limit(n: u128) -> Limit {
         scope: LimitScope::Tenant,
         scope_id: None,
         api_key_id: None,
-        model: None,
+        // No two samples count the same.
+        model: Some(format!("model-{n}")),
         max: 50_000_000_000,
         window: WindowSpec::Calendar {
             period: ResetPeriod::Daily,

@@ -1,0 +1,23 @@
+//! What belongs to the installation itself?
+
+use diesel::prelude::*;
+
+use crate::error::{StoreError, StoreResult};
+use crate::schema::installation;
+use crate::tx::Tx;
+
+/// The key under which the cursors of lists are signed; made with the schema, the same for every node.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] if somebody has deleted it.
+pub fn cursor_key(tx: &mut impl Tx) -> StoreResult<String> {
+    installation::table
+        .find("cursor_key")
+        .select(installation::value)
+        .get_result(tx.conn())
+        .optional()?
+        .ok_or(StoreError::Corrupt {
+            table: "installation",
+            column: "value",
+        })
+}
