@@ -11,6 +11,7 @@ use services::auth::{self, AuthError, OperatorActor, TenantActor};
 
 use crate::middleware::journal;
 use crate::problem::ApiError;
+use crate::query;
 use crate::state::State;
 
 /// Why there is no credential to look at.
@@ -88,6 +89,7 @@ macro_rules! key_actors {
                     let secret = credential(request.headers())?;
                     let actor = auth::tenant(&state.cx, secret, KeyScope::$scope).await?;
                     journal::is_of(&request, actor.tenant_id());
+                    query::of_tenant(&request, actor.tenant_id())?;
                     Ok(Self(actor))
                 })
             }

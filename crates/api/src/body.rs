@@ -3,6 +3,8 @@
 //! Only objects are taken, only with the members that are known, each once; size and time are bounded. An error
 //! says where it is and what was expected, and repeats nothing of the input.
 
+mod refusal;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
@@ -10,7 +12,6 @@ use std::time::Duration;
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use actix_web::web::{Bytes, BytesMut, Data};
 use actix_web::{FromRequest, HttpRequest, dev};
-use adapters::problem::FieldProblem;
 use futures_util::StreamExt as _;
 use serde::de::DeserializeOwned;
 
@@ -20,13 +21,19 @@ use crate::state::State;
 /// The longest that a body may take to arrive.
 const BODY_TIME: Duration = Duration::from_secs(10);
 
+/// A body that a route reads.
+pub(crate) trait Body: DeserializeOwned {
+    /// Members that the resource has and that nobody writes: they are refused in other words than misspelt ones.
+    const READ_ONLY: &'static [&'static str] = &[];
+}
+
 /// A JSON object of a request, with the bytes it was read from.
 pub(crate) struct Json<T> {
     pub(crate) value: T,
     pub(crate) bytes: Bytes,
 }
 
-impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
+impl<T: Body + 'static> FromRequest for Json<T> {
     type Error = ApiError;
     type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
 
@@ -132,98 +139,19 @@ fn too_large(cap: usize) -> ApiError {
 }
 
 /// Reads one JSON object.
-pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+pub(crate) fn parse<T: Body>(bytes: &[u8]) -> Result<T, ApiError> {
     let first = bytes.iter().copied().find(|byte| !byte.is_ascii_whitespace());
     if first.is_some_and(|byte| byte != b'{') {
         let whole = serde_json::from_slice::<serde::de::IgnoredAny>(bytes);
         return Err(whole.map_or_else(
-            |error| refusal(&error),
+            |error| refusal::malformed(&error),
             |_| ApiError::field("", "must be a JSON object"),
         ));
     }
-    if holds_nul(bytes) {
-        return Err(ApiError::field("", "must not hold the character U+0000"));
+    if let Some(place) = refusal::nul(bytes) {
+        return Err(place);
     }
-    serde_json::from_slice(bytes).map_err(|error| refusal(&error))
-}
-
-/// Whether a text says `\u0000`, and not a backslash followed by `u0000`. (The character itself, unescaped, is no JSON.)
-fn holds_nul(bytes: &[u8]) -> bool {
-    let mut rest = bytes;
-    while let Some(place) = rest.iter().position(|byte| *byte == b'\\') {
-        let (_, escape) = rest.split_at(place + 1);
-        if escape.starts_with(b"u0000") {
-            return true;
-        }
-        rest = escape.get(1..).unwrap_or_default();
-    }
-    false
-}
-
-fn refusal(error: &serde_json::Error) -> ApiError {
-    use serde_json::error::Category;
-    let place = format!("line {}, column {}", error.line(), error.column());
-    let text = error.to_string();
-    let text = text.split(" at line").next().unwrap_or_default();
-    let named = |prefix: &str| {
-        text.strip_prefix(prefix)
-            .and_then(|rest| rest.split('`').next())
-            .map(str::to_owned)
-    };
-    match error.classify() {
-        Category::Io | Category::Syntax | Category::Eof => ApiError::new(
-            400,
-            "malformed-json",
-            "Malformed JSON",
-            format!("The body is not valid JSON ({place})."),
-        ),
-        Category::Data => {
-            if let Some(name) = named("unknown field `") {
-                return unknown(&name, text);
-            }
-            if let Some(name) = named("duplicate field `") {
-                let detail = format!("The member `{name}` is there twice ({place}).");
-                return ApiError::new(400, "duplicate-member", "Duplicate member", detail);
-            }
-            if let Some(name) = named("missing field `") {
-                return ApiError::field(&format!("/{name}"), "is missing");
-            }
-            ApiError::field(
-                "",
-                &format!("is not what it should be at {place}{}", expectation(text)),
-            )
-        }
-    }
-}
-
-/// serde names the member, which is the client's word, and then what it expected, which is ours.
-fn unknown(name: &str, text: &str) -> ApiError {
-    let pointer = format!("/{}", name.chars().take(64).collect::<String>());
-    let expected = text
-        .split_once(", expected ")
-        .map_or("no members", |(_, rest)| rest);
-    let field = FieldProblem {
-        pointer,
-        detail: format!("is not known; expected {expected}"),
-    };
-    let error = ApiError::new(
-        422,
-        "unknown-field",
-        "Unknown field",
-        "The body has a member that is not known.",
-    );
-    ApiError {
-        errors: vec![field],
-        ..error
-    }
-}
-
-/// What was expected, without what was there.
-fn expectation(text: &str) -> String {
-    match text.split_once(", expected ") {
-        Some((_, expected)) => format!(": expected {expected}"),
-        // Our own types say what they expect and nothing else.
-        None if text.starts_with("expected ") => format!(": {text}"),
-        None => String::new(),
-    }
+    serde_json::from_slice(bytes)
+        .ok()
+        .ok_or_else(|| refusal::of::<T>(bytes))
 }

@@ -17,6 +17,7 @@ mod middleware;
 mod order;
 mod paging;
 mod problem;
+mod query;
 mod state;
 mod text;
 

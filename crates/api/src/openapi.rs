@@ -23,7 +23,7 @@ use crate::{llm, ops, v1};
         v1::scopes::projects, v1::scopes::create_project, v1::scopes::agents, v1::scopes::create_agent,
         ops::tenants::list, ops::tenants::create, ops::tenants::freeze, ops::tenants::unfreeze,
         ops::tenants::floor_price, ops::tenants::create_key,
-        ops::limits::list, ops::limits::create, ops::limits::update,
+        ops::limits::list, ops::limits::create, ops::limits::usage, ops::limits::update,
         ops::health::live, ops::health::ready,
     ),
     modifiers(&Bearer),

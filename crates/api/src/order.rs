@@ -7,12 +7,12 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use actix_web::web::{Data, Path, Query};
+use actix_web::web::{Data, Path};
 use actix_web::{Error, FromRequest, Handler, HttpRequest, dev};
 
 use crate::actor::{LlmActor, ManageActor, Operator, ReadActor};
 use crate::body::Json;
-use crate::problem::ApiError;
+use crate::query::{self, Query};
 use crate::state::State;
 
 /// A handler whose arguments are extracted in order.
@@ -68,7 +68,7 @@ macro_rules! arguments {
                 Box::pin(async move {
                     let first = $first::from_request(&request, &mut payload).await.map_err(Into::into)?;
                     if !($first::READS_QUERY $(|| $rest::READS_QUERY)*) {
-                        refuse_query(&request)?;
+                        query::refuse_any(&request)?;
                     }
                     Ok(Self((
                         first,
@@ -84,13 +84,3 @@ arguments!(A, B);
 arguments!(A, B, C);
 arguments!(A, B, C, D);
 arguments!(A, B, C, D, E);
-
-fn refuse_query(request: &HttpRequest) -> Result<(), ApiError> {
-    let query = request.query_string();
-    let name = query.split(['=', '&']).next().unwrap_or_default();
-    if query.is_empty() {
-        return Ok(());
-    }
-    let name: String = name.chars().take(64).collect();
-    Err(ApiError::parameter(&name, "is not a parameter of this route"))
-}

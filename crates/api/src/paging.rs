@@ -1,6 +1,11 @@
 //! Which piece of a list is asked for?
 
+use std::str::FromStr;
+
+use services::cursors::{self, List};
+
 use crate::problem::ApiError;
+use crate::state::State;
 
 /// Items of a page when the client does not say.
 pub(crate) const LIMIT_DEFAULT: u32 = 50;
@@ -18,18 +23,33 @@ pub(crate) fn limit(asked: Option<&str>) -> Result<u32, ApiError> {
     }
 }
 
-/// A cursor that is the id of the last item.
-pub(crate) fn id_cursor<T: std::str::FromStr>(asked: Option<&str>) -> Result<Option<T>, ApiError> {
-    asked
-        .map(|text| {
-            text.parse().ok().ok_or_else(|| {
-                ApiError::new(
-                    400,
-                    "invalid-cursor",
-                    "Invalid cursor",
-                    "Send `next_cursor` of the previous page.",
-                )
-            })
-        })
-        .transpose()
+/// Where the previous page of this list ended, if its cursor was sent.
+pub(crate) async fn position<T: FromStr>(
+    state: &State,
+    list: &List,
+    cursor: Option<&str>,
+) -> Result<Option<T>, ApiError> {
+    let Some(cursor) = cursor else { return Ok(None) };
+    let position = cursors::position(&state.cx, list, cursor).await?;
+    let position = position.and_then(|position| position.parse().ok());
+    position.map(Some).ok_or_else(|| {
+        ApiError::new(
+            400,
+            "invalid-cursor",
+            "Invalid cursor",
+            "Send `next_cursor` of the previous page, with the filter of that page.",
+        )
+    })
+}
+
+/// The cursor of the next page, if there is one.
+pub(crate) async fn next(
+    state: &State,
+    list: &List,
+    position: Option<impl ToString>,
+) -> Result<Option<String>, ApiError> {
+    match position {
+        Some(position) => Ok(Some(cursors::sign(&state.cx, list, &position.to_string()).await?)),
+        None => Ok(None),
+    }
 }

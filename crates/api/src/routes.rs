@@ -81,6 +81,7 @@ pub(crate) fn public(config: &mut ServiceConfig) {
     resource!(config, "/api/v1/ops/tenants/{tenant_id}/floor-price", put => ops::tenants::floor_price);
     resource!(config, "/api/v1/ops/tenants/{tenant_id}/keys", post => ops::tenants::create_key);
     resource!(config, "/api/v1/ops/limits", get => ops::limits::list, post => ops::limits::create);
+    resource!(config, "/api/v1/ops/limits/usage", get => ops::limits::usage);
     resource!(config, "/api/v1/ops/limits/{limit_id}", put => ops::limits::update);
 
     plain!(config, "/livez", get => ops::health::live);

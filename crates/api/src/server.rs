@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
-use actix_web::web::{Data, PathConfig, QueryConfig};
+use actix_web::web::{Data, PathConfig};
 use actix_web::{App, HttpServer};
 use services::Context;
 
@@ -84,7 +84,6 @@ pub fn start(cx: Context, settings: Settings) -> std::io::Result<Running> {
         App::new()
             .app_data(state.clone())
             .app_data(PathConfig::default().error_handler(|_, _| ApiError::not_found().into()))
-            .app_data(QueryConfig::default().error_handler(|error, _| query_error(&error).into()))
             .wrap(from_fn(around))
             .configure(routes::public)
     })
@@ -145,24 +144,4 @@ pub fn start_ops(
         handle,
         task: tokio::spawn(server),
     })
-}
-
-/// A query string that cannot be read: the parameter is named, its value is not repeated.
-fn query_error(error: &actix_web::error::QueryPayloadError) -> ApiError {
-    let text = error.to_string();
-    let name = text
-        .split('`')
-        .nth(1)
-        .unwrap_or("query")
-        .chars()
-        .take(64)
-        .collect::<String>();
-    let detail = if text.contains("unknown field") {
-        "is not a parameter of this route"
-    } else if text.contains("duplicate field") {
-        "is there twice"
-    } else {
-        "is not what it should be"
-    };
-    ApiError::parameter(&name, detail)
 }

@@ -1,31 +1,40 @@
-//! Which characters may a name have?
+//! Is a text of a request one that may be there? (Names are checked where they are written down: in services.)
+
+use model::text::is_hidden;
 
 use crate::problem::ApiError;
 
-/// Whether people see nothing where it stands, or see something else than is there: control characters,
-/// zero-width characters, and those that turn the direction of the text.
-fn is_hidden(character: char) -> bool {
-    character.is_control()
-        || matches!(character,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
+/// What a word is.
+const WORD: &str = "must have 1 to 200 characters, none of them invisible";
+
+fn is_word(text: &str) -> bool {
+    let length = text.chars().count();
+    (1..=200).contains(&length) && !text.trim().is_empty() && !text.chars().any(is_hidden)
 }
 
-/// Refuses a name with characters that nobody can see.
-pub(crate) fn name(pointer: &str, text: &str) -> Result<(), ApiError> {
-    if text.chars().any(is_hidden) {
-        return Err(ApiError::field(pointer, "must not hold invisible characters"));
-    }
-    Ok(())
-}
-
-/// Refuses what is not 1 to 200 visible characters.
+/// Refuses what is not 1 to 200 visible characters in a body.
 pub(crate) fn word(pointer: &str, text: Option<&str>) -> Result<(), ApiError> {
-    let Some(text) = text else { return Ok(()) };
-    if text.is_empty() || text.chars().count() > 200 {
-        return Err(ApiError::field(pointer, "must have 1 to 200 characters"));
+    if text.is_none_or(is_word) {
+        return Ok(());
     }
-    name(pointer, text)
+    Err(ApiError::field(pointer, WORD))
+}
+
+/// Refuses the same in a query string.
+pub(crate) fn parameter(name: &str, text: Option<&str>) -> Result<(), ApiError> {
+    if text.is_none_or(is_word) {
+        return Ok(());
+    }
+    Err(ApiError::parameter(name, WORD))
+}
+
+/// Refuses tokens and requests of which there cannot be so many.
+pub(crate) fn counts(given: &[(&str, Option<i64>)]) -> Result<(), ApiError> {
+    let wrong = |count: Option<i64>| count.is_some_and(|count| !(0..=1_000_000_000_000).contains(&count));
+    match given.iter().find(|(_, count)| wrong(*count)) {
+        Some((pointer, _)) => Err(ApiError::field(pointer, "must be 0 to 1000000000000")),
+        None => Ok(()),
+    }
 }
 
 /// Refuses a description that is too long.

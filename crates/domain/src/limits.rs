@@ -95,7 +95,16 @@ pub struct LimitReport {
     pub message_code: &'static str,
 }
 
-/// What is left after this request, over all strict limits; none where nothing limits.
+impl LimitReport {
+    /// Whether the limit is the installation's own: what is used of it is used by all tenants together, and none of
+    /// them may see how much that is.
+    pub fn is_platform(&self) -> bool {
+        self.owner == TenantId::PLATFORM
+    }
+}
+
+/// What is left after this request, over all strict limits of the tenant's own; none where nothing limits. What is
+/// left of the platform's limits would tell one tenant what the others spend.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Headroom {
     /// Nano-USD.
@@ -134,7 +143,7 @@ pub struct CheckOutput {
     pub unpriced: Vec<LimitReport>,
     /// The limits that are passed or approaching.
     pub warnings: Vec<LimitReport>,
-    /// Every counted limit, the one with the least room first: for the headers of the answer.
+    /// Every counted limit of the tenant's own, the one with the least room first: for the headers of the answer.
     pub reports: Vec<LimitReport>,
     /// What is left.
     pub headroom: Headroom,
@@ -175,7 +184,7 @@ pub fn check(input: &CheckInput<'_>) -> CheckOutput {
     output.headroom = headroom(&output.reports, blocked);
     output
         .reports
-        .retain(|report| report.category != LimitCategory::Threshold);
+        .retain(|report| report.category != LimitCategory::Threshold && !report.is_platform());
     output.reports.sort_by(report::by_least_room);
     output.outcome = match (blocked, output.warnings.is_empty()) {
         (true, _) => Outcome::Block,
@@ -271,7 +280,8 @@ fn sum(amounts: impl Iterator<Item = i64>) -> i64 {
 fn headroom(reports: &[LimitReport], blocked: bool) -> Headroom {
     let mut headroom = Headroom::default();
     for report in reports {
-        if !report.enforcement.is_strict() || report.category == LimitCategory::Threshold {
+        let counts = report.enforcement.is_strict() && report.category != LimitCategory::Threshold;
+        if !counts || report.is_platform() {
             continue;
         }
         let taken = if blocked { 0 } else { report.requested };

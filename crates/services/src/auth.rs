@@ -87,6 +87,9 @@ pub async fn tenant(cx: &Context, secret: &str, scope: KeyScope) -> Result<Tenan
             AuthError::Invalid
         });
     };
+    if parsed.environment() != cx.environment {
+        return Err(AuthError::Invalid);
+    }
     let digest = parsed.digest();
     let actor = match cx.keys.known(&digest, now) {
         Some(actor) => actor,

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use infra::secrets::KeyEnvironment;
 use model::id::IdGenerator;
 use model::time::Clock;
 use store::Db;
+use tokio::sync::OnceCell;
 
 use crate::auth::KeyCache;
 use crate::gateway::Gateway;
@@ -25,16 +27,20 @@ pub struct Context {
     pub ledger: Ledger,
     /// What models cost.
     pub prices: Arc<PriceBook>,
+    /// Which keys open this installation: those of the other environment are no keys here.
+    pub environment: KeyEnvironment,
     /// Who holds which key, for a moment.
     pub keys: Arc<KeyCache>,
     /// The way to the providers.
     pub gateway: Arc<Gateway>,
     /// What happened on the side and waits to be written down.
     pub journal: Arc<Journal>,
+    /// What cursors are signed with, once it has been read.
+    pub(crate) cursor_key: Arc<OnceCell<String>>,
 }
 
 impl Context {
-    /// A context on this database.
+    /// A context on this database, for `live` keys.
     pub fn new(
         db: Db,
         clock: Arc<dyn Clock>,
@@ -49,10 +55,23 @@ impl Context {
             ids,
             ledger,
             prices,
+            environment: KeyEnvironment::Live,
             keys: Arc::default(),
             gateway,
             journal: Arc::default(),
+            cursor_key: Arc::default(),
         }
+    }
+
+    /// Whether `live` keys open this installation, and not `test` keys.
+    pub fn takes_live_keys(&self) -> bool {
+        self.environment == KeyEnvironment::Live
+    }
+
+    /// The same for keys of this environment.
+    #[must_use]
+    pub fn with_environment(self, environment: KeyEnvironment) -> Self {
+        Self { environment, ..self }
     }
 }
 

@@ -10,6 +10,7 @@ use model::window::WindowSpec;
 use store::{StoreError, TxError};
 
 use crate::context::Context;
+use crate::names;
 
 /// The most keys a tenant may have that are not revoked.
 pub const KEYS_MAX: usize = 500;
@@ -82,12 +83,8 @@ pub async fn create(
     new: NewKey,
 ) -> Result<(ApiKey, ApiKeySecret), KeyError> {
     let now = cx.clock.now();
-    check(creator, &new)?;
-    let environment = if new.live {
-        KeyEnvironment::Live
-    } else {
-        KeyEnvironment::Test
-    };
+    let name = check(cx, creator, &new)?;
+    let environment = environment(&new);
     let secret = ApiKeySecret::generate(environment, random_bytes());
     let mut scopes = new.scopes;
     scopes.sort_unstable();
@@ -95,7 +92,7 @@ pub async fn create(
     let key = ApiKey {
         id: KeyId::generate(cx.ids.as_ref()),
         tenant,
-        name: new.name,
+        name,
         last4: secret.last4().to_owned(),
         live: new.live,
         scopes,
@@ -133,12 +130,27 @@ pub async fn create(
     Ok((key, secret))
 }
 
-fn check(creator: Option<&[KeyScope]>, new: &NewKey) -> Result<(), KeyError> {
-    let length = new.name.trim().chars().count();
-    if length == 0 || length > 100 || new.name.chars().any(char::is_control) {
+fn environment(new: &NewKey) -> KeyEnvironment {
+    if new.live {
+        KeyEnvironment::Live
+    } else {
+        KeyEnvironment::Test
+    }
+}
+
+/// The name of the key in its one form, if everything about the key is as it may be.
+fn check(cx: &Context, creator: Option<&[KeyScope]>, new: &NewKey) -> Result<String, KeyError> {
+    let name = names::checked(&new.name, 100).ok_or(KeyError::Invalid {
+        field: "name",
+        detail: "1 to 100 characters, none of them invisible",
+    })?;
+    if environment(new) != cx.environment {
         return Err(KeyError::Invalid {
-            field: "name",
-            detail: "1 to 100 characters without control characters",
+            field: "environment",
+            detail: match cx.environment {
+                KeyEnvironment::Live => "this installation takes live keys only (server.environment)",
+                KeyEnvironment::Test => "this installation takes test keys only (server.environment)",
+            },
         });
     }
     if new.scopes.is_empty() {
@@ -160,7 +172,7 @@ fn check(creator: Option<&[KeyScope]>, new: &NewKey) -> Result<(), KeyError> {
         });
     }
     let lacking = creator.and_then(|may| new.scopes.iter().find(|scope| !may.contains(scope)));
-    lacking.map_or(Ok(()), |scope| Err(KeyError::Escalation(*scope)))
+    lacking.map_or(Ok(name), |scope| Err(KeyError::Escalation(*scope)))
 }
 
 /// The requests per minute of a key are a limit like any other.

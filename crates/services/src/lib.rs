@@ -4,6 +4,8 @@
 //! what follows in one transaction. It makes no HTTP answer and no SQL.
 
 pub mod context;
+pub mod cursors;
+pub mod names;
 pub mod once;
 
 pub mod auth;

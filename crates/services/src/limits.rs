@@ -2,6 +2,7 @@
 
 mod check;
 mod usage;
+mod written;
 
 use domain::limits::draft::{Draft, Problem, validate};
 use model::id::{LimitId, TenantId};
@@ -12,12 +13,14 @@ use store::{StoreError, Tx, TxError};
 
 use crate::context::Context;
 use crate::ledger::Replay;
+use crate::names;
 use crate::once::{Once, OnceError};
 
 pub use self::check::{CheckError, CheckRequest, check, settle_by_client, simulate};
-pub use self::usage::{LimitUsage, usage};
+pub use self::usage::{LimitUsage, platform_usage, usage};
+pub use self::written::Written;
 
-/// The most limits an owner may have.
+/// The most ACTIVE limits an owner may have.
 pub const LIMITS_MAX: i64 = 1_000;
 
 /// Whose limits are meant.
@@ -101,10 +104,11 @@ pub async fn create(
     owner: Owner,
     draft: Draft,
     once: Option<Once>,
-    render: Render<Limit>,
+    render: Render<Written>,
 ) -> Result<Done<Limit>, LimitError> {
     let now = cx.clock.now();
     let id = LimitId::generate(cx.ids.as_ref());
+    let providers = written::providers(cx);
     let window = validate(&draft).map_err(LimitError::Invalid)?;
     if (draft.scope == LimitScope::Global) != (owner == Owner::Platform) {
         return Err(LimitError::Scope);
@@ -112,7 +116,7 @@ pub async fn create(
     let limit = Limit {
         id,
         tenant: owner.id(),
-        name: draft.name.trim().to_owned(),
+        name: names::normal(&draft.name),
         description: draft.description,
         category: draft.category,
         limit_type: draft.limit_type,
@@ -130,20 +134,16 @@ pub async fn create(
     cx.db
         .write(move |tx| -> Result<Done<Limit>, LimitError> {
             // The key is read last: a twin that somebody made with this very key is then answered, not refused.
-            let count = store::limits::count(tx, limit.tenant)?;
             let known = store::limits::active(tx, limit.tenant)?;
             if let Some(before) = once.as_ref().map(|once| once.before(tx)).transpose()?.flatten() {
                 return Ok(Done::Before(before));
             }
-            if count >= LIMITS_MAX {
-                return Err(LimitError::Quota);
-            }
-            if let Some(twin) = known.iter().find(|known| is_twin(known, &limit)) {
-                return Err(LimitError::Exists(twin.id));
-            }
+            refuse_twin(&known, &limit)?;
             check_key(tx, &limit)?;
             store::limits::insert(tx, &limit)?;
-            finish(tx, once.as_ref(), 201, &limit, render, now)
+            refuse_too_many(tx, limit.tenant)?;
+            let written = Written::of(tx, limit.clone(), &providers, now)?;
+            finish(tx, once.as_ref(), 201, &written, render, now)
         })
         .await
 }
@@ -177,9 +177,10 @@ pub async fn update(
     id: LimitId,
     change: Change,
     once: Option<Once>,
-    render: Render<Limit>,
+    render: Render<Written>,
 ) -> Result<Done<Limit>, LimitError> {
     let now = cx.clock.now();
+    let providers = written::providers(cx);
     cx.db
         .write(move |tx| -> Result<Done<Limit>, LimitError> {
             if let Some(before) = once.as_ref().map(|once| once.before(tx)).transpose()?.flatten() {
@@ -188,8 +189,13 @@ pub async fn update(
             let known = store::limits::find(tx, owner.id(), id)?.ok_or(LimitError::NotFound)?;
             let mut limit = changed(known, &change)?;
             limit.updated_at = now;
+            if limit.status == LimitStatus::Active {
+                refuse_twin(&store::limits::active(tx, limit.tenant)?, &limit)?;
+            }
             store::limits::update(tx, &limit)?;
-            finish(tx, once.as_ref(), 200, &limit, render, now)
+            refuse_too_many(tx, limit.tenant)?;
+            let written = Written::of(tx, limit, &providers, now)?;
+            finish(tx, once.as_ref(), 200, &written, render, now)
         })
         .await
 }
@@ -226,7 +232,8 @@ pub async fn delete(
             limit.status = LimitStatus::Disabled;
             limit.updated_at = now;
             store::limits::update(tx, &limit)?;
-            finish(tx, once.as_ref(), 204, &limit, |_| String::new(), now)
+            let written = Written::plain(limit);
+            finish(tx, once.as_ref(), 204, &written, |_| String::new(), now)
         })
         .await
 }
@@ -283,15 +290,32 @@ fn finish(
     tx: &mut impl store::Writes,
     once: Option<&Once>,
     status: u16,
-    limit: &Limit,
-    render: Render<Limit>,
+    written: &Written,
+    render: Render<Written>,
     now: model::time::Timestamp,
 ) -> Result<Done<Limit>, LimitError> {
-    let body = render(limit);
+    let body = render(written);
     if let Some(once) = once {
         once.record(tx, status, &body, now)?;
     }
-    Ok(Done::Now(limit.clone(), body))
+    Ok(Done::Now(written.limit.clone(), body))
+}
+
+/// Refuses an ACTIVE limit that counts the same as another. The index `limits_twin` says the same: it refuses what
+/// another transaction makes between this look and the write.
+fn refuse_twin(known: &[Limit], new: &Limit) -> Result<(), LimitError> {
+    let twin = known
+        .iter()
+        .find(|known| known.id != new.id && is_twin(known, new));
+    twin.map_or(Ok(()), |twin| Err(LimitError::Exists(twin.id)))
+}
+
+/// Refuses one limit too many. Asked after the write, when nobody else can add one before this transaction ends.
+fn refuse_too_many(tx: &mut impl Tx, owner: TenantId) -> Result<(), LimitError> {
+    if store::limits::count(tx, owner)? > LIMITS_MAX {
+        return Err(LimitError::Quota);
+    }
+    Ok(())
 }
 
 fn is_twin(known: &Limit, new: &Limit) -> bool {
@@ -348,7 +372,7 @@ fn changed(known: Limit, change: &Change) -> Result<Limit, LimitError> {
     };
     let window = validate(&draft).map_err(LimitError::Invalid)?;
     Ok(Limit {
-        name: draft.name.trim().to_owned(),
+        name: names::normal(&draft.name),
         description: draft.description,
         scope_id: draft.scope_id,
         model: draft.model,

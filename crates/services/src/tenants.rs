@@ -8,6 +8,9 @@ use store::{StoreError, TxError};
 
 use crate::context::Context;
 use crate::keys::frozen;
+use crate::names;
+
+const NAME_MAX: usize = 255;
 
 /// Why a tenant, a project or an agent cannot be made or changed.
 #[derive(Debug, thiserror::Error)]
@@ -58,16 +61,10 @@ impl TxError for TenantError {
 /// # Errors
 /// [`TenantError::Taken`], [`TenantError::Invalid`].
 pub async fn create(cx: &Context, name: &str) -> Result<Tenant, TenantError> {
-    let length = name.trim().chars().count();
-    if length == 0 || length > 255 || name.chars().any(char::is_control) {
-        return Err(TenantError::Invalid {
-            field: "name",
-            detail: "1 to 255 characters without control characters",
-        });
-    }
+    let name = checked(name)?;
     let tenant = Tenant {
         id: TenantId::generate(cx.ids.as_ref()),
-        name: name.to_owned(),
+        name,
         state: FreezeState::Active,
         freeze_reason: None,
         floor_price: None,
@@ -78,6 +75,13 @@ pub async fn create(cx: &Context, name: &str) -> Result<Tenant, TenantError> {
         .write(move |tx| -> Result<(), TenantError> { Ok(store::tenants::insert(tx, &stored)?) })
         .await?;
     Ok(tenant)
+}
+
+fn checked(name: &str) -> Result<String, TenantError> {
+    names::checked(name, NAME_MAX).ok_or(TenantError::Invalid {
+        field: "name",
+        detail: "1 to 255 characters, none of them invisible",
+    })
 }
 
 /// One tenant.
@@ -96,7 +100,7 @@ pub async fn get(cx: &Context, id: TenantId) -> Result<Tenant, TenantError> {
 /// # Errors
 /// [`TenantError::NotFound`].
 pub async fn by_name(cx: &Context, name: &str) -> Result<Tenant, TenantError> {
-    let name = name.to_owned();
+    let name = names::normal(name);
     cx.db
         .read(move |tx| store::tenants::by_name(tx, &name))
         .await?
@@ -228,7 +232,7 @@ pub async fn agents(cx: &Context, tenant: TenantId) -> Result<Vec<Agent>, Tenant
 /// Makes an operator. The token is returned here and nowhere else, ever.
 ///
 /// # Errors
-/// [`TenantError::Store`].
+/// [`TenantError::Invalid`].
 pub async fn create_operator(
     cx: &Context,
     name: &str,
@@ -236,7 +240,7 @@ pub async fn create_operator(
     let token = OperatorTokenSecret::generate(random_bytes());
     let operator = Operator {
         id: OperatorId::generate(cx.ids.as_ref()),
-        name: name.to_owned(),
+        name: checked(name)?,
         created_at: cx.clock.now(),
         revoked_at: None,
     };

@@ -3,6 +3,7 @@
 use domain::limits::{CheckOutput, Headroom, LimitReport};
 use model::decision::Outcome;
 use model::hold::{Hold, HoldStatus};
+use model::limit::{LimitCategory, Unit};
 use model::money::NanoUsd;
 use model::time::Timestamp;
 use serde::Serialize;
@@ -10,7 +11,8 @@ use utoipa::ToSchema;
 
 use crate::number::{Amount, Usd};
 
-/// How a request relates to one Limit.
+/// How a request relates to one Limit. A GLOBAL Limit of the installation is used by all tenants together: its Limit
+/// Value and what is used of it are null.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct LimitReportView {
     /// Which Limit.
@@ -25,21 +27,21 @@ pub struct LimitReportView {
     pub enforcement: &'static str,
     /// One of the message codes of the contract.
     pub message_code: &'static str,
-    /// Limit Value.
-    #[schema(value_type = f64)]
-    pub limit: Amount,
-    /// Used for good, before this request.
-    #[schema(value_type = f64)]
-    pub spent: Amount,
-    /// Set aside by open holds, before this request.
-    #[schema(value_type = f64)]
-    pub held: Amount,
+    /// Limit Value; null for GLOBAL.
+    #[schema(value_type = Option<f64>)]
+    pub limit: Option<Amount>,
+    /// Used for good, before this request; null for GLOBAL.
+    #[schema(value_type = Option<f64>)]
+    pub spent: Option<Amount>,
+    /// Set aside by open holds, before this request; null for GLOBAL.
+    #[schema(value_type = Option<f64>)]
+    pub held: Option<Amount>,
     /// What this request asks for.
     #[schema(value_type = f64)]
     pub requested: Amount,
-    /// What was left before this request.
-    #[schema(value_type = f64)]
-    pub remaining: Amount,
+    /// What was left before this request; null for GLOBAL.
+    #[schema(value_type = Option<f64>)]
+    pub remaining: Option<Amount>,
     /// The exact Limit Value in nano-USD, for money.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit_nano_usd: Option<String>,
@@ -52,8 +54,8 @@ pub struct LimitReportView {
     /// The exact amount in nano-USD, for money.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub requested_nano_usd: Option<String>,
-    /// What is used with this request, in whole percent of the Limit Value.
-    pub current_percent: i64,
+    /// What is used with this request, in whole percent of the Limit Value; null for GLOBAL.
+    pub current_percent: Option<i64>,
     /// When there will be more room; null if waiting does not help.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub resets_at: Option<Timestamp>,
@@ -78,7 +80,13 @@ impl From<&LimitReport> for LimitReportView {
             message_code,
         } = report;
         let amount = |value| Amount::of(*limit_type, value);
+        // None of the tenants may see what all of them together spend.
+        let own = !report.is_platform();
         let used = settled.saturating_add(*held);
+        let with_this = used.saturating_add(*requested).saturating_mul(100);
+        let percent = with_this.checked_div(*max).unwrap_or(0);
+        let own_amount = |value| own.then_some(amount(value));
+        let (limit_value, spent, held_now) = (own_amount(*max), own_amount(*settled), own_amount(*held));
         Self {
             limit_id: limit.to_string(),
             name: name.clone(),
@@ -86,26 +94,23 @@ impl From<&LimitReport> for LimitReportView {
             scope: scope.as_str(),
             enforcement: enforcement.as_str(),
             message_code,
-            limit: amount(*max),
-            spent: amount(*settled),
-            held: amount(*held),
+            limit: limit_value,
+            spent,
+            held: held_now,
             requested: amount(*requested),
-            remaining: amount(max.saturating_sub(used).max(0)),
-            limit_nano_usd: amount(*max).nano_usd(),
-            spent_nano_usd: amount(*settled).nano_usd(),
-            held_nano_usd: amount(*held).nano_usd(),
+            remaining: own_amount(max.saturating_sub(used).max(0)),
+            limit_nano_usd: limit_value.and_then(Amount::nano_usd),
+            spent_nano_usd: spent.and_then(Amount::nano_usd),
+            held_nano_usd: held_now.and_then(Amount::nano_usd),
             requested_nano_usd: amount(*requested).nano_usd(),
-            current_percent: used
-                .saturating_add(*requested)
-                .saturating_mul(100)
-                .checked_div(*max)
-                .unwrap_or(0),
+            current_percent: own.then_some(percent),
             resets_at: *resets_at,
         }
     }
 }
 
-/// What is left after this request, over all strict Limits; null where nothing limits.
+/// What is left after this request, over all strict Limits of the tenant's own; null where nothing limits. GLOBAL
+/// Limits of the installation may leave less.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct HeadroomView {
     /// USD.
@@ -159,7 +164,7 @@ pub struct CheckView {
     pub expires_at: Option<Timestamp>,
     /// The Limits that refuse, most severe first.
     pub blocking_limits: Vec<LimitReportView>,
-    /// The Limits that are passed without refusing, or nearly used up.
+    /// The Limits of the tenant's own that are passed without refusing, or nearly used up.
     pub warnings: Vec<LimitReportView>,
     /// What is left.
     pub headroom: HeadroomView,
@@ -173,15 +178,26 @@ impl CheckView {
         } else {
             &output.blocking
         };
+        let warnings: Vec<LimitReportView> = output
+            .warnings
+            .iter()
+            .filter(|report| !report.is_platform())
+            .map(Into::into)
+            .collect();
+        // That a limit of the platform is nearly used up is a warning to whoever runs the platform.
+        let outcome = match output.outcome {
+            Outcome::Warn if warnings.is_empty() => Outcome::Allow,
+            outcome => outcome,
+        };
         Self {
-            decision: output.outcome.as_str(),
-            allowed: output.outcome != Outcome::Block,
-            message: message(output),
+            decision: outcome.as_str(),
+            allowed: outcome != Outcome::Block,
+            message: message_of(output, outcome),
             decision_id,
             hold_id: hold.map(|hold| hold.id.to_string()),
             expires_at: hold.map(|hold| hold.expires_at),
             blocking_limits: blocking.iter().map(Into::into).collect(),
-            warnings: output.warnings.iter().map(Into::into).collect(),
+            warnings,
             headroom: output.headroom.into(),
         }
     }
@@ -189,45 +205,12 @@ impl CheckView {
 
 /// The decision in one sentence: which limit, how much is left, when it resets.
 pub fn message(output: &CheckOutput) -> String {
-    use model::limit::{LimitCategory, Unit};
+    message_of(output, output.outcome)
+}
+
+fn message_of(output: &CheckOutput, outcome: Outcome) -> String {
     if let Some(report) = output.blocking.first() {
-        let words = match report.category {
-            LimitCategory::Budget => "Budget exceeded",
-            LimitCategory::Rate => "Rate limit exceeded",
-            LimitCategory::Threshold => "Threshold exceeded",
-        };
-        let (unit, many) = match report.limit_type.unit() {
-            Unit::NanoUsd => ("", ""),
-            Unit::Tokens => (" token", "s"),
-            Unit::Requests => (" request", "s"),
-            Unit::Milliseconds => (" ms", ""),
-            Unit::Percent => (" %", ""),
-        };
-        let plural = if report.max == 1 { "" } else { many };
-        let was = if many.is_empty() || report.requested == 1 {
-            "was"
-        } else {
-            "were"
-        };
-        let written = |value: i64| match report.limit_type.unit() {
-            Unit::NanoUsd => NanoUsd(value).to_string(),
-            Unit::Tokens | Unit::Requests | Unit::Milliseconds | Unit::Percent => value.to_string(),
-        };
-        let left = report
-            .max
-            .saturating_sub(report.settled)
-            .saturating_sub(report.held)
-            .max(0);
-        let when = report
-            .resets_at
-            .map_or(String::new(), |at| format!(" It resets at {at}."));
-        return format!(
-            "{words}: `{}` has {} of {}{unit}{plural} left, {} {was} requested.{when}",
-            report.name,
-            written(left),
-            written(report.max),
-            written(report.requested),
-        );
+        return refusal(report);
     }
     if let Some(report) = output.unpriced.first() {
         return format!(
@@ -235,10 +218,55 @@ pub fn message(output: &CheckOutput) -> String {
             report.name
         );
     }
-    match output.outcome {
+    match outcome {
         Outcome::Warn => "Allowed; a limit is passed or nearly used up.".to_owned(),
         Outcome::Allow | Outcome::Block => "Allowed.".to_owned(),
     }
+}
+
+fn refusal(report: &LimitReport) -> String {
+    let words = match report.category {
+        LimitCategory::Budget => "Budget exceeded",
+        LimitCategory::Rate => "Rate limit exceeded",
+        LimitCategory::Threshold => "Threshold exceeded",
+    };
+    let (unit, many) = match report.limit_type.unit() {
+        Unit::NanoUsd => ("", ""),
+        Unit::Tokens => (" token", "s"),
+        Unit::Requests => (" request", "s"),
+        Unit::Milliseconds => (" ms", ""),
+        Unit::Percent => (" %", ""),
+    };
+    let one = report.requested == 1;
+    let was = if many.is_empty() || one { "was" } else { "were" };
+    let written = |value: i64| match report.limit_type.unit() {
+        Unit::NanoUsd => NanoUsd(value).to_string(),
+        Unit::Tokens | Unit::Requests | Unit::Milliseconds | Unit::Percent => value.to_string(),
+    };
+    let when = report
+        .resets_at
+        .map_or(String::new(), |at| format!(" It resets at {at}."));
+    let requested = written(report.requested);
+    if report.is_platform() {
+        let plural = if one { "" } else { many };
+        return format!(
+            "{words}: `{}`, a limit of the whole installation, has no room for the {requested}{unit}{plural} that \
+             {was} requested.{when}",
+            report.name
+        );
+    }
+    let left = report
+        .max
+        .saturating_sub(report.settled)
+        .saturating_sub(report.held)
+        .max(0);
+    let plural = if report.max == 1 { "" } else { many };
+    format!(
+        "{words}: `{}` has {} of {}{unit}{plural} left, {requested} {was} requested.{when}",
+        report.name,
+        written(left),
+        written(report.max),
+    )
 }
 
 /// A hold.

@@ -1,12 +1,14 @@
 //! How is a Limit shown?
 
-use model::limit::Limit;
+use model::id::TenantId;
+use model::limit::{Limit, LimitScope};
 use model::time::Timestamp;
 use model::window::WindowSpec;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::number::Amount;
+use crate::problem::FieldProblem;
 
 /// A Limit.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -115,62 +117,192 @@ pub struct LimitPageView {
 }
 
 impl LimitPageView {
-    /// A page; the cursor is the id of its last item.
-    pub fn of(limits: Vec<Limit>, has_more: bool) -> Self {
-        let items: Vec<LimitView> = limits.into_iter().map(Into::into).collect();
-        let next_cursor = items
-            .last()
-            .filter(|_| has_more)
-            .map(|last| last.limit_id.clone());
+    /// A page; there are more if there is a cursor for what follows.
+    pub fn of(limits: Vec<Limit>, next_cursor: Option<String>) -> Self {
         Self {
-            items,
-            has_more,
+            items: limits.into_iter().map(Into::into).collect(),
+            has_more: next_cursor.is_some(),
             next_cursor,
         }
     }
 }
 
-/// What is used of a Limit now.
+/// A Limit that was made or changed just now.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct LimitUsageView {
+pub struct WrittenLimitView {
     /// The Limit.
     #[serde(flatten)]
     pub limit: LimitView,
+    /// Whether more is used and held than the Limit Value: open holds stay valid, and nothing new passes until it is
+    /// less.
+    pub already_exceeded: bool,
+    /// What may be a mistake, such as a project that nobody has made.
+    pub warnings: Vec<FieldProblem>,
+}
+
+impl WrittenLimitView {
+    /// The view of a limit that was written; `unknown_scope` if nobody knows what it is for.
+    pub fn of(limit: Limit, already_exceeded: bool, unknown_scope: bool) -> Self {
+        let detail = match limit.scope {
+            LimitScope::Project => {
+                "no project is called so (POST /api/v1/projects); LLM Runs may name it all the same"
+            }
+            LimitScope::Agent => {
+                "no agent is called so (POST /api/v1/agents); LLM Runs may name it all the same"
+            }
+            LimitScope::Provider => "no configured provider is called so; checks may name it all the same",
+            LimitScope::Global | LimitScope::Tenant => "nothing is called so",
+        };
+        let warning = FieldProblem {
+            pointer: "/scope_id".to_owned(),
+            detail: detail.to_owned(),
+        };
+        Self {
+            limit: limit.into(),
+            already_exceeded,
+            warnings: unknown_scope.then_some(warning).into_iter().collect(),
+        }
+    }
+}
+
+/// What is used of a Limit now. A GLOBAL Limit of the installation is used by all tenants together: tenants see what
+/// it is and when it resets, and null for its Limit Value, its description and what is used of it.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct LimitUsageView {
+    /// Its id.
+    pub limit_id: String,
+    /// What people call it.
+    pub name: String,
+    /// What it is for.
+    pub description: Option<String>,
+    /// BUDGET, RATE or THRESHOLD.
+    pub limit_category: &'static str,
+    /// What it counts.
+    pub limit_type: &'static str,
+    /// GLOBAL, TENANT, PROJECT, AGENT or PROVIDER.
+    pub scope: &'static str,
+    /// Which project, agent or provider.
+    pub scope_id: Option<String>,
+    /// Only requests made with this key.
+    pub api_key_id: Option<String>,
+    /// Only requests for this model.
+    pub model: Option<String>,
+    /// Limit Value: USD for money, otherwise a whole number.
+    #[schema(value_type = Option<f64>)]
+    pub max_value: Option<Amount>,
+    /// The exact Limit Value in nano-USD, for money.
+    pub max_value_nano_usd: Option<String>,
+    /// DAILY, WEEKLY, MONTHLY or NONE (BUDGET).
+    pub reset_period: Option<&'static str>,
+    /// The IANA zone whose midnight resets it (BUDGET).
+    pub time_zone: Option<String>,
+    /// The length of the rolling window (RATE).
+    pub window_seconds: Option<u32>,
+    /// BLOCK, WARN, REJECT, QUEUE, DEGRADE or ALERT.
+    pub enforcement: &'static str,
+    /// ACTIVE or DISABLED.
+    pub status: &'static str,
+    /// When it was made.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    #[schema(value_type = String, format = DateTime)]
+    pub updated_at: Timestamp,
     /// Used for good.
-    #[schema(value_type = f64)]
-    pub spent: Amount,
+    #[schema(value_type = Option<f64>)]
+    pub spent: Option<Amount>,
     /// Set aside by open holds.
-    #[schema(value_type = f64)]
-    pub held: Amount,
+    #[schema(value_type = Option<f64>)]
+    pub held: Option<Amount>,
     /// What is left.
-    #[schema(value_type = f64)]
-    pub remaining: Amount,
+    #[schema(value_type = Option<f64>)]
+    pub remaining: Option<Amount>,
     /// The exact amounts in nano-USD, for money.
     pub spent_nano_usd: Option<String>,
     /// The exact amounts in nano-USD, for money.
     pub held_nano_usd: Option<String>,
     /// `spent` and `held` together in whole percent of the Limit Value, rounded down.
-    pub utilization_pct: i64,
+    pub utilization_pct: Option<i64>,
     /// When the counter starts again.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub resets_at: Option<Timestamp>,
 }
 
 impl LimitUsageView {
-    /// The usage of a limit: `settled` and `held` in its unit.
-    pub fn of(limit: Limit, settled: i64, held: i64, resets_at: Option<Timestamp>) -> Self {
+    /// What a tenant sees: everything of its own limits, and of the platform's what does not tell of other tenants.
+    pub fn for_tenant(limit: Limit, settled: i64, held: i64, resets_at: Option<Timestamp>) -> Self {
+        let own = limit.tenant != TenantId::PLATFORM;
+        let all = Self::for_operator(limit, settled, held, resets_at);
+        if own {
+            return all;
+        }
+        Self {
+            description: None,
+            max_value: None,
+            max_value_nano_usd: None,
+            spent: None,
+            held: None,
+            remaining: None,
+            spent_nano_usd: None,
+            held_nano_usd: None,
+            utilization_pct: None,
+            ..all
+        }
+    }
+
+    /// Everything: `settled` and `held` in the unit of the limit.
+    pub fn for_operator(limit: Limit, settled: i64, held: i64, resets_at: Option<Timestamp>) -> Self {
         let amount = |value| Amount::of(limit.limit_type, value);
         let used = settled.saturating_add(held);
         let (spent, held) = (amount(settled), amount(held));
+        let remaining = amount(limit.max.saturating_sub(used).max(0));
+        let utilization_pct = used.saturating_mul(100).checked_div(limit.max).unwrap_or(0);
+        let LimitView {
+            limit_id,
+            name,
+            description,
+            limit_category,
+            limit_type,
+            scope,
+            scope_id,
+            api_key_id,
+            model,
+            max_value,
+            max_value_nano_usd,
+            reset_period,
+            time_zone,
+            window_seconds,
+            enforcement,
+            status,
+            created_at,
+            updated_at,
+        } = limit.into();
         Self {
-            spent,
-            held,
-            remaining: amount(limit.max.saturating_sub(used).max(0)),
+            limit_id,
+            name,
+            description,
+            limit_category,
+            limit_type,
+            scope,
+            scope_id,
+            api_key_id,
+            model,
+            max_value: Some(max_value),
+            max_value_nano_usd,
+            reset_period,
+            time_zone,
+            window_seconds,
+            enforcement,
+            status,
+            created_at,
+            updated_at,
+            spent: Some(spent),
+            held: Some(held),
+            remaining: Some(remaining),
             spent_nano_usd: spent.nano_usd(),
             held_nano_usd: held.nano_usd(),
-            utilization_pct: used.saturating_mul(100).checked_div(limit.max).unwrap_or(0),
+            utilization_pct: Some(utilization_pct),
             resets_at,
-            limit: limit.into(),
         }
     }
 }

@@ -57,16 +57,11 @@ pub struct TenantPageView {
 }
 
 impl TenantPageView {
-    /// A page; the cursor is the id of its last item.
-    pub fn of(tenants: Vec<Tenant>, has_more: bool) -> Self {
-        let items: Vec<TenantView> = tenants.into_iter().map(Into::into).collect();
-        let next_cursor = items
-            .last()
-            .filter(|_| has_more)
-            .map(|last| last.tenant_id.clone());
+    /// A page; there are more if there is a cursor for what follows.
+    pub fn of(tenants: Vec<Tenant>, next_cursor: Option<String>) -> Self {
         Self {
-            items,
-            has_more,
+            items: tenants.into_iter().map(Into::into).collect(),
+            has_more: next_cursor.is_some(),
             next_cursor,
         }
     }

@@ -2,22 +2,24 @@
 
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
-use adapters::customer::limits::{LimitPageView, LimitView};
+use adapters::customer::limits::{LimitPageView, LimitUsageListView, LimitUsageView, WrittenLimitView};
 use adapters::problem::Problem;
 use model::id::{LimitId, TenantId};
-use model::page::PageRequest;
+use serde::Deserialize;
 use services::limits::{ListFilter, Owner};
+use utoipa::IntoParams;
 
 use crate::actor::Operator;
 use crate::body::Json;
 use crate::idempotency;
 use crate::problem::ApiError;
+use crate::query::Query;
 use crate::state::State;
-use crate::v1::limits::limit_error;
+use crate::v1::limits::{Asked, limit_error, page};
 use crate::v1::limits_change::{ChangeBody, LimitBody, body_of, change_of, respond};
 
 #[utoipa::path(post, path = "/api/v1/ops/limits", tag = "Operators", request_body = LimitBody,
-    responses((status = 201, description = "The new GLOBAL Limit", body = LimitView),
+    responses((status = 201, description = "The new GLOBAL Limit", body = WrittenLimitView),
               (status = 422, description = "The body is not valid", body = Problem)))]
 pub(crate) async fn create(
     actor: Operator,
@@ -40,22 +42,56 @@ pub(crate) async fn create(
     Ok(respond(201, done))
 }
 
-#[utoipa::path(get, path = "/api/v1/ops/limits", tag = "Operators",
+/// What to list.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ListQuery {
+    /// 1 to 200, default 50.
+    #[param(value_type = Option<u32>)]
+    limit: Option<String>,
+    /// `next_cursor` of the previous page.
+    cursor: Option<String>,
+}
+
+#[utoipa::path(get, path = "/api/v1/ops/limits", tag = "Operators", params(ListQuery),
     responses((status = 200, description = "The GLOBAL Limits, newest first", body = LimitPageView)))]
-pub(crate) async fn list(_actor: Operator, state: Data<State>) -> Result<HttpResponse, ApiError> {
-    let page = PageRequest {
-        limit: crate::paging::LIMIT_MAX,
-        after: None,
+pub(crate) async fn list(
+    _actor: Operator,
+    state: Data<State>,
+    query: Query<ListQuery>,
+) -> Result<HttpResponse, ApiError> {
+    let asked = Asked {
+        limit: query.limit.as_deref(),
+        cursor: query.cursor.as_deref(),
     };
-    let (limits, more) = services::limits::list(&state.cx, Owner::Platform, ListFilter::default(), page)
+    let page = page(
+        &state,
+        Owner::Platform,
+        ListFilter::default(),
+        String::new(),
+        asked,
+    )
+    .await?;
+    Ok(HttpResponse::Ok().json(page))
+}
+
+#[utoipa::path(get, path = "/api/v1/ops/limits/usage", tag = "Operators",
+    responses((status = 200, description = "What all tenants together have used of every GLOBAL Limit now", body = LimitUsageListView)))]
+pub(crate) async fn usage(_actor: Operator, state: Data<State>) -> Result<HttpResponse, ApiError> {
+    let list = services::limits::platform_usage(&state.cx)
         .await
         .map_err(limit_error)?;
-    Ok(HttpResponse::Ok().json(LimitPageView::of(limits, more)))
+    let items = list
+        .into_iter()
+        .map(|usage| LimitUsageView::for_operator(usage.limit, usage.settled, usage.held, usage.resets_at))
+        .collect();
+    Ok(HttpResponse::Ok().json(LimitUsageListView { items }))
 }
 
 #[utoipa::path(put, path = "/api/v1/ops/limits/{limit_id}", tag = "Operators", request_body = ChangeBody,
     params(("limit_id" = String, Path)),
-    responses((status = 200, description = "The changed GLOBAL Limit", body = LimitView)))]
+    responses((status = 200, description = "The changed GLOBAL Limit", body = WrittenLimitView)))]
 pub(crate) async fn update(
     actor: Operator,
     state: Data<State>,

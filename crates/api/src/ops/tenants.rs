@@ -1,22 +1,23 @@
 //! `/api/v1/ops/tenants`: make tenants, give them their first key, and stop their traffic.
 
 use actix_web::HttpResponse;
-use actix_web::web::{Data, Path, Query};
+use actix_web::web::{Data, Path};
 use adapters::customer::keys::{KeyView, NewKeyView};
 use adapters::founder::tenants::{TenantPageView, TenantView};
 use adapters::problem::Problem;
 use model::id::TenantId;
 use model::money::NanoUsd;
 use serde::Deserialize;
+use services::cursors::List;
 use services::tenants::TenantChange;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::actor::Operator;
-use crate::body::Json;
+use crate::body::{Body, Json};
 use crate::paging;
 use crate::problem::ApiError;
+use crate::query::Query;
 use crate::state::State;
-use crate::text;
 use crate::v1::keys::{KeyBody, ReasonBody, key_error};
 use crate::v1::scopes::tenant_error;
 
@@ -28,6 +29,16 @@ pub(crate) struct TenantBody {
     name: String,
 }
 
+impl Body for TenantBody {
+    const READ_ONLY: &'static [&'static str] = &[
+        "tenant_id",
+        "status",
+        "freeze_reason",
+        "floor_price_nano_usd",
+        "created_at",
+    ];
+}
+
 #[utoipa::path(post, path = "/api/v1/ops/tenants", tag = "Operators", request_body = TenantBody,
     responses((status = 201, description = "The new tenant", body = TenantView),
               (status = 409, description = "The name is taken", body = Problem)))]
@@ -36,7 +47,6 @@ pub(crate) async fn create(
     state: Data<State>,
     body: Json<TenantBody>,
 ) -> Result<HttpResponse, ApiError> {
-    text::name("/name", &body.value.name)?;
     let tenant = services::tenants::create(&state.cx, &body.value.name)
         .await
         .map_err(tenant_error)?;
@@ -45,6 +55,7 @@ pub(crate) async fn create(
 
 /// What to list.
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ListQuery {
     /// 1 to 200, default 50.
@@ -62,7 +73,12 @@ pub(crate) async fn list(
     query: Query<ListQuery>,
 ) -> Result<HttpResponse, ApiError> {
     let limit = paging::limit(query.limit.as_deref())?;
-    let before = paging::id_cursor::<TenantId>(query.cursor.as_deref())?;
+    let everybody = List {
+        name: "tenants",
+        owner: TenantId::PLATFORM,
+        filter: String::new(),
+    };
+    let before = paging::position::<TenantId>(&state, &everybody, query.cursor.as_deref()).await?;
     let mut tenants = services::tenants::list(&state.cx, before, limit + 1)
         .await
         .map_err(tenant_error)?;
@@ -70,7 +86,9 @@ pub(crate) async fn list(
     if more {
         tenants.pop();
     }
-    Ok(HttpResponse::Ok().json(TenantPageView::of(tenants, more)))
+    let last = tenants.last().filter(|_| more).map(|tenant| tenant.id);
+    let next = paging::next(&state, &everybody, last).await?;
+    Ok(HttpResponse::Ok().json(TenantPageView::of(tenants, next)))
 }
 
 async fn change(state: &State, id: &str, change: TenantChange) -> Result<HttpResponse, ApiError> {
@@ -113,6 +131,11 @@ pub(crate) struct FloorPriceBody {
     floor_price_nano_usd: Option<i64>,
 }
 
+impl Body for FloorPriceBody {
+    const READ_ONLY: &'static [&'static str] =
+        &["tenant_id", "name", "status", "freeze_reason", "created_at"];
+}
+
 #[utoipa::path(put, path = "/api/v1/ops/tenants/{tenant_id}/floor-price", tag = "Operators",
     request_body = FloorPriceBody, params(("tenant_id" = String, Path)),
     responses((status = 200, description = "The floor price applies from the next request on", body = TenantView)))]
@@ -144,7 +167,7 @@ pub(crate) async fn create_key(
     // The platform is no tenant: a key of it could change GLOBAL limits on the customers' routes.
     let id = id.parse().ok().filter(|id| *id != TenantId::PLATFORM);
     let id: TenantId = id.ok_or_else(ApiError::not_found)?;
-    let wanted = body.value.wanted()?;
+    let wanted = body.value.wanted(&state)?;
     let (key, secret) = services::keys::create(&state.cx, id, None, wanted)
         .await
         .map_err(key_error)?;

@@ -1,7 +1,7 @@
 //! `/api/v1/analytics`: where the money goes.
 
 use actix_web::HttpResponse;
-use actix_web::web::{Data, Query};
+use actix_web::web::Data;
 use adapters::customer::analytics::{CostGroupView, CostsView};
 use adapters::problem::Problem;
 use model::time::Timestamp;
@@ -11,10 +11,12 @@ use utoipa::IntoParams;
 
 use crate::actor::ReadActor;
 use crate::problem::ApiError;
+use crate::query::Query;
 use crate::state::State;
 
 /// What to add up.
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CostsQuery {
     /// `none` (default), `day`, `model`, `api_key`, `agent` or `feature`.

@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 
 use super::limits::{ledger_error, rendered, respond};
 use crate::actor::LlmActor;
-use crate::body::Json;
+use crate::body::{Body, Json};
 use crate::decimal::Decimal;
 use crate::idempotency;
 use crate::problem::ApiError;
@@ -40,31 +40,44 @@ pub(crate) struct SettleBody {
     model: Option<String>,
 }
 
+impl Body for SettleBody {
+    const READ_ONLY: &'static [&'static str] = &[
+        "hold_id",
+        "tenant_id",
+        "status",
+        "decision_id",
+        "held_usd",
+        "held_nano_usd",
+        "settled_usd",
+        "settled_nano_usd",
+        "created_at",
+        "expires_at",
+        "ended_at",
+    ];
+}
+
 impl SettleBody {
     fn amounts(&self) -> Result<Amounts, ApiError> {
         text::word("/model", self.model.as_deref())?;
-        let cost = match (self.cost_usd, self.cost_nano_usd) {
-            (Some(cost), None) => cost.0,
-            (None, Some(nano)) => NanoUsd(nano),
+        let (pointer, cost) = match (self.cost_usd, self.cost_nano_usd) {
+            (Some(cost), None) => ("/cost_usd", cost.0),
+            (None, Some(nano)) => ("/cost_nano_usd", NanoUsd(nano)),
             (None, None) => return Err(ApiError::field("/cost_usd", "is missing")),
             (Some(_), Some(_)) => {
-                return Err(ApiError::field("/cost_usd", "give the cost once, in one unit"));
+                return Err(ApiError::field(
+                    "/cost_nano_usd",
+                    "give the cost once, in one unit",
+                ));
             }
         };
         if cost < NanoUsd::ZERO {
-            return Err(ApiError::field("/cost_usd", "must not be negative"));
+            return Err(ApiError::field(pointer, "must not be negative"));
         }
-        let counts = [self.input_tokens, self.output_tokens, self.requests];
-        if counts
-            .iter()
-            .flatten()
-            .any(|count| !(0..=1_000_000_000_000).contains(count))
-        {
-            return Err(ApiError::field(
-                "/input_tokens",
-                "counts must be 0 to 1000000000000",
-            ));
-        }
+        text::counts(&[
+            ("/input_tokens", self.input_tokens),
+            ("/output_tokens", self.output_tokens),
+            ("/requests", self.requests),
+        ])?;
         Ok(Amounts {
             cost,
             input_tokens: self.input_tokens.unwrap_or(0),

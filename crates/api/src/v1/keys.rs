@@ -11,10 +11,9 @@ use services::keys::{KeyChange, KeyError, NewKey};
 use utoipa::ToSchema;
 
 use crate::actor::{ManageActor, ReadActor};
-use crate::body::Json;
+use crate::body::{Body, Json};
 use crate::problem::ApiError;
 use crate::state::State;
-use crate::text;
 
 /// A new key.
 #[derive(Deserialize, ToSchema)]
@@ -23,7 +22,7 @@ pub(crate) struct KeyBody {
     /// What people call it.
     #[schema(example = "search service")]
     pub(crate) name: String,
-    /// `live` (default) or `test`.
+    /// `live` or `test`: the one of this installation, which is taken if it is left out.
     pub(crate) environment: Option<String>,
     /// LLM, READ, MANAGE; LLM and READ if it is left out.
     #[schema(value_type = Option<Vec<String>>)]
@@ -34,11 +33,26 @@ pub(crate) struct KeyBody {
     pub(crate) expires_in_days: Option<u32>,
 }
 
+impl Body for KeyBody {
+    const READ_ONLY: &'static [&'static str] = &[
+        "api_key_id",
+        "tenant_id",
+        "last4",
+        "status",
+        "freeze_reason",
+        "expires_at",
+        "created_at",
+        "last_used_at",
+        "revoked_at",
+        "secret",
+    ];
+}
+
 impl KeyBody {
-    pub(crate) fn wanted(self) -> Result<NewKey, ApiError> {
-        text::name("/name", &self.name)?;
+    pub(crate) fn wanted(self, state: &State) -> Result<NewKey, ApiError> {
         let live = match self.environment.as_deref() {
-            None | Some("live") => true,
+            None => state.cx.takes_live_keys(),
+            Some("live") => true,
             Some("test") => false,
             Some(_) => return Err(ApiError::field("/environment", "must be live or test")),
         };
@@ -61,7 +75,7 @@ pub(crate) async fn create(
     body: Json<KeyBody>,
 ) -> Result<HttpResponse, ApiError> {
     let tenant = actor.0.tenant_id();
-    let wanted = body.value.wanted()?;
+    let wanted = body.value.wanted(&state)?;
     let (key, secret) = services::keys::create(&state.cx, tenant, Some(&actor.0.key.scopes), wanted)
         .await
         .map_err(key_error)?;
@@ -91,6 +105,10 @@ pub(crate) async fn list(actor: ReadActor, state: Data<State>) -> Result<HttpRes
 pub(crate) struct ReasonBody {
     /// What whoever is stopped will read; at most 500 characters.
     pub(crate) reason: Option<String>,
+}
+
+impl Body for ReasonBody {
+    const READ_ONLY: &'static [&'static str] = &["api_key_id", "tenant_id", "status", "freeze_reason"];
 }
 
 impl ReasonBody {

@@ -2,7 +2,7 @@
 
 mod errors;
 
-use actix_web::web::{Data, Path, Query};
+use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use adapters::customer::checks::CheckView;
 use adapters::customer::limits::{LimitPageView, LimitUsageListView, LimitUsageView, LimitView};
@@ -14,17 +14,19 @@ use model::money::NanoUsd;
 use model::page::{Cursor, PageRequest};
 use serde::Deserialize;
 use services::auth::TenantActor;
+use services::cursors::List;
 use services::ledger::{Answer, Idempotency};
 use services::limits::{CheckRequest, ListFilter, Owner};
 use services::once::fingerprint;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::actor::{LlmActor, ReadActor};
-use crate::body::Json;
+use crate::body::{Body, Json};
 use crate::decimal::Decimal;
 use crate::idempotency;
 use crate::paging;
 use crate::problem::ApiError;
+use crate::query::Query;
 use crate::state::State;
 use crate::text;
 
@@ -37,6 +39,7 @@ const TTL_SECONDS_DEFAULT: i64 = 600;
 
 /// What to list.
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ListQuery {
     /// Only BUDGET, RATE or THRESHOLD.
@@ -72,20 +75,47 @@ pub(crate) async fn list(
         category: word::<LimitCategory>("type", query.kind.as_deref(), "BUDGET, RATE, THRESHOLD")?,
         status: word::<LimitStatus>("status", query.status.as_deref(), "ACTIVE, DISABLED")?,
     };
-    let after = paging::id_cursor::<LimitId>(query.cursor.as_deref())?;
+    let owner = Owner::Tenant(actor.0.tenant_id());
+    let words = format!("{:?} {:?}", query.kind, query.status);
+    let asked = Asked {
+        limit: query.limit.as_deref(),
+        cursor: query.cursor.as_deref(),
+    };
+    Ok(HttpResponse::Ok().json(page(&state, owner, filter, words, asked).await?))
+}
+
+/// Which piece of the limits is asked for.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    pub(crate) limit: Option<&'a str>,
+    pub(crate) cursor: Option<&'a str>,
+}
+
+/// A piece of the limits of an owner; `words` is the filter as it was written.
+pub(crate) async fn page(
+    state: &State,
+    owner: Owner,
+    filter: ListFilter,
+    words: String,
+    asked: Asked<'_>,
+) -> Result<LimitPageView, ApiError> {
+    let list = List {
+        name: "limits",
+        owner: owner.id(),
+        filter: words,
+    };
+    let limit = paging::limit(asked.limit)?;
+    let after = paging::position::<LimitId>(state, &list, asked.cursor).await?;
     let after = after.map(|id| Cursor {
         at_micros: 0,
         id: id.to_string(),
     });
-    let page = PageRequest {
-        limit: paging::limit(query.limit.as_deref())?,
-        after,
-    };
-    let owner = Owner::Tenant(actor.0.tenant_id());
-    let (limits, more) = services::limits::list(&state.cx, owner, filter, page)
+    let (limits, more) = services::limits::list(&state.cx, owner, filter, PageRequest { limit, after })
         .await
         .map_err(limit_error)?;
-    Ok(HttpResponse::Ok().json(LimitPageView::of(limits, more)))
+    let end = limits.last().filter(|_| more).map(|limit| limit.id);
+    let next = paging::next(state, &list, end).await?;
+    Ok(LimitPageView::of(limits, next))
 }
 
 #[utoipa::path(get, path = "/api/v1/limits/{limit_id}", tag = "Limits",
@@ -106,14 +136,14 @@ pub(crate) async fn get(
 }
 
 #[utoipa::path(get, path = "/api/v1/limits/usage", tag = "Limits",
-    responses((status = 200, description = "What is used of every Limit now", body = LimitUsageListView)))]
+    responses((status = 200, description = "What is used of every Limit now; of the installation's GLOBAL ones only what they are and when they reset", body = LimitUsageListView)))]
 pub(crate) async fn usage(actor: ReadActor, state: Data<State>) -> Result<HttpResponse, ApiError> {
     let list = services::limits::usage(&state.cx, actor.0.tenant_id())
         .await
         .map_err(limit_error)?;
     let items = list
         .into_iter()
-        .map(|usage| LimitUsageView::of(usage.limit, usage.settled, usage.held, usage.resets_at))
+        .map(|usage| LimitUsageView::for_tenant(usage.limit, usage.settled, usage.held, usage.resets_at))
         .collect();
     Ok(HttpResponse::Ok().json(LimitUsageListView { items }))
 }
@@ -122,7 +152,7 @@ pub(crate) async fn usage(actor: ReadActor, state: Data<State>) -> Result<HttpRe
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CheckBody {
-    /// USD as a JSON number or a decimal text.
+    /// USD as a JSON number or a decimal text; 0 says that it costs nothing.
     #[schema(value_type = Option<f64>, example = 10)]
     estimated_cost_usd: Option<Decimal>,
     /// The same in whole cents.
@@ -157,6 +187,22 @@ pub(crate) struct CheckBody {
     model: Option<String>,
     /// After how many seconds the hold ends by itself: 1 to 86400, default 600.
     ttl_seconds: Option<i64>,
+}
+
+impl Body for CheckBody {
+    const READ_ONLY: &'static [&'static str] = &[
+        "tenant_id",
+        "api_key_id",
+        "decision",
+        "allowed",
+        "message",
+        "decision_id",
+        "hold_id",
+        "expires_at",
+        "blocking_limits",
+        "warnings",
+        "headroom",
+    ];
 }
 
 impl CheckBody {
@@ -208,37 +254,34 @@ fn one_cost(body: &CheckBody) -> Result<Option<NanoUsd>, ApiError> {
             .ok_or_else(|| ApiError::field("/estimated_cost_cents", "is too large"))
     });
     let given = [
-        body.estimated_cost_usd.map(|cost| cost.0),
-        cents.transpose()?,
-        body.estimated_cost_nano_usd.map(NanoUsd),
+        ("/estimated_cost_usd", body.estimated_cost_usd.map(|cost| cost.0)),
+        ("/estimated_cost_cents", cents.transpose()?),
+        (
+            "/estimated_cost_nano_usd",
+            body.estimated_cost_nano_usd.map(NanoUsd),
+        ),
     ];
-    let mut costs = given.into_iter().flatten();
-    let cost = costs.next();
-    if costs.next().is_some() {
-        return Err(ApiError::field(
-            "/estimated_cost_usd",
-            "give the cost once, in one unit",
-        ));
+    let mut costs = given
+        .into_iter()
+        .filter_map(|(pointer, cost)| Some((pointer, cost?)));
+    let Some((pointer, cost)) = costs.next() else {
+        return Ok(None);
+    };
+    if let Some((another, _)) = costs.next() {
+        return Err(ApiError::field(another, "give the cost once, in one unit"));
     }
-    if cost.is_some_and(|cost| cost < NanoUsd::ZERO) {
-        return Err(ApiError::field("/estimated_cost_usd", "must not be negative"));
+    if cost < NanoUsd::ZERO {
+        return Err(ApiError::field(pointer, "must not be negative"));
     }
-    Ok(cost)
+    Ok(Some(cost))
 }
 
 fn tokens(body: &CheckBody) -> Result<(i64, i64), ApiError> {
-    let all = [
-        body.estimated_tokens,
-        body.estimated_input_tokens,
-        body.estimated_output_tokens,
-    ];
-    if all
-        .iter()
-        .flatten()
-        .any(|tokens| !(0..=1_000_000_000_000).contains(tokens))
-    {
-        return Err(ApiError::field("/estimated_tokens", "must be 0 to 1000000000000"));
-    }
+    text::counts(&[
+        ("/estimated_tokens", body.estimated_tokens),
+        ("/estimated_input_tokens", body.estimated_input_tokens),
+        ("/estimated_output_tokens", body.estimated_output_tokens),
+    ])?;
     match (
         body.estimated_tokens,
         body.estimated_input_tokens,

@@ -3,25 +3,24 @@
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
-use adapters::customer::limits::LimitView;
+use adapters::customer::limits::WrittenLimitView;
 use adapters::problem::Problem;
 use model::id::{KeyId, LimitId};
 use model::limit::{Enforcement, Limit, LimitCategory, LimitScope, LimitStatus, LimitType, Unit};
 use model::window::ResetPeriod;
 use model::zone::Zone;
 use serde::Deserialize;
-use services::limits::{Change, Done, Owner};
+use services::limits::{Change, Done, Owner, Written};
 use services::words::Draft;
 use utoipa::ToSchema;
 
 use super::limits::limit_error;
 use crate::actor::ManageActor;
-use crate::body::Json;
+use crate::body::{Body, Json};
 use crate::decimal::Decimal;
 use crate::idempotency;
 use crate::problem::ApiError;
 use crate::state::State;
-use crate::text;
 
 /// A new Limit.
 #[derive(Deserialize, ToSchema)]
@@ -41,7 +40,8 @@ pub(crate) struct LimitBody {
     /// TENANT if it is left out.
     #[schema(value_type = Option<String>, example = "TENANT")]
     scope: Option<LimitScope>,
-    /// Which project, agent or provider.
+    /// Which project, agent or provider. LLM Runs may name what nobody has made, so any name is taken; one that nobody
+    /// knows is answered with a warning.
     scope_id: Option<String>,
     /// Only requests made with this key.
     #[schema(value_type = Option<String>)]
@@ -64,9 +64,21 @@ pub(crate) struct LimitBody {
     enforcement: Option<Enforcement>,
 }
 
+impl Body for LimitBody {
+    const READ_ONLY: &'static [&'static str] = &[
+        "limit_id",
+        "tenant_id",
+        "status",
+        "max_value_nano_usd",
+        "created_at",
+        "updated_at",
+        "already_exceeded",
+        "warnings",
+    ];
+}
+
 impl LimitBody {
     pub(crate) fn draft(self) -> Result<Draft, ApiError> {
-        text::name("/name", &self.name)?;
         Ok(Draft {
             max: max_value(self.limit_type, self.max_value)?,
             name: self.name,
@@ -103,8 +115,14 @@ fn max_value(limit_type: LimitType, value: Decimal) -> Result<i64, ApiError> {
     }
 }
 
-pub(crate) fn body_of(limit: &Limit) -> String {
-    serde_json::to_string(&LimitView::from(limit.clone())).unwrap_or_default()
+pub(crate) fn body_of(written: &Written) -> String {
+    let Written {
+        limit,
+        already_exceeded,
+        unknown_scope,
+    } = written.clone();
+    let view = WrittenLimitView::of(limit, already_exceeded, unknown_scope);
+    serde_json::to_string(&view).unwrap_or_default()
 }
 
 /// The answer to a change: now, or as it was given before.
@@ -127,7 +145,7 @@ pub(crate) fn respond(status: u16, done: Done<Limit>) -> HttpResponse {
 
 #[utoipa::path(post, path = "/api/v1/limits", tag = "Limits", request_body = LimitBody,
     params(("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 201, description = "The new Limit", body = LimitView),
+    responses((status = 201, description = "The new Limit", body = WrittenLimitView),
               (status = 409, description = "There is a Limit like this", body = Problem),
               (status = 422, description = "The body is not valid", body = Problem)))]
 pub(crate) async fn create(
@@ -175,6 +193,25 @@ pub(crate) struct ChangeBody {
     status: Option<LimitStatus>,
 }
 
+impl Body for ChangeBody {
+    const READ_ONLY: &'static [&'static str] = &[
+        "limit_id",
+        "tenant_id",
+        "limit_category",
+        "limit_type",
+        "scope",
+        "scope_id",
+        "api_key_id",
+        "model",
+        "max_value_nano_usd",
+        "time_zone",
+        "created_at",
+        "updated_at",
+        "already_exceeded",
+        "warnings",
+    ];
+}
+
 /// The change that is asked for; the unit of a new Limit Value is that of the limit.
 pub(crate) async fn change_of(
     cx: &services::Context,
@@ -182,9 +219,6 @@ pub(crate) async fn change_of(
     id: LimitId,
     wanted: ChangeBody,
 ) -> Result<Change, ApiError> {
-    if let Some(name) = &wanted.name {
-        text::name("/name", name)?;
-    }
     let max = match wanted.max_value {
         None => None,
         Some(value) => {
@@ -205,7 +239,7 @@ pub(crate) async fn change_of(
 
 #[utoipa::path(put, path = "/api/v1/limits/{limit_id}", tag = "Limits", request_body = ChangeBody,
     params(("limit_id" = String, Path), ("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 200, description = "The changed Limit", body = LimitView),
+    responses((status = 200, description = "The changed Limit", body = WrittenLimitView),
               (status = 404, description = "There is no such Limit", body = Problem)))]
 pub(crate) async fn update(
     actor: ManageActor,

@@ -1,23 +1,30 @@
 //! `/api/v1/runs`: the LLM Runs and what they cost.
 
+use std::fmt;
+use std::str::FromStr;
+
 use actix_web::HttpResponse;
-use actix_web::web::{Data, Path, Query};
+use actix_web::web::{Data, Path};
 use adapters::customer::runs::{RunCostView, RunPageView, RunView};
 use adapters::problem::Problem;
 use model::id::{KeyId, RunId};
 use model::page::{Cursor, PageRequest};
 use model::run::RunStatus;
 use serde::Deserialize;
+use services::cursors::List;
 use services::runs::{RunError, RunFilter};
 use utoipa::IntoParams;
 
 use crate::actor::ReadActor;
 use crate::paging;
 use crate::problem::ApiError;
+use crate::query::Query;
 use crate::state::State;
+use crate::text;
 
 /// What to list.
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ListQuery {
     /// Only this status, such as `succeeded` or `blocked`.
@@ -33,23 +40,27 @@ pub(crate) struct ListQuery {
     cursor: Option<String>,
 }
 
-/// A cursor is `<microseconds>.<run id>`: where the previous page ended.
-fn cursor(text: &str) -> Result<Cursor, ApiError> {
-    let invalid = || {
-        ApiError::new(
-            400,
-            "invalid-cursor",
-            "Invalid cursor",
-            "Send `next_cursor` of the previous page.",
-        )
-    };
-    let (micros, id) = text.split_once('.').ok_or_else(invalid)?;
-    let at_micros = micros.parse().ok().ok_or_else(invalid)?;
-    let id: RunId = id.parse().ok().ok_or_else(invalid)?;
-    Ok(Cursor {
-        at_micros,
-        id: id.to_string(),
-    })
+/// Where a page of runs ended: `<microseconds>.<run id>`.
+struct Place(Cursor);
+
+impl FromStr for Place {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (micros, id) = text.split_once('.').ok_or(())?;
+        let at_micros = micros.parse().ok().ok_or(())?;
+        let id: RunId = id.parse().ok().ok_or(())?;
+        Ok(Self(Cursor {
+            at_micros,
+            id: id.to_string(),
+        }))
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.0.at_micros, self.0.id)
+    }
 }
 
 #[utoipa::path(get, path = "/api/v1/runs", tag = "LLM Runs", params(ListQuery),
@@ -81,24 +92,30 @@ pub(crate) async fn list(
                 .ok_or_else(|| ApiError::parameter("api_key_id", "must be the id of a key"))
         })
         .transpose()?;
+    text::parameter("model", query.model.as_deref())?;
+    let list = List {
+        name: "runs",
+        owner: actor.0.tenant_id(),
+        filter: format!("{:?} {:?} {:?}", query.status, query.model, query.api_key_id),
+    };
     let filter = RunFilter {
         status,
         model: query.model.clone(),
         api_key_id: key.map(|id| id.to_string()),
     };
-    let after = query.cursor.as_deref().map(cursor).transpose()?;
+    let limit = paging::limit(query.limit.as_deref())?;
+    let after = paging::position::<Place>(&state, &list, query.cursor.as_deref()).await?;
     let page = PageRequest {
-        limit: paging::limit(query.limit.as_deref())?,
-        after,
+        limit,
+        after: after.map(|Place(cursor)| cursor),
     };
     let page = services::runs::list(&state.cx, actor.0.tenant_id(), filter, page)
         .await
         .map_err(run_error)?;
+    let next_cursor = paging::next(&state, &list, page.next.map(Place)).await?;
     let view = RunPageView {
-        has_more: page.next.is_some(),
-        next_cursor: page
-            .next
-            .map(|cursor| format!("{}.{}", cursor.at_micros, cursor.id)),
+        has_more: next_cursor.is_some(),
+        next_cursor,
         items: page.items.into_iter().map(RunView::from).collect(),
     };
     Ok(HttpResponse::Ok().json(view))

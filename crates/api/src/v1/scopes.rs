@@ -10,7 +10,7 @@ use services::tenants::TenantError;
 use utoipa::ToSchema;
 
 use crate::actor::{ManageActor, ReadActor};
-use crate::body::Json;
+use crate::body::{Body, Json};
 use crate::problem::ApiError;
 use crate::state::State;
 use crate::text;
@@ -24,6 +24,10 @@ pub(crate) struct ProjectBody {
     project_id: Slug,
     /// What it is for.
     description: Option<String>,
+}
+
+impl Body for ProjectBody {
+    const READ_ONLY: &'static [&'static str] = &["tenant_id", "created_at"];
 }
 
 #[utoipa::path(post, path = "/api/v1/projects", tag = "Projects", request_body = ProjectBody,
@@ -68,6 +72,10 @@ pub(crate) struct AgentBody {
     project_id: Option<Slug>,
     /// What it does.
     description: Option<String>,
+}
+
+impl Body for AgentBody {
+    const READ_ONLY: &'static [&'static str] = &["tenant_id", "created_at"];
 }
 
 #[utoipa::path(post, path = "/api/v1/agents", tag = "Agents", request_body = AgentBody,

@@ -7,6 +7,7 @@ mod credentials;
 mod json;
 mod limits;
 mod lists;
+mod members;
 mod transport;
 
 use crate::harness::{Answer, Call, World};

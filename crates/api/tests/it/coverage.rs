@@ -28,7 +28,7 @@ enum Who {
 
 use Who::{Operator, Sdk, Tenant};
 
-const TABLE: [(&str, &str, Who); 39] = [
+const TABLE: [(&str, &str, Who); 40] = [
     ("POST", "/v1/chat/completions", Sdk),
     ("POST", "/v1/completions", Sdk),
     ("POST", "/v1/embeddings", Sdk),
@@ -67,6 +67,7 @@ const TABLE: [(&str, &str, Who); 39] = [
     ("POST", "/api/v1/ops/tenants/{tenant_id}/keys", Operator),
     ("GET", "/api/v1/ops/limits", Operator),
     ("POST", "/api/v1/ops/limits", Operator),
+    ("GET", "/api/v1/ops/limits/usage", Operator),
     ("PUT", "/api/v1/ops/limits/{limit_id}", Operator),
 ];
 

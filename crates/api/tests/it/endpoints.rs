@@ -90,7 +90,7 @@ testkit::both_databases! {
         let made = world.post("/api/v1/ops/tenants", &json!({ "name": "Züri Müller AG" })).by_operator();
         let made = log.send("a tenant", made).await;
         let path = format!("/api/v1/ops/tenants/{}", made.text("/tenant_id"));
-        let key = json!({ "name": "first", "scopes": ["MANAGE", "READ"], "rate_limit_rpm": 60, "expires_in_days": 30, "environment": "test" });
+        let key = json!({ "name": "first", "scopes": ["MANAGE", "READ"], "rate_limit_rpm": 60, "expires_in_days": 30, "environment": "live" });
         log.send("its first key", world.post(&format!("{path}/keys"), &key).by_operator()).await.ok(201);
         let price = json!({ "floor_price_nano_usd": 500 });
         log.send("a floor price", world.put(&format!("{path}/floor-price"), &price).by_operator()).await.ok(200);
@@ -105,7 +105,8 @@ testkit::both_databases! {
         let change = world.put(&format!("/api/v1/ops/limits/{}", limit.text("/limit_id")), &change).by_operator();
         log.send("is changed", change).await.ok(200);
         log.send("the GLOBAL limits", world.get("/api/v1/ops/limits").by_operator()).await.ok(200);
-        log.send("a tenant sees what is used of it", world.get("/api/v1/limits/usage")).await.ok(200);
+        log.send("what is used of them", world.get("/api/v1/ops/limits/usage").by_operator()).await.ok(200);
+        log.send("what a tenant sees of them", world.get("/api/v1/limits/usage")).await.ok(200);
         log.assert("operators");
     }
 

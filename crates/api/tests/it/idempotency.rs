@@ -115,6 +115,10 @@ testkit::both_databases! {
         let settle = |hold: &str| world.post(&format!("/api/v1/holds/{hold}/settle"), &json!({ "cost_usd": 1 })).once("k-3").send();
         settle(&one).await.ok(200);
         settle(&two).await.is(422, "idempotency-key-reused");
+        // Of another operation it is another key: the operation is part of its name.
+        let path = format!("/api/v1/limits/{}", world.limit(&rate()).await);
+        world.put(&path, &json!({ "name": "one" })).once("k-3").send().await.ok(200);
+        assert!(!replayed(world.delete(&path).once("k-3").send().await.ok(204)), "row 67");
         // The same key of another tenant is another key.
         let (_, rival) = world.other_tenant("rival").await;
         let check = || world.post("/api/v1/limits/check", &json!({ "estimated_cost_usd": 1 })).once("k-4");

@@ -23,7 +23,7 @@ impl Log {
     pub(crate) async fn send(&mut self, title: &str, call: Call<'_>) -> Answer {
         let (method, path, body) = (call.method.clone(), call.path.clone(), call.body.clone());
         let answer = call.send().await;
-        write!(self.0, "## {title}\n\n{method} {path}\n").unwrap();
+        write!(self.0, "## {title}\n\n{method} {}\n", unsigned(&path)).unwrap();
         if let Some(body) = body {
             writeln!(self.0, "{}", String::from_utf8_lossy(&body)).unwrap();
         }
@@ -69,7 +69,7 @@ pub(crate) fn assert(name: &str, text: &str) {
 
 /// JSON with one member per line; texts and numbers stay as they are written.
 fn spread(json: &str) -> String {
-    let json = blot(json);
+    let json = unsigned(&blot(json));
     let (mut text, mut depth, mut quoted, mut escaped) = (String::new(), 0, false, false);
     for (place, character) in json.char_indices() {
         if quoted {
@@ -112,6 +112,24 @@ fn spread(json: &str) -> String {
 fn line(text: &mut String, depth: usize) {
     text.push('\n');
     text.push_str(&"  ".repeat(depth));
+}
+
+/// A text without the signatures of its cursors, which are made with a key that each database has of its own: the 32
+/// hexadecimal digits behind a dot.
+fn unsigned(text: &str) -> String {
+    let mut parts = text.split('.');
+    let mut plain = parts.next().unwrap().to_owned();
+    for part in parts {
+        let digits = part
+            .bytes()
+            .take_while(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+            .count();
+        let signed = digits == 32;
+        plain.push('.');
+        plain.push_str(if signed { "[signature]" } else { "" });
+        plain.push_str(if signed { &part[32..] } else { part });
+    }
+    plain
 }
 
 /// A text of JSON without its secrets.

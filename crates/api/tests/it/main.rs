@@ -21,6 +21,8 @@ mod llm;
 #[cfg(test)]
 mod log;
 #[cfg(test)]
+mod platform;
+#[cfg(test)]
 mod problems;
 #[cfg(test)]
 mod raw;

@@ -69,6 +69,7 @@ async fn a_refusal_that_depends_on_the_request_alone_is_said_in_these_words() {
         ("no JSON", post("{\"name\": "), 400, "malformed-json"),
         ("a member twice", post("{\"name\": \"a\", \"name\": \"b\"}"), 400, "duplicate-member"),
         ("an unknown member", post("{\"nam\": \"a\"}"), 422, "unknown-field"),
+        ("a member that only the server sets", post("{\"limit_id\": \"a\"}"), 422, "read-only-field"),
         ("a list", post("[]"), 422, "validation-failed"),
         ("nothing that is needed", post("{}"), 422, "validation-failed"),
         ("another type", post("{\"name\": 5}"), 422, "validation-failed"),

@@ -118,6 +118,25 @@ fn equality_passes_and_one_more_does_not() {
 }
 
 #[test]
+fn what_is_left_of_a_limit_of_the_platform_is_told_to_nobody() {
+    let platform = Limit {
+        tenant: TenantId::PLATFORM,
+        ..budget(2, 10)
+    };
+    let own = budget(1, 20);
+    let states = [&platform, &own].map(|limit| LimitState {
+        limit,
+        counted: used(4 * USD, 0),
+    });
+    let output = decide(&states, usd(2));
+    assert_eq!((output.items.len(), output.headroom.cost), (2, Some(14 * USD)));
+    let named: Vec<_> = output.reports.iter().map(|report| report.limit).collect();
+    assert_eq!(named, [own.id]);
+    assert_eq!(decide(&states[..1], usd(2)).headroom, Headroom::default());
+    assert!(decide(&states, usd(7)).blocking[0].is_platform());
+}
+
+#[test]
 fn what_is_held_counts_like_what_is_settled() {
     let limit = budget(1, 10);
     let output = decide(

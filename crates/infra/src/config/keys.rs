@@ -65,7 +65,7 @@ const fn millis(most: u64) -> Kind {
 }
 
 /// All of them, in reading order.
-pub(super) static KEYS: [Key; 34] = [
+pub(super) static KEYS: [Key; 35] = [
     key("server.listen", Kind::Address, "127.0.0.1:8080"),
     key("server.metrics_listen", Kind::Address, "127.0.0.1:9090"),
     key("server.workers", Kind::Whole(0..=1024), "0"),
@@ -78,6 +78,7 @@ pub(super) static KEYS: [Key; 34] = [
     key("server.request_timeout_ms", millis(10 * MINUTE_MS), "30000"),
     key("server.shutdown_grace_ms", millis(10 * MINUTE_MS), "30000"),
     key("server.allowed_hosts", Kind::Texts, "[]"),
+    key("server.environment", Kind::OneOf(&["live", "test"]), "live"),
     key("database.url", Kind::DatabaseUrl, "sqlite:./data/plimsoll.db"),
     key("database.read_connections", Kind::Whole(1..=256), "4"),
     key("database.write_connections", Kind::Whole(1..=256), "4"),

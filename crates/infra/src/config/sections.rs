@@ -11,7 +11,7 @@ use model::time::Timestamp;
 use serde::{Deserialize, Deserializer};
 
 use super::check;
-use crate::secrets::{MasterKey, MasterKeyError, Secret};
+use crate::secrets::{KeyEnvironment, MasterKey, MasterKeyError, Secret};
 use crate::telemetry::LogFormat;
 
 /// The HTTP server.
@@ -36,6 +36,8 @@ pub struct ServerConfig {
     pub shutdown_grace: Duration,
     /// The values of `Host` that are answered; empty means all.
     pub allowed_hosts: Vec<String>,
+    /// Which API keys open this installation.
+    pub environment: KeyEnvironment,
 }
 
 /// The database.

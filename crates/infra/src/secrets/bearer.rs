@@ -15,7 +15,8 @@ const CHECKSUM: usize = 6;
 const OPERATOR_PREFIX: &str = "plim_ops_";
 
 /// What an API key is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum KeyEnvironment {
     /// Production.
     Live,

@@ -30,7 +30,24 @@ pub struct LimitUsage {
 pub async fn usage(cx: &Context, tenant: TenantId) -> Result<Vec<LimitUsage>, LimitError> {
     let now = cx.clock.now();
     let states = cx.db.read(move |tx| states(tx, tenant, now)).await?;
-    Ok(states
+    Ok(used(states, now))
+}
+
+/// Every ACTIVE limit of the platform, with what all tenants together have used of it; operators only.
+///
+/// # Errors
+/// [`LimitError::Store`].
+pub async fn platform_usage(cx: &Context) -> Result<Vec<LimitUsage>, LimitError> {
+    let now = cx.clock.now();
+    let read = move |tx: &mut store::ReadTx<'_>| -> StoreResult<_> {
+        let limits = store::limits::active(tx, TenantId::PLATFORM)?;
+        counted(tx, limits, now)
+    };
+    Ok(used(cx.db.read(read).await?, now))
+}
+
+fn used(states: Vec<(Limit, Vec<Counted>)>, now: Timestamp) -> Vec<LimitUsage> {
+    states
         .into_iter()
         .map(|(limit, counted)| LimitUsage {
             settled: counted.iter().map(|counted| counted.settled).sum(),
@@ -41,7 +58,7 @@ pub async fn usage(cx: &Context, tenant: TenantId) -> Result<Vec<LimitUsage>, Li
             },
             limit,
         })
-        .collect())
+        .collect()
 }
 
 /// The ACTIVE limits of the platform and the tenant with the counters that count now, oldest first.
@@ -52,6 +69,10 @@ pub(super) fn states(
 ) -> StoreResult<Vec<(Limit, Vec<Counted>)>> {
     let mut limits = store::limits::active(tx, TenantId::PLATFORM)?;
     limits.extend(store::limits::active(tx, tenant)?);
+    counted(tx, limits, now)
+}
+
+fn counted(tx: &mut impl Tx, limits: Vec<Limit>, now: Timestamp) -> StoreResult<Vec<(Limit, Vec<Counted>)>> {
     let ranges: Vec<CounterKey> = limits
         .iter()
         .map(|limit| CounterKey {

@@ -15,7 +15,7 @@ use model::event::OpsEventType;
 use model::hold::{Hold, HoldStatus, Subject};
 use model::id::{DecisionId, IdGenerator, LimitId, RunId, TenantId};
 use model::key::KeyScope;
-use model::limit::{Enforcement, Limit, LimitCategory, LimitScope, LimitType};
+use model::limit::{Enforcement, LimitCategory, LimitScope, LimitType};
 use model::money::NanoUsd;
 use model::run::{Operation, Run};
 use model::time::{Clock as _, Timestamp};
@@ -27,7 +27,7 @@ use services::gateway::{
     Attribution, Gateway, GatewayError, GatewayRequest, GatewaySettings, Served, ServedBody,
 };
 use services::ledger::HoldAnswer;
-use services::limits::{CheckRequest, Done, Owner};
+use services::limits::{CheckRequest, Done, Owner, Written};
 use store::{Db, Settings};
 use testkit::clock::FixedClock;
 use testkit::db::TestDb;
@@ -173,7 +173,7 @@ impl World {
 
     pub(crate) async fn limit(&self, draft: Draft) -> LimitId {
         let owner = Owner::Tenant(self.tenant);
-        let rendered = |_: &Limit| String::new();
+        let rendered = |_: &Written| String::new();
         match services::limits::create(&self.cx, owner, draft, None, rendered).await {
             Ok(Done::Now(limit, _)) => limit.id,
             other => panic!("no limit: {other:?}"),

@@ -28,3 +28,5 @@ mod ledger;
 mod ledger_model;
 #[cfg(test)]
 mod ledger_race;
+#[cfg(test)]
+mod limits;

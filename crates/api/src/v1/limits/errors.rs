@@ -76,7 +76,7 @@ pub(crate) fn limit_error(error: LimitError) -> ApiError {
             403,
             "quota-exceeded",
             "Quota exceeded",
-            "There may be 1000 limits; delete one first.",
+            "There may be 1000 ACTIVE limits; delete one first.",
         ),
         LimitError::InUse { .. } => ApiError::new(
             409,

@@ -60,7 +60,7 @@ const BODIES: &[(&str, &[u8], u16, &str)] = &[
     ),
     ("52", b"{\"estimated_costs\":1}", 422, "unknown-field"),
     ("52", b"{\"__proto__\":{}}", 422, "unknown-field"),
-    ("53", b"{\"decision\":\"ALLOW\"}", 422, "unknown-field"),
+    ("53", b"{\"decision\":\"ALLOW\"}", 422, "read-only-field"),
     ("55", b"{\"run_count\":\"1\"}", 422, "validation-failed"),
     ("55", b"{\"run_count\":1.0}", 422, "validation-failed"),
     ("55", b"{\"run_count\":true}", 422, "validation-failed"),
@@ -96,6 +96,7 @@ const BODIES: &[(&str, &[u8], u16, &str)] = &[
         "validation-failed",
     ),
     ("60", b"{\"session_id\":\"\"}", 422, "validation-failed"),
+    ("60", b"{\"session_id\":\" \"}", 422, "validation-failed"),
     ("60", b"{\"agent_id\":\" \"}", 422, "validation-failed"),
 ];
 
@@ -134,6 +135,9 @@ async fn a_refused_body_says_where_and_repeats_nothing_but_names() {
     )
     .await;
     assert!(!typed.body.contains("hunter2"), "{}", typed.body);
+    assert_eq!(typed.text("/errors/0/pointer"), "/run_count");
+    let whole = "is not what it should be: expected a whole number";
+    assert_eq!(typed.text("/errors/0/detail"), whole);
     let unknown = expect(
         "52",
         post("{\"estimated_costs\":\"hunter2\"}"),

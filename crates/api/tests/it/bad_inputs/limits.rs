@@ -81,13 +81,49 @@ testkit::both_databases! {
         for read_only in ["limit_id", "scope", "limit_type", "created_at", "tenant_id"] {
             let mut change = json!({});
             change[read_only] = json!("x");
-            expect("53", world.put(&limit, &change), 422, "unknown-field").await;
+            expect("53", world.put(&limit, &change), 422, "read-only-field").await;
         }
         assert_eq!(world.get(&limit).send().await.body, before);
         // Lower than what is held is no mistake: what is open stays, nothing new passes.
         world.hold(8).await;
-        world.put(&limit, &json!({ "max_value": 5 })).send().await.ok(200);
+        let lowered = world.put(&limit, &json!({ "max_value": 5 })).send().await;
+        assert_eq!(lowered.ok(200).at("/already_exceeded"), true, "row 100");
         assert_eq!(world.get("/api/v1/limits/usage").send().await.at("/items/0/held"), 8);
+        let refused = world.post("/api/v1/limits/check", &json!({ "estimated_cost_usd": 0.01 })).send().await;
+        assert_eq!(refused.at("/decision"), "BLOCK", "row 101");
+        let raised = world.put(&limit, &json!({ "max_value": 8 })).send().await;
+        assert_eq!(raised.ok(200).at("/already_exceeded"), false, "equality passes");
+    }
+
+    async fn a_change_that_makes_a_limit_the_same_as_another_is_refused(db: TestDb) {
+        let world = World::new(db).await;
+        let first = world.limit(&budget(10)).await;
+        let second = world.limit(&with(&json!({ "reset_period": "WEEKLY" }))).await;
+        let (first, second) = (format!("/api/v1/limits/{first}"), format!("/api/v1/limits/{second}"));
+        let same = json!({ "reset_period": "DAILY" });
+        expect("105", world.put(&second, &same), 409, "already-exists").await;
+        // One that does not apply is not the same as one that does, until it is to apply again.
+        world.put(&first, &json!({ "status": "DISABLED" })).send().await.ok(200);
+        world.put(&second, &same).send().await.ok(200);
+        expect("105", world.put(&first, &json!({ "status": "ACTIVE" })), 409, "already-exists").await;
+        world.put(&second, &json!({ "name": "renamed" })).send().await.ok(200);
+    }
+
+    async fn a_limit_for_what_nobody_knows_is_made_with_a_warning(db: TestDb) {
+        let world = World::new(db).await;
+        for (scope, id) in [("PROJECT", "serach"), ("AGENT", "crawlr"), ("PROVIDER", "opneai")] {
+            let limit = with(&json!({ "scope": scope, "scope_id": id }));
+            let made = world.post("/api/v1/limits", &limit).send().await;
+            assert_eq!(made.ok(201).text("/warnings/0/pointer"), "/scope_id", "row 103: {scope}");
+        }
+        world.post("/api/v1/projects", &json!({ "project_id": "search" })).send().await.ok(201);
+        world.post("/api/v1/agents", &json!({ "agent_id": "crawler" })).send().await.ok(201);
+        for (scope, id) in [("PROJECT", "search"), ("AGENT", "crawler"), ("PROVIDER", "openai")] {
+            let limit = with(&json!({ "scope": scope, "scope_id": id }));
+            let made = world.post("/api/v1/limits", &limit).send().await;
+            assert_eq!(made.ok(201).at("/warnings"), json!([]), "{scope}");
+            assert_eq!(made.at("/already_exceeded"), false);
+        }
     }
 
     async fn a_check_that_makes_no_sense_holds_nothing(db: TestDb) {

@@ -131,7 +131,13 @@ const QUERIES: &[(&str, &str, u16, &str)] = &[
         "62",
         "/api/v1/analytics/costs?from=0000-01-01T00:00:00Z",
         400,
-        "range-too-large",
+        "invalid-parameter",
+    ),
+    (
+        "62",
+        "/api/v1/analytics/costs?from=2026-06-30T23:59:60Z",
+        400,
+        "invalid-parameter",
     ),
     (
         "62",
@@ -190,6 +196,63 @@ testkit::both_databases! {
         still_works(&world).await;
     }
 
+    async fn a_cursor_is_one_of_its_own_list_and_of_no_other(db: TestDb) {
+        let world = World::new(db).await;
+        let (_, rival) = world.other_tenant("rival").await;
+        world.other_tenant("third").await;
+        for model in ["a", "b", "c"] {
+            let mut limit = crate::harness::budget(1);
+            limit["model"] = serde_json::json!(model);
+            world.limit(&limit).await;
+            world.post("/api/v1/limits", &limit).with(&rival).send().await.ok(201);
+            limit["scope"] = serde_json::json!("GLOBAL");
+            world.post("/api/v1/ops/limits", &limit).by_operator().send().await.ok(201);
+            let prompt = serde_json::json!({ "model": "gpt-4o-mini", "max_tokens": 5, "messages": [{ "role": "user", "content": "hello" }] });
+            world.post("/v1/chat/completions", &prompt).send().await.ok(200);
+        }
+        let cursor = async |path: &str, by: &str| world.get(path).with(by).send().await.ok(200).text("/next_cursor");
+        let limits = cursor("/api/v1/limits?limit=1", &world.key).await;
+        let budgets = cursor("/api/v1/limits?limit=1&type=BUDGET", &world.key).await;
+        let runs = cursor("/api/v1/runs?limit=1", &world.key).await;
+        let theirs = cursor("/api/v1/limits?limit=1", &rival).await;
+        let tenants = cursor("/api/v1/ops/tenants?limit=1", &world.operator).await;
+        let global = cursor("/api/v1/ops/limits?limit=1", &world.operator).await;
+        let colleague = world.key_with(&crate::harness::ALL).await;
+        let by = |path: String, secret: &str| world.get(&path).with(secret).send();
+        // Of its own list, however long the page and whoever of the tenant asks.
+        for (path, secret, left) in [
+            (format!("/api/v1/limits?limit=2&cursor={limits}"), &colleague, 2),
+            (format!("/api/v1/limits?cursor={budgets}&type=BUDGET"), &world.key, 2),
+            (format!("/api/v1/runs?cursor={runs}"), &world.key, 2),
+            (format!("/api/v1/ops/tenants?cursor={tenants}"), &world.operator, 2),
+            (format!("/api/v1/ops/limits?cursor={global}"), &world.operator, 2),
+        ] {
+            let answer = by(path.clone(), secret).await;
+            assert_eq!(answer.ok(200).at("/items").as_array().unwrap().len(), left, "{path}");
+        }
+        let altered = limits.replace("LIM-01", "LIM-02");
+        assert_ne!(altered, limits);
+        let (position, tag) = limits.rsplit_once('.').unwrap();
+        for cursor in [
+            altered.as_str(), position, tag, theirs.as_str(), budgets.as_str(), runs.as_str(), tenants.as_str(), global.as_str(),
+            &format!("{position}."), &format!("{limits}0"), &format!("{position}.{}", "0".repeat(32)), &"x".repeat(5_000),
+        ] {
+            expect("148", world.get(&format!("/api/v1/limits?cursor={cursor}")), 400, "invalid-cursor").await;
+        }
+        for path in [
+            format!("/api/v1/limits?cursor={limits}&status=ACTIVE"),
+            format!("/api/v1/limits?cursor={limits}&type=BUDGET"),
+            format!("/api/v1/runs?cursor={runs}&model=gpt-4o-mini"),
+            format!("/api/v1/runs?cursor={limits}"),
+        ] {
+            expect("148", world.get(&path), 400, "invalid-cursor").await;
+        }
+        let foreign = world.get(&format!("/api/v1/limits?cursor={limits}")).with(&rival);
+        expect("148", foreign, 400, "invalid-cursor").await;
+        let operators = world.get(&format!("/api/v1/ops/limits?cursor={limits}")).by_operator();
+        expect("148", operators, 400, "invalid-cursor").await;
+    }
+
     async fn text_that_means_something_to_a_database_is_text(db: TestDb) {
         let world = World::new(db).await;
         for model in ["%25%25%25%25", "_", "%5C", "%27%20OR%201=1--", "gpt%2D4o%22"] {
@@ -198,8 +261,8 @@ testkit::both_databases! {
         }
         let future = "/api/v1/analytics/costs?from=2030-01-01T00:00:00Z&to=2030-02-01T00:00:00Z";
         assert_eq!(world.get(future).send().await.ok(200).at("/total_requests"), 0, "row 150");
-        // A cursor behind the end is the end.
-        let end = world.get("/api/v1/limits?cursor=LIM-00000000000000000000000000").send().await;
-        assert_eq!(end.ok(200).at("/items"), serde_json::json!([]));
+        let long = format!("/api/v1/runs?model={}", "x".repeat(201));
+        expect("151", world.get(&long), 400, "invalid-parameter").await;
+        expect("151", world.get("/api/v1/runs?model="), 400, "invalid-parameter").await;
     }
 }
