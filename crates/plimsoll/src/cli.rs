@@ -12,6 +12,9 @@ use crate::output::Format;
 /// What the process returns when the command line is not understood.
 pub(crate) const USAGE: u8 = 2;
 
+/// What it returns when the configuration cannot be used (`EX_CONFIG` of sysexits): starting it again does not help.
+const CONFIG: u8 = 78;
+
 /// The control plane for LLM traffic: limits are held before a call spends, and settled after it.
 #[derive(Debug, Parser)]
 #[command(name = "plimsoll", version, max_term_width = 110)]
@@ -125,7 +128,8 @@ pub(crate) fn exit_code(error: &anyhow::Error) -> ExitCode {
         {
             ExitCode::from(USAGE)
         }
-        _ => ExitCode::FAILURE,
+        Some(_) => ExitCode::from(CONFIG),
+        None => ExitCode::FAILURE,
     }
 }
 

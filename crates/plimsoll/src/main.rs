@@ -1,5 +1,6 @@
 //! The binary `plimsoll`: it wires everything and decides nothing.
 
+mod alone;
 mod cli;
 mod commands;
 mod demo;

@@ -37,6 +37,14 @@ pub(crate) fn migrate(config: &Config) -> Result<Vec<String>> {
     store::migrate::run(&settings).context("the database could not be brought up to date")
 }
 
+/// Refuses a database whose schema is not that of this program, and changes nothing.
+pub(crate) fn refuse_other_schema(config: &Config) -> Result<()> {
+    let status = store::migrate::status(&store_settings(&config.database)?);
+    status
+        .and_then(|status| status.refuse_other())
+        .context("the database does not fit this program")
+}
+
 /// The database and everything that works on it. The schema must be up to date.
 pub(crate) fn context(config: &Config) -> Result<Context> {
     let db = Db::open(&store_settings(&config.database)?).context("the database could not be opened")?;
@@ -48,7 +56,8 @@ pub(crate) fn context(config: &Config) -> Result<Context> {
         Arc::new(RandomIds::new()),
         prices,
         gateway,
-    ))
+    )
+    .with_environment(config.server.environment))
 }
 
 /// Lets the database go: what waits is still written, then its threads end.

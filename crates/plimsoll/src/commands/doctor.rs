@@ -89,6 +89,7 @@ fn all(config: &Config, online: bool) -> Result<Vec<Check>> {
     let database = system.block_on(checks::database(config));
     let reachable = database.verdict == Verdict::Ok;
     checks.push(database);
+    checks.push(checks::schema(config));
     checks.push(checks::sqlite(config, reachable));
     checks.extend(checks::disk(config));
     checks.push(checks::upstreams(config));
@@ -129,7 +130,7 @@ fn text(checks: &[Check], configuration: &str) -> String {
 }
 
 /// The file of the configured database, if it is one.
-fn database_file(url: &str) -> Option<&Path> {
+pub(crate) fn database_file(url: &str) -> Option<&Path> {
     if url.starts_with("postgres") && url.contains("://") {
         return None;
     }

@@ -54,7 +54,7 @@ pub(crate) struct Create {
     /// After how many days it stops working; never, if not stated
     #[arg(long, value_name = "DAYS")]
     expires_in_days: Option<u32>,
-    /// Make a `plim_test_` key instead of a `plim_live_` one
+    /// Insist on a `plim_test_` key: only an installation whose server.environment is test takes it
     #[arg(long)]
     test: bool,
 }
@@ -108,7 +108,7 @@ async fn create(global: &Global, cx: &Context, wanted: Create) -> Result<()> {
     let tenant = named(cx, &wanted.tenant).await?;
     let new = NewKey {
         name: wanted.name,
-        live: !wanted.test,
+        live: !wanted.test && cx.takes_live_keys(),
         scopes: wanted.scopes.into_iter().map(Into::into).collect(),
         rpm: wanted.rpm,
         expires_in_days: wanted.expires_in_days,

@@ -14,6 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::timeout;
 
 use super::runtime;
+use crate::alone;
 use crate::cli::Global;
 use crate::output::{self, Format};
 use crate::telemetry::{self, Metrics};
@@ -61,7 +62,9 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<()> {
     if config.upstreams.is_empty() {
         tracing::warn!("no upstream is configured: LLM routes have nowhere to go");
     }
+    let _alone = alone::on_database(&config)?;
     let migrations = if args.no_migrate {
+        wiring::refuse_other_schema(&config)?;
         Vec::new()
     } else {
         wiring::migrate(&config)?
@@ -75,7 +78,7 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<()> {
         let cx = wiring::context(&config)?;
         let first = services::tenants::bootstrap(&cx)
             .await
-            .context("the operators could not be read: is the schema up to date (`plimsoll migrate`)?")?;
+            .context("the operators could not be read")?;
         let server = Server::start(cx, &config.server, &metrics)?;
         let token = first.as_ref().map(OperatorTokenSecret::expose);
         server.announce(global.format(), token)?;

@@ -185,6 +185,38 @@ fn operators_get_a_token_once() {
 }
 
 #[test]
+fn a_name_that_people_cannot_see_is_refused_and_one_that_looks_the_same_is_taken() {
+    let home = home();
+    home.json(&["tenants", "create", "--name", "Zu\u{308}ri"]);
+    let of = ["--tenant", "Z\u{fc}ri"];
+    for name in ["", "  ", "a\u{1b}[31mb", "a\u{202e}b", "a\u{200b}b", "a\nb"] {
+        for args in [
+            &["tenants", "create", "--name", name][..],
+            &["operators", "create", "--name", name],
+            &[&["keys", "create", "--name", name][..], &of].concat(),
+        ] {
+            let ended = home.run(args);
+            assert_eq!(ended.code, 1, "{args:?}: {ended:?}");
+            assert!(
+                ended.stderr.contains("`name`")
+                    && !ended.stderr.contains(&['\u{1b}', '\u{202e}', '\u{200b}'][..]),
+                "{ended:?}"
+            );
+        }
+    }
+    let twin = home.run(&["tenants", "create", "--name", " Z\u{fc}ri"]);
+    assert!(
+        twin.code == 1 && twin.stderr.contains("the name is taken"),
+        "{twin:?}"
+    );
+    let test = home.run(&[&["keys", "create", "--name", "a", "--test"][..], &of].concat());
+    assert!(
+        test.code == 1 && test.stderr.contains("live keys only"),
+        "{test:?}"
+    );
+}
+
+#[test]
 fn the_ledger_of_a_new_database_agrees() {
     let home = home();
     insta::assert_snapshot!(printed(&home, &["verify", "ledger"]), @r#"0 holds add up to 0 counters."#);
@@ -250,6 +282,7 @@ fn the_doctor_looks_at_everything_and_fails_without_a_database() {
     insta::assert_snapshot!(names.join("\n"), @r#"
     configuration: ok
     database: ok
+    schema: ok
     sqlite: ok
     disk: ok or warn
     disk clock: ok or warn

@@ -2,6 +2,9 @@
 
 use std::fs;
 
+use serde_json::json;
+use testkit::postgres::PrivatePostgres;
+
 use crate::harness::{Ended, Home, Plimsoll, World};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -35,7 +38,7 @@ fn served_with(text: &str) -> Ended {
 #[test]
 fn an_unknown_key_is_named_with_what_was_probably_meant() {
     let ended = served_with("[server]\nlisten_adress = \"127.0.0.1:0\"\n");
-    assert_eq!((ended.code, ended.stdout.as_str()), (1, ""));
+    assert_eq!((ended.code, ended.stdout.as_str()), (78, ""));
     let said = &ended.stderr;
     assert!(said.contains("server.listen_adress"), "{said}");
     assert!(said.contains("plimsoll.toml"), "{said}");
@@ -43,9 +46,14 @@ fn an_unknown_key_is_named_with_what_was_probably_meant() {
 
 #[test]
 fn a_database_that_is_none_is_named_and_its_password_is_not() {
-    for url in ["mysql://root:canary-secret@db/x", "plimsoll", "postgres://"] {
+    // The last one is one, at the place where libpq looks by default.
+    for (url, code) in [
+        ("mysql://root:canary-secret@db/x", 78),
+        ("plimsoll", 78),
+        ("postgres://", 1),
+    ] {
         let ended = served_with(&format!("[database]\nurl = \"{url}\"\n"));
-        assert_eq!(ended.code, 1, "{url}: {}", ended.stderr);
+        assert_eq!(ended.code, code, "{url}: {}", ended.stderr);
         assert!(ended.stderr.contains("database.url"), "{url}: {}", ended.stderr);
         assert!(!ended.stderr.contains("canary-secret"), "{}", ended.stderr);
     }
@@ -92,7 +100,7 @@ fn everything_that_is_wrong_is_said_at_once() {
     let ended = served_with(
         "[server]\nworkers = -1\n[gateway]\nhold_ttl_ms = 1\n[log]\nformat = \"xml\"\n[upstreams.x]\nkind = \"y\"\n",
     );
-    assert_eq!(ended.code, 1);
+    assert_eq!(ended.code, 78);
     for key in ["server.workers", "log.format", "upstreams.x.kind"] {
         assert!(ended.stderr.contains(key), "{key}: {}", ended.stderr);
     }
@@ -104,9 +112,34 @@ fn a_port_that_is_taken_is_named() {
     home.configure("http://127.0.0.1:1", "");
     let taken = home.serve();
     let address = taken.base_url.trim_start_matches("http://");
-    let ended = home.run(&["serve", "--listen", address]);
+    let other = Home::sqlite();
+    other.configure("http://127.0.0.1:1", "");
+    let ended = other.run(&["serve", "--listen", address]);
     assert_eq!(ended.code, 1);
     assert!(ended.stderr.contains(address), "{}", ended.stderr);
+}
+
+#[test]
+fn a_second_server_on_one_sqlite_file_is_refused_until_the_first_is_gone() {
+    let home = Home::sqlite();
+    home.configure("http://127.0.0.1:1", "");
+    let first = home.serve();
+    let ended = home.run(&["serve"]);
+    assert_eq!(
+        (ended.code, ended.stdout.as_str()),
+        (1, ""),
+        "row 168: {}",
+        ended.stderr
+    );
+    assert!(
+        ended.stderr.contains("another server runs on") && ended.stderr.contains("plimsoll.db"),
+        "{}",
+        ended.stderr
+    );
+    // A command is no server.
+    home.json(&["tenants", "list"]);
+    first.kill();
+    assert_eq!(home.serve().operator_token, None);
 }
 
 #[test]
@@ -115,7 +148,81 @@ fn a_server_without_migration_rights_says_that_the_schema_is_missing() {
     home.configure("http://127.0.0.1:1", "");
     let ended = home.run(&["serve", "--no-migrate"]);
     assert_eq!((ended.code, ended.stdout.as_str()), (1, ""), "{}", ended.stderr);
+    let said = ended.stderr;
+    assert!(
+        said.contains("run `plimsoll migrate`") && said.contains("00000000000001_foundation"),
+        "{said}"
+    );
+    assert!(
+        !home.path().join("plimsoll.db").exists(),
+        "looking makes no database"
+    );
     home.json(&["migrate"]);
     let server = Plimsoll::serve(home.path(), &["--no-migrate"]);
     assert!(server.operator_token.is_some());
+}
+
+#[test]
+fn a_database_of_a_newer_release_is_refused_by_every_command_and_named_by_the_doctor() {
+    let home = Home::postgres();
+    home.configure("http://127.0.0.1:1", "");
+    let (_, database) = home.database().rsplit_once('/').unwrap();
+    let note = "INSERT INTO __diesel_schema_migrations (version) VALUES ('20990101000000')";
+    PrivatePostgres::shared().sql(database, note).unwrap();
+    for args in [
+        &["serve"][..],
+        &["serve", "--no-migrate"],
+        &["migrate"],
+        &["tenants", "list"],
+    ] {
+        let ended = home.run(args);
+        assert_eq!(
+            (ended.code, ended.stdout.as_str()),
+            (1, ""),
+            "{args:?}: {}",
+            ended.stderr
+        );
+        let said = &ended.stderr;
+        assert!(
+            said.contains("newer than this program") && said.contains("20990101000000"),
+            "{args:?}: {said}"
+        );
+    }
+    let sick = home.run(&["doctor"]);
+    let line = sick
+        .stdout
+        .lines()
+        .find(|line| line.starts_with("schema"))
+        .unwrap();
+    assert!(
+        sick.code == 1 && line.contains("FAIL") && line.contains("20990101000000"),
+        "{sick:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_installation_of_test_keys_makes_and_takes_no_others() {
+    let world = World::start();
+    let tenant = world.tenant("Harbour Freight").await;
+    tenant.client.get("/api/v1/limits").await.expect(200);
+    let World {
+        server,
+        home,
+        operator,
+        provider: _provider,
+    } = world;
+    assert_eq!(server.terminate().0, 0);
+    let server = Plimsoll::serve(home.path(), &["--set", "server.environment=test"]);
+    let live = tenant.client.at(&server.base_url);
+    live.get("/api/v1/limits").await.expect(401);
+    let operator = operator.at(&server.base_url);
+    let keys = format!("/api/v1/ops/tenants/{}/keys", tenant.id);
+    operator
+        .post(&keys, &json!({"name": "a", "environment": "live"}))
+        .await
+        .expect(422);
+    let made = operator.post(&keys, &json!({"name": "a"})).await.expect(201);
+    let secret = made["secret"].as_str().unwrap();
+    assert!(secret.starts_with("plim_test_"), "{made}");
+    operator.with_key(secret).get("/api/v1/limits").await.expect(200);
 }
