@@ -56,7 +56,7 @@ pub struct CostRecord {
     pub usage: TokenUsage,
     /// The cost.
     pub cost: NanoUsd,
-    /// Which price table it was computed with; none if the caller stated the cost.
+    /// Which price table or floor it was computed with; none if the caller stated the cost.
     pub price_version: Option<String>,
     /// Who reported it.
     pub source: CostSource,

@@ -10,7 +10,7 @@ use infra::clock::{RandomIds, SystemClock};
 use infra::config::{Config, DatabaseConfig, PricesConfig, UpstreamConfig, UpstreamKind};
 use services::Context;
 use services::gateway::{Gateway, GatewaySettings};
-use services::prices::{PriceBook, PriceOverride};
+use services::prices::{FloorPrice, PriceBook, PriceOverride};
 use store::Db;
 use workers::upstream::{ProviderKey, Timeouts, UpstreamPool, UpstreamSettings};
 
@@ -87,7 +87,12 @@ pub(crate) fn prices(config: &PricesConfig) -> Result<PriceBook> {
         cached_input_nano_usd_per_mtok: entry.cached_input_per_mtok.map(|price| price.0),
         cache_write_nano_usd_per_mtok: None,
     });
-    PriceBook::new(overrides.collect()).context("the price overrides cannot be used")
+    let floor = config.floor.as_ref().map(|floor| FloorPrice {
+        input_per_mtok: floor.input_per_mtok,
+        output_per_mtok: floor.output_per_mtok,
+    });
+    let book = PriceBook::new(overrides.collect()).context("the price overrides cannot be used")?;
+    Ok(book.with_floor(floor))
 }
 
 /// The way to the configured providers.

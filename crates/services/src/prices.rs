@@ -6,6 +6,7 @@
 //!
 //! There is no cache: finding a model in the table and pricing it takes 1 to 6 microseconds.
 
+mod floor;
 mod meter;
 mod overrides;
 mod rounding;
@@ -21,6 +22,7 @@ use model::time::Timestamp;
 
 use self::overrides::Overrides;
 
+pub use self::floor::{Floor, FloorPrice};
 pub use self::meter::{MeterError, Metered};
 pub use self::overrides::{OverrideError, PriceOverride};
 pub use self::worst_case::WorstCaseFacts;
@@ -33,6 +35,7 @@ const TABLE: &str = "genai-prices/0.2.1";
 pub struct PriceBook {
     table: &'static Calculator,
     overrides: Overrides,
+    floor: Option<FloorPrice>,
     version: String,
 }
 
@@ -81,11 +84,13 @@ impl PriceBook {
         Ok(Self {
             table: Calculator::bundled(),
             overrides,
+            floor: None,
             version,
         })
     }
 
-    /// What every cost record names as its source: the release of the table, and a hash of the overrides.
+    /// What a cost record names as its source: the release of the table, and a hash of the overrides. What was
+    /// priced at a floor names [`Floor::version`] instead.
     pub fn version(&self) -> &str {
         &self.version
     }

@@ -208,7 +208,8 @@ pub struct CostRecordView {
     pub cost_usd: Usd,
     /// The cost in exact nano-USD.
     pub cost_nano_usd: String,
-    /// Which price table it was computed with.
+    /// Which prices it was computed with: the release of the price table with a hash of the configured overrides, or
+    /// the floor (`floor/tenant:…`, `floor/configured:…`) of a model that has none.
     pub price_version: Option<String>,
     /// GATEWAY or SDK: who reported it.
     pub source: &'static str,

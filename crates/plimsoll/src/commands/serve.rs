@@ -54,11 +54,6 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<()> {
     let config = Config::load(&flags)?;
     telemetry::start_logs(&config)?;
     output::stderr(&format!("Configuration in force:\n{}", config.describe()))?;
-    if config.prices.floor.is_some() {
-        tracing::warn!(
-            "prices.floor is not in force yet: a model without a price is refused under a money limit"
-        );
-    }
     if config.upstreams.is_empty() {
         tracing::warn!("no upstream is configured: LLM routes have nowhere to go");
     }

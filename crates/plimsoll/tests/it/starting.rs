@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::json;
 use testkit::postgres::PrivatePostgres;
 
-use crate::harness::{Ended, Home, Plimsoll, World};
+use crate::harness::{Ended, Home, Plimsoll, World, chat, nano};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_start_shows_the_operators_token_once_and_it_works() {
@@ -26,6 +26,34 @@ async fn the_first_start_shows_the_operators_token_once_and_it_works() {
     assert!(!again.announced.contains("plim_"), "{}", again.announced);
     let operator = operator.at(&again.base_url);
     operator.get("/api/v1/ops/tenants").await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_configured_floor_price_is_in_force() {
+    let floor = "[prices.floor]\ninput_usd_per_mtok = \"5\"\noutput_usd_per_mtok = \"15\"\n";
+    let world = World::with(Home::sqlite(), floor);
+    let tenant = world.tenant("Harbour Freight").await;
+    tenant.budget(json!(10), "NONE").await;
+    let mut request = chat();
+    request["model"] = json!("mystery-1");
+    tenant
+        .client
+        .post("/v1/chat/completions", &request)
+        .await
+        .expect(200);
+    let runs = tenant.client.get("/api/v1/runs").await.expect(200);
+    let run = runs["items"][0]["run_id"].as_str().unwrap().to_owned();
+    let cost = tenant
+        .client
+        .get(&format!("/api/v1/runs/{run}/cost"))
+        .await
+        .expect(200);
+    let record = &cost["records"][0];
+    assert_eq!(record["price_version"], "floor/configured:5/15", "{cost}");
+    let tokens = |name: &str| record["usage"][name].as_i64().unwrap();
+    let expected = tokens("input_tokens") * 5_000 + tokens("output_tokens") * 15_000;
+    assert_eq!(nano(&record["cost_nano_usd"]), expected, "{cost}");
+    assert_eq!(tenant.used().await, (expected, 0));
 }
 
 /// A configuration file with this in it, and how `serve` takes it.

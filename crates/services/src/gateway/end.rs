@@ -21,7 +21,7 @@ use workers::upstream::{UpstreamError, UpstreamResponse};
 use super::books;
 use crate::context::Context;
 use crate::ledger::{CostFacts, EndCommand};
-use crate::prices::{Metered, PriceError, WorstCaseFacts};
+use crate::prices::{Floor, Metered, PriceError, WorstCaseFacts};
 
 /// More tokens than any call can use: a provider that reports more reports nonsense.
 const TOKENS_MAX: i64 = 1_000_000_000;
@@ -35,10 +35,10 @@ pub(super) struct Ticket {
     pub(super) priced_at: Timestamp,
     pub(super) provider: String,
     pub(super) tier: Option<String>,
-    /// Whether the cost that is held is known; what nobody knows is not recorded as a cost.
-    pub(super) cost_known: bool,
-    /// What a token costs where no price is known, if the tenant has said so.
-    pub(super) floor_price: Option<NanoUsd>,
+    /// By which prices what is held was computed; none if nobody knows them, and then no cost is recorded.
+    pub(super) held_at: Option<String>,
+    /// What tokens cost where no price is known, if anybody has said so.
+    pub(super) floor: Option<Floor>,
 }
 
 /// What became of the call.
@@ -60,8 +60,8 @@ struct Used {
     tokens: Option<TokenUsage>,
     source: UsageSource,
     model: Option<String>,
-    /// Whether the cost is known; an unknown cost makes no cost record.
-    priced: bool,
+    /// By which prices the cost was computed; an unknown cost makes no cost record.
+    price_version: Option<String>,
 }
 
 impl Ending {
@@ -149,7 +149,7 @@ impl Ticket {
     pub(super) async fn end(self, cx: &Context, ending: Ending) -> Option<NanoUsd> {
         let now = cx.clock.now();
         let used = self.used(cx, &ending);
-        let priced = used.as_ref().filter(|used| used.priced);
+        let priced = used.as_ref().filter(|used| used.price_version.is_some());
         let cost = priced.map(|used| used.amounts.cost);
         let facts = priced.map(|used| CostFacts {
             id: CostId::generate(cx.ids.as_ref()),
@@ -159,7 +159,7 @@ impl Ticket {
                 output: used.amounts.output_tokens,
                 ..TokenUsage::default()
             }),
-            price_version: Some(cx.prices.version().to_owned()),
+            price_version: used.price_version.clone(),
             source: CostSource::Gateway,
         });
         let run = self.finished(&ending, used.as_ref(), cost, now);
@@ -190,7 +190,7 @@ impl Ticket {
                 tokens: None,
                 source: UsageSource::None,
                 model: None,
-                priced: false,
+                price_version: None,
             });
         }
         let reported = ending
@@ -203,7 +203,7 @@ impl Ticket {
                 tokens: None,
                 source: UsageSource::Estimated,
                 model: None,
-                priced: self.cost_known,
+                price_version: self.held_at.clone(),
             })
         })
     }
@@ -224,14 +224,21 @@ impl Ticket {
         let served = metered.model.as_deref().unwrap_or(asked);
         let tokens = metered.tokens;
         // What was held at a price is settled at one, whatever name the provider gives the model.
-        let cost = self
+        let by_table = |cost| (cost, cx.prices.version().to_owned());
+        let at_floor = |floor: &Floor| {
+            (
+                floor.cost(tokens.input, tokens.output),
+                floor.version().to_owned(),
+            )
+        };
+        let as_held = |version: &String| (self.hold.requested.cost, version.clone());
+        let (cost, price_version) = self
             .priced(cx, served, &metered, report)
             .or_else(|| self.priced(cx, asked, &metered, report))
-            .or_else(|| {
-                let tokens = tokens.input.saturating_add(tokens.output);
-                Some(NanoUsd(self.floor_price?.0.saturating_mul(tokens)))
-            })
-            .or_else(|| self.cost_known.then_some(self.hold.requested.cost));
+            .map(by_table)
+            .or_else(|| self.floor.as_ref().map(at_floor))
+            .or_else(|| self.held_at.as_ref().map(as_held))
+            .unzip();
         let amounts = Amounts {
             cost: cost.unwrap_or_default(),
             input_tokens: tokens.input,
@@ -243,7 +250,7 @@ impl Ticket {
             tokens: Some(tokens),
             source: UsageSource::Provider,
             model: Some(served.to_owned()),
-            priced: cost.is_some(),
+            price_version,
         })
     }
 

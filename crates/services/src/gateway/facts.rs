@@ -42,7 +42,7 @@ const OUTPUT_MAX: i64 = 100_000_000;
 #[derive(Debug, Clone)]
 pub(super) struct Parsed {
     body: Body,
-    operation: Operation,
+    pub(super) operation: Operation,
     pub(super) model: String,
     pub(super) stream: bool,
     pub(super) tier: Option<String>,

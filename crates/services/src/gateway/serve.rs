@@ -19,13 +19,20 @@ use super::{GatewayError, GatewayRequest, Served, ServedBody};
 use crate::context::Context;
 use crate::journal;
 use crate::ledger::{Answer, HoldAnswer, HoldCommand, LedgerError, NewRun};
-use crate::prices::{PriceError, WorstCaseFacts};
+use crate::prices::{Floor, PriceError, WorstCaseFacts};
 
 /// Chunks of a streamed answer that may wait for the client.
 const QUEUE_CHUNKS: usize = 64;
 
 /// A million USD. Whoever lets one request cost more has mistyped a cap, and no counter is to hold such sums.
 const COST_MAX: NanoUsd = NanoUsd(1_000_000 * NanoUsd::PER_USD);
+
+/// The most that a request can cost.
+struct Estimate {
+    cost: NanoUsd,
+    /// By which prices.
+    version: String,
+}
 
 /// Authorises, holds, serves and settles one request. Once it is held, it is carried to its end even if the
 /// caller is dropped.
@@ -79,7 +86,9 @@ async fn run(
     let bound = bound(&parsed.facts(cx.gateway.settings.default_output_tokens));
     // Held and settled at the prices of one instant, so that a price that changes in between changes nothing.
     let priced_at = cx.clock.now();
-    let cost = estimate(&cx, &request, &parsed, &bound, &upstream, priced_at)?;
+    let floor = cx.prices.floor(request.actor.tenant.floor_price);
+    let estimate = estimate(&cx, &parsed, &bound, &upstream, floor.as_ref(), priced_at)?;
+    let cost = estimate.as_ref().map(|estimate| estimate.cost);
     let answer = authorise(&cx, &request, &parsed, &bound, cost, &upstream).await?;
     let (Some(hold), Some(run)) = (answer.hold.clone(), answer.run.clone()) else {
         return Err(GatewayError::Refused(Box::new(answer)));
@@ -93,8 +102,8 @@ async fn run(
         priced_at,
         provider: upstream.provider().to_owned(),
         tier: parsed.tier.clone(),
-        cost_known: cost.is_some(),
-        floor_price: request.actor.tenant.floor_price,
+        held_at: estimate.map(|estimate| estimate.version),
+        floor,
     };
     let body = parsed.into_body(upstream.kind(), bound.output_cap.filter(|_| capped));
     let mut call = UpstreamRequest::new(&ticket.hold, request.operation, body, &request.headers);
@@ -192,14 +201,18 @@ async fn authorise(
 /// The most the request can cost; none if nobody knows.
 fn estimate(
     cx: &Context,
-    request: &GatewayRequest,
     parsed: &Parsed,
     bound: &Bound,
     upstream: &Upstream,
+    floor: Option<&Floor>,
     at: Timestamp,
-) -> Result<Option<NanoUsd>, GatewayError> {
-    if request.operation == Operation::CountTokens {
-        return Ok(Some(NanoUsd::ZERO));
+) -> Result<Option<Estimate>, GatewayError> {
+    let by_table = |cost| Estimate {
+        cost,
+        version: cx.prices.version().to_owned(),
+    };
+    if parsed.operation == Operation::CountTokens {
+        return Ok(Some(by_table(NanoUsd::ZERO)));
     }
     let facts = WorstCaseFacts {
         cache_write: parsed.cache_write,
@@ -211,19 +224,18 @@ fn estimate(
     let most = cx
         .prices
         .worst_case(upstream.provider(), &parsed.model, input, output, &facts, at);
-    let cost = match most {
-        Ok(cost) => Some(cost),
-        Err(PriceError::Range) => Some(NanoUsd::MAX),
-        Err(PriceError::Unpriced { .. } | PriceError::Usage { .. }) => {
-            let tokens = input.saturating_add(output);
-            let floor = request.actor.tenant.floor_price;
-            floor.map(|floor| NanoUsd(floor.0.saturating_mul(tokens)))
-        }
+    let estimate = match most {
+        Ok(cost) => Some(by_table(cost)),
+        Err(PriceError::Range) => Some(by_table(NanoUsd::MAX)),
+        Err(PriceError::Unpriced { .. } | PriceError::Usage { .. }) => floor.map(|floor| Estimate {
+            cost: floor.cost(input, output),
+            version: floor.version().to_owned(),
+        }),
     };
-    if cost.is_some_and(|cost| cost > COST_MAX) {
+    if estimate.as_ref().is_some_and(|estimate| estimate.cost > COST_MAX) {
         return Err(parsed.too_dear());
     }
-    Ok(cost)
+    Ok(estimate)
 }
 
 fn streamed(

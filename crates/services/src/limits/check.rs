@@ -29,7 +29,7 @@ pub enum CheckError {
 pub struct CheckRequest {
     /// Whose limits.
     pub tenant: TenantId,
-    /// What a token costs where no price is known, if the tenant has said so.
+    /// What a token costs where no price is known, if the tenant has said so; else the configured floor holds.
     pub floor_price: Option<NanoUsd>,
     /// Who and what it is for.
     pub subject: Subject,
@@ -110,10 +110,8 @@ pub async fn simulate(cx: &Context, request: CheckRequest) -> Result<CheckOutput
 fn amounts(cx: &Context, request: &CheckRequest) -> (Amounts, bool) {
     let (input, output) = (request.input_tokens, request.output_tokens);
     let cost = request.cost.or_else(|| priced(cx, request)).or_else(|| {
-        let tokens = input.saturating_add(output);
-        request
-            .floor_price
-            .map(|price| NanoUsd(price.0.saturating_mul(tokens)))
+        let floor = cx.prices.floor(request.floor_price);
+        floor.map(|floor| floor.cost(input, output))
     });
     let amounts = Amounts {
         cost: cost.unwrap_or_default(),

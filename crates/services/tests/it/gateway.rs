@@ -50,6 +50,8 @@ pub(crate) struct Ended {
     pub(crate) source: UsageSource,
     /// Nano-USD.
     pub(crate) cost: Option<i64>,
+    /// The price that the cost names; none for the table and its overrides.
+    pub(crate) floor: Option<&'static str>,
 }
 
 /// Served, and settled at what the provider reported.
@@ -60,6 +62,7 @@ pub(crate) const fn served(cost: i64) -> Ended {
         hold: HoldStatus::Settled,
         source: UsageSource::Provider,
         cost: Some(cost),
+        floor: None,
     }
 }
 
@@ -71,6 +74,7 @@ pub(crate) const fn released(error: &'static str) -> Ended {
         hold: HoldStatus::Released,
         source: UsageSource::None,
         cost: None,
+        floor: None,
     }
 }
 
@@ -82,6 +86,7 @@ pub(crate) const fn estimated(run: RunStatus, error: &'static str, held: i64) ->
         hold: HoldStatus::Settled,
         source: UsageSource::Estimated,
         cost: Some(held),
+        floor: None,
     }
 }
 
@@ -107,7 +112,8 @@ pub(crate) async fn assert_ended(world: &World, run: RunId, want: Ended) -> Run 
     assert_eq!(paid, Vec::from_iter(want.cost));
     for record in costs {
         assert_eq!((record.hold, record.run), (hold.id, Some(run.id)));
-        assert_eq!(record.price_version.as_deref(), Some(world.cx.prices.version()));
+        let version = want.floor.unwrap_or(world.cx.prices.version());
+        assert_eq!(record.price_version.as_deref(), Some(version));
         assert_eq!(record.subject, run.subject);
     }
     let told = if want.run == RunStatus::Failed {

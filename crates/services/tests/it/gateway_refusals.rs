@@ -7,6 +7,8 @@ use model::money::NanoUsd;
 use model::run::{Operation, Run, RunStatus, UsageSource};
 use serde_json::{Value, json};
 use services::ledger::{Answer, HoldAnswer};
+use services::limits::CheckRequest;
+use services::prices::FloorPrice;
 use services::words::Draft;
 use store::StoreError;
 use testkit::db::TestDb;
@@ -19,6 +21,11 @@ use crate::harness::{Setup, USD, World, draft};
 fn unpriced() -> Value {
     chat(&json!({"model": "nobody-knows-1", "max_tokens": 100}))
 }
+
+const CONFIGURED: FloorPrice = FloorPrice {
+    input_per_mtok: NanoUsd(5 * USD),
+    output_per_mtok: NanoUsd(15 * USD),
+};
 
 /// Refused: the run is written down as blocked with its decision, and nothing is held, sent or paid.
 async fn assert_blocked(world: &World, answer: HoldAnswer, code: &str) -> Run {
@@ -164,10 +171,69 @@ testkit::both_databases! {
             body["stream"] = json!(stream);
             let before = world.usage(budget).await.0;
             let got = world.call(Operation::Chat, &body).await;
-            let run = assert_ended(&world, got.run, served(19 * 500)).await;
+            let want = Ended {
+                floor: Some("floor/tenant:500"),
+                ..served(19 * 500)
+            };
+            let run = assert_ended(&world, got.run, want).await;
             let tokens = i64::try_from(body.to_string().len()).unwrap() + 1_024 + 100;
             assert_eq!(run.estimated.cost.0, tokens * 500);
             assert_eq!(world.usage(budget).await, (before + 19 * 500, 0));
+        }
+    }
+
+    async fn the_configured_floor_is_held_and_settled_where_neither_table_nor_tenant_has_a_price(db: TestDb) {
+        let setup = Setup {
+            configured_floor: Some(CONFIGURED),
+            ..Setup::default()
+        };
+        let world = World::with(db, setup).await;
+        let budget = world.budget(USD).await;
+        let body = unpriced();
+        let cost = 12 * 5_000 + 7 * 15_000;
+        let want = Ended {
+            floor: Some("floor/configured:5/15"),
+            ..served(cost)
+        };
+        let got = world.call(Operation::Chat, &body).await;
+        let run = assert_ended(&world, got.run, want).await;
+        let input = i64::try_from(body.to_string().len()).unwrap() + 1_024;
+        let held = input * 5_000 + 100 * 15_000;
+        assert_eq!(run.estimated.cost.0, held);
+        assert_eq!(world.usage(budget).await, (cost, 0));
+        // What nobody reports is settled as held, and names the same floor.
+        world.upstream.fault(Fault::MissingUsage);
+        let got = world.call(Operation::Chat, &body).await;
+        let want = Ended {
+            source: UsageSource::Estimated,
+            cost: Some(held),
+            ..want
+        };
+        assert_ended(&world, got.run, want).await;
+        // What has a price of its own does not look at the floor.
+        let got = world.call(Operation::Chat, &chat(&json!({}))).await;
+        assert_ended(&world, got.run, served(PLAIN_COST)).await;
+    }
+
+    async fn the_tenants_floor_wins_over_the_configured_one_for_calls_and_for_checks(db: TestDb) {
+        let setup = Setup {
+            floor_price: Some(NanoUsd(500)),
+            configured_floor: Some(CONFIGURED),
+            ..Setup::default()
+        };
+        let world = World::with(db, setup).await;
+        let budget = world.budget(USD).await;
+        let got = world.call(Operation::Chat, &unpriced()).await;
+        let want = Ended {
+            floor: Some("floor/tenant:500"),
+            ..served(19 * 500)
+        };
+        assert_ended(&world, got.run, want).await;
+        for (floor_price, cost) in [(Some(NanoUsd(500)), 2 * 500), (None, 5_000 + 15_000)] {
+            let before = world.usage(budget).await.1;
+            let request = CheckRequest { cost: None, floor_price, ..world.check_request(0) };
+            services::limits::check(&world.cx, request, String::new(), None).await.unwrap();
+            assert_eq!(world.usage(budget).await.1 - before, cost);
         }
     }
 

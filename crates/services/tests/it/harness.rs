@@ -28,6 +28,7 @@ use services::gateway::{
 };
 use services::ledger::HoldAnswer;
 use services::limits::{CheckRequest, Done, Owner, Written};
+use services::prices::FloorPrice;
 use store::{Db, Settings};
 use testkit::clock::FixedClock;
 use testkit::db::TestDb;
@@ -50,6 +51,8 @@ pub(crate) struct Setup {
     pub(crate) gateway: GatewaySettings,
     /// What a token of a model without a price counts as.
     pub(crate) floor_price: Option<NanoUsd>,
+    /// The same for every tenant that does not say.
+    pub(crate) configured_floor: Option<FloorPrice>,
     /// How long the database is waited for, if not as long as usual.
     pub(crate) lock_timeout: Option<Duration>,
 }
@@ -73,6 +76,7 @@ impl Default for Setup {
                 answer_cap_bytes: 16 * 1024 * 1024,
             },
             floor_price: None,
+            configured_floor: None,
             lock_timeout: None,
         }
     }
@@ -140,7 +144,7 @@ impl World {
             opened(&db, setup.lock_timeout),
             Arc::<FixedClock>::clone(&clock),
             Arc::<Ids>::clone(&ids),
-            Arc::new(providers::prices()),
+            Arc::new(providers::prices().with_floor(setup.configured_floor)),
             Gateway::new(pool, setup.gateway),
         );
         let (tenant, key, secret) = tenant(&cx, "acme", setup.floor_price).await;
