@@ -52,7 +52,7 @@ pub(super) struct Parsed {
     /// The SDK's own field for the customer's user.
     pub(super) end_user: Option<String>,
     requested_output: Option<i64>,
-    choices: i64,
+    pub(super) choices: i64,
 }
 
 fn invalid(field: &str, detail: &str) -> GatewayError {

@@ -94,8 +94,8 @@ async fn run(
         return Err(GatewayError::Refused(Box::new(answer)));
     };
     let capped = answer.output.bounds_usage;
+    let (stream, choices) = (parsed.stream, parsed.choices);
     let hide_usage = parsed.must_ask_for_usage();
-    let stream = parsed.stream;
     let ticket = Ticket {
         hold,
         run,
@@ -132,17 +132,13 @@ async fn run(
             decision,
         });
     }
-    if stream && response.status.is_success() && response.is_event_stream() {
-        Ok(streamed(
-            cx,
-            ticket,
-            answer,
-            response,
-            request.operation,
-            hide_usage,
-        ))
+    let events = response.is_event_stream();
+    let passes_on = stream && events && response.status.is_success();
+    let tap = UsageTap::new(request.operation, events, passes_on && hide_usage).expecting(choices);
+    if passes_on {
+        Ok(streamed(cx, ticket, answer, response, tap))
     } else {
-        whole(&cx, ticket, answer, response, request.operation).await
+        whole(&cx, ticket, answer, response, tap).await
     }
 }
 
@@ -243,13 +239,12 @@ fn streamed(
     ticket: Ticket,
     answer: HoldAnswer,
     response: UpstreamResponse,
-    operation: Operation,
-    hide_usage: bool,
+    tap: UsageTap,
 ) -> Served {
     let settings = &cx.gateway.settings;
     let pump = Pump {
         body: response.body,
-        tap: UsageTap::new(operation, true, hide_usage),
+        tap,
         sent_at: response.sent_at,
         limits: PumpLimits {
             queue_chunks: QUEUE_CHUNKS,
@@ -286,9 +281,8 @@ async fn whole(
     ticket: Ticket,
     answer: HoldAnswer,
     response: UpstreamResponse,
-    operation: Operation,
+    tap: UsageTap,
 ) -> Result<Served, GatewayError> {
-    let tap = UsageTap::new(operation, response.is_event_stream(), false);
     let cap = cx.gateway.settings.answer_cap_bytes;
     let collected = collect(response.body, tap, cap, response.sent_at).await;
     let (run, decision) = (ticket.run.id, answer.decision);

@@ -217,6 +217,27 @@ testkit::both_databases! {
         assert_ended(&world, got.run, known).await;
     }
 
+    async fn a_stream_that_ends_without_its_mark_has_succeeded_if_its_choices_are_finished(db: TestDb) {
+        let world = World::new(db).await;
+        world.budget(USD).await;
+        let two = chat(&json!({"stream": true, "n": 2}));
+        let unreported = |held| Ended { error: None, ..estimated(RunStatus::Succeeded, "", held) };
+        let held = worst_case(&stream(), 1_000);
+        // Four events with text, the finish, the usage, `[DONE]`; with two choices the first five come twice.
+        for (body, events, want) in [
+            (stream(), 6, served(PLAIN_COST)),
+            (stream(), 5, unreported(held)),
+            (stream(), 4, failed("upstream_incomplete", held)),
+            (two.clone(), 10, unreported(worst_case(&two, 2_000))),
+            (two.clone(), 9, failed("upstream_incomplete", worst_case(&two, 2_000))),
+        ] {
+            world.upstream.fault(Fault::EndAfterEvents { events });
+            let got = world.call(Operation::Chat, &body).await;
+            assert_eq!((got.status.as_u16(), got.broken), (200, None));
+            assert_ended(&world, got.run, want).await;
+        }
+    }
+
     async fn the_counts_at_the_beginning_of_a_message_are_not_what_it_costs(db: TestDb) {
         let world = World::new(db).await;
         let budget = world.budget(USD).await;

@@ -143,7 +143,13 @@ testkit::both_databases! {
             let got = read(served).await;
             assert_eq!((got.status.as_u16(), got.broken), (exchange.status, None), "{id}");
             let direct = directly(cx, &hold, exchange, &exchange.request).await;
-            assert_eq!(got.body, direct, "{id}");
+            let chats = matches!(operation, Operation::Chat | Operation::TextCompletion);
+            let asked = exchange.request.pointer("/stream_options/include_usage").is_some();
+            let asked_by_us = exchange.is_streamed() && chats && !asked;
+            let text = String::from_utf8_lossy(&direct);
+            // One of them says so without being asked, which nobody can tell from what our asking brings.
+            let direct = if asked_by_us { text.replace(",\"usage\":null", "") } else { text.into_owned() };
+            assert_eq!(String::from_utf8_lossy(&got.body), direct, "{id}");
             if !exchange.is_streamed() {
                 assert_eq!(got.body, exchange.response_body, "{id}");
             }

@@ -42,6 +42,11 @@ pub enum Fault {
         /// How many are sent.
         events: usize,
     },
+    /// The body ends after this many events, as if that were all.
+    EndAfterEvents {
+        /// How many are sent.
+        events: usize,
+    },
     /// The connection ends after this many bytes of the body.
     DropAfterBytes {
         /// How many are sent.
@@ -105,6 +110,7 @@ impl Fault {
             Self::DropAfterEvents { events } => {
                 cut(&mut answer, |pieces| pieces.truncate(*events));
             }
+            Self::EndAfterEvents { events } => answer.pieces.truncate(*events),
             Self::DropAfterBytes { bytes } => cut(&mut answer, |pieces| truncate(pieces, *bytes)),
             Self::MalformedJson => malform(&mut answer),
             Self::MissingUsage => each_usage(&mut answer, &mut |_| None),
@@ -284,6 +290,8 @@ mod tests {
         assert_eq!(cut.pace.promised, u64::try_from(length).ok());
         let events = Fault::DropAfterEvents { events: 2 }.apply("/v1/chat/completions", stream());
         assert_eq!(events.pieces, stream().pieces[..2]);
+        let ended = Fault::EndAfterEvents { events: 2 }.apply("/v1/chat/completions", stream());
+        assert_eq!((ended.pieces, ended.pace.promised), (events.pieces, None));
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! What did the provider say about usage, while its answer passed by?
 //!
-//! The answer passes unchanged. The one exception is the event that OpenAI adds at the end of a stream when
-//! usage is asked for: where it was us who asked, the client does not get to see it.
+//! The answer passes unchanged. The one exception is what OpenAI adds to a stream when usage is asked for: an event
+//! at its end, and `"usage":null` in all others. Where it was us who asked, the client does not get to see either.
 
 mod answer;
 mod reader;
+mod strip;
 #[cfg(test)]
 mod tests;
 
@@ -48,7 +49,8 @@ pub struct TapReport {
     pub finish_reason: Option<String>,
     /// The tier it was served in, in the provider's words: what prices may depend on.
     pub service_tier: Option<String>,
-    /// Whether the answer came to its proper end.
+    /// Whether the answer came to its proper end. A stream of choices is also complete when each of them is
+    /// finished: not every provider ends with `[DONE]`.
     pub complete: bool,
     /// The code of the error that the provider reported in its answer.
     pub upstream_error: Option<String>,
@@ -71,6 +73,18 @@ impl UsageTap {
             mode,
             bytes: 0,
         }
+    }
+
+    /// How many choices the answer is to have, if not one.
+    #[must_use]
+    pub fn expecting(mut self, choices: i64) -> Self {
+        self.reader.expect(choices);
+        self
+    }
+
+    /// Whether the event that ends a stream (`[DONE]`, `message_stop`) has passed: what follows says nothing.
+    pub fn has_ended(&self) -> bool {
+        matches!(self.mode, Mode::Events(_)) && self.reader.has_ended()
     }
 
     /// Takes what came from the provider and gives what goes to the client now. Where nothing may have to be
@@ -156,16 +170,15 @@ impl Events {
             if std::mem::take(&mut self.oversized) {
                 // Its beginning has passed already.
             } else if self.pending.is_empty() {
-                if self.reads(event, reader) == Verdict::Hide {
+                if let Some(instead) = self.reads(event, reader) {
                     passing.push(chunk.slice(passing.from..at));
+                    passing.push(instead);
                     passing.from = end;
                 }
             } else {
                 self.pending.extend_from_slice(event);
                 let whole = self.pending.split().freeze();
-                if self.reads(&whole, reader) == Verdict::Pass {
-                    passing.push(whole);
-                }
+                passing.push(self.reads(&whole, reader).unwrap_or(whole));
                 passing.from = end;
             }
             at = end;
@@ -174,13 +187,15 @@ impl Events {
         if self.hide { passing.into_bytes() } else { chunk }
     }
 
-    fn reads(&self, event: &[u8], reader: &mut Reader) -> Verdict {
+    /// Reads one event, and says what goes to the client in its place; `None` if it goes as it came.
+    fn reads(&self, event: &[u8], reader: &mut Reader) -> Option<Bytes> {
         if event.len() > EVENT_CAP_BYTES {
-            return Verdict::Pass;
+            return None;
         }
         match reader.event(event) {
-            Verdict::Hide if self.hide => Verdict::Hide,
-            Verdict::Hide | Verdict::Pass => Verdict::Pass,
+            _ if !self.hide => None,
+            Verdict::Hide => Some(Bytes::new()),
+            Verdict::Pass => strip::without_null_usage(event),
         }
     }
 
@@ -201,10 +216,12 @@ impl Events {
 
     /// What is held back at the end is read as an event even if its empty line never came.
     fn finish(self, reader: &mut Reader) -> Bytes {
-        if self.reads(&self.pending, reader) == Verdict::Hide || !self.hide {
-            return Bytes::new();
+        let instead = self.reads(&self.pending, reader);
+        if self.hide {
+            instead.unwrap_or_else(|| self.pending.freeze())
+        } else {
+            Bytes::new()
         }
-        self.pending.freeze()
     }
 }
 
@@ -228,7 +245,7 @@ impl Passing {
     }
 
     fn push(&mut self, bytes: Bytes) {
-        if !self.wanted {
+        if !self.wanted || bytes.is_empty() {
             return;
         }
         if self.first.is_empty() {

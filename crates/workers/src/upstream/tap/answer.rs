@@ -90,6 +90,18 @@ impl<'a> Answer<'a> {
         })
     }
 
+    /// Which choices finish in this document, by their numbers.
+    pub(super) fn finished_choices(&self) -> impl Iterator<Item = u64> {
+        let choices = self.choices().unwrap_or_default();
+        let finished = choices
+            .into_iter()
+            .filter(|choice| text(choice.finish_reason).is_some());
+        finished.map(|choice| {
+            let index = choice.index.and_then(|raw| serde_json::from_str(raw.get()).ok());
+            index.unwrap_or_default()
+        })
+    }
+
     fn own_code(&self) -> Option<String> {
         let number = |raw: &RawValue| serde_json::from_str::<i64>(raw.get()).ok();
         let code = text(self.code).or_else(|| text(self.kind));
@@ -105,6 +117,8 @@ impl<'a> Answer<'a> {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Choice<'a> {
+    #[serde(borrow)]
+    index: Option<&'a RawValue>,
     #[serde(borrow)]
     finish_reason: Option<&'a RawValue>,
 }

@@ -4,6 +4,8 @@
 //! for a few keys in the raw bytes; only then is an event parsed. Inside of a JSON text a quote is escaped, so
 //! `"usage"` in what the model says does not look like the key.
 
+use std::collections::BTreeSet;
+
 use memchr::memmem;
 use model::run::Operation;
 use serde_json::{Map, Value};
@@ -28,7 +30,11 @@ pub(super) struct Reader {
     usage: Option<Map<String, Value>>,
     finish_reason: Option<String>,
     error: Option<String>,
+    /// The event that ends a stream came, or a whole body.
     complete: bool,
+    /// The choices that are finished, and how many there are to be.
+    finished: BTreeSet<u64>,
+    choices: usize,
     /// An event came that says nothing but what was used.
     summed_up: bool,
 }
@@ -43,8 +49,18 @@ impl Reader {
             finish_reason: None,
             error: None,
             complete: false,
+            finished: BTreeSet::new(),
+            choices: 1,
             summed_up: false,
         }
+    }
+
+    pub(super) fn expect(&mut self, choices: i64) {
+        self.choices = usize::try_from(choices).unwrap_or(1).max(1);
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.complete
     }
 
     /// Reads one event with its field names and line ends.
@@ -87,7 +103,7 @@ impl Reader {
             served_model: self.model,
             finish_reason: self.finish_reason,
             service_tier: self.tier,
-            complete: self.complete,
+            complete: self.complete || self.finished.len() >= self.choices,
             upstream_error: self.error,
             bytes,
         }
@@ -191,6 +207,9 @@ impl Reader {
             Operation::Chat | Operation::TextCompletion | Operation::Embeddings => answer.finish_reason(),
         };
         self.finish_reason = finished.or(self.finish_reason.take());
+        if matches!(self.operation, Operation::Chat | Operation::TextCompletion) {
+            self.finished.extend(answer.finished_choices());
+        }
         let Some(usage) = answer.usage() else {
             return;
         };

@@ -63,17 +63,42 @@ fn a_chat_stream_reports_usage_model_tier_and_end() {
 #[test]
 fn the_event_that_only_we_asked_for_is_removed_and_nothing_else() {
     let (passed, report) = run(UsageTap::new(Operation::Chat, true, true), CHAT.as_bytes(), &[]);
-    assert_eq!(String::from_utf8(passed).unwrap(), CHAT.replace(HIDDEN, ""));
+    let unasked = CHAT.replace(HIDDEN, "").replace(",\"usage\":null", "");
+    assert_eq!(String::from_utf8(passed).unwrap(), unasked);
     assert_eq!(report, stream(Operation::Chat, CHAT));
     for kept in [
         // Usage together with text, no choices without usage, and no choices at all.
         "data: {\"choices\":[{\"delta\":{}}],\"usage\":{\"prompt_tokens\":9}}\n\n",
-        "data: {\"choices\":[],\"usage\":null,\"prompt_filter_results\":[]}\n\n",
+        "data: {\"choices\":[],\"prompt_filter_results\":[]}\n\n",
         "data: {\"usage\":{\"prompt_tokens\":9}}\n\n",
     ] {
         let (passed, _) = run(UsageTap::new(Operation::Chat, true, true), kept.as_bytes(), &[]);
         assert_eq!(passed, kept.as_bytes());
     }
+}
+
+#[test]
+fn a_stream_without_its_mark_is_complete_when_each_choice_is_finished() {
+    let part = |index: u64| {
+        format!("data: {{\"choices\":[{{\"index\":{index},\"delta\":{{\"content\":\"a\"}}}}]}}\n\n")
+    };
+    let finish = |index: u64| {
+        format!("data: {{\"choices\":[{{\"index\":{index},\"delta\":{{}},\"finish_reason\":\"stop\"}}]}}\n\n")
+    };
+    let complete = |choices: i64, events: &[String]| {
+        let tap = UsageTap::new(Operation::Chat, true, false).expecting(choices);
+        run(tap, events.concat().as_bytes(), &[]).1.complete
+    };
+    assert!(!complete(1, &[part(0)]));
+    assert!(complete(1, &[part(0), finish(0)]));
+    assert!(!complete(2, &[part(0), part(1), finish(0), part(1)]));
+    assert!(complete(2, &[part(0), part(1), finish(1), finish(0)]));
+    // It has not ended, though: usage may come behind it.
+    let mut tap = UsageTap::new(Operation::Chat, true, false);
+    tap.feed(finish(0).into());
+    assert!(!tap.has_ended());
+    tap.feed("data: [DONE]\n\n".into());
+    assert!(tap.has_ended());
 }
 
 #[test]
@@ -207,7 +232,8 @@ fn an_event_that_is_too_large_passes_unread_and_the_next_one_is_read() {
     let text = format!("{huge}{CHAT}");
     let tap = || UsageTap::new(Operation::Chat, true, true);
     let whole = run(tap(), text.as_bytes(), &[]);
-    assert_eq!(whole.0.len(), text.len() - HIDDEN.len());
+    let hidden = HIDDEN.len() + 3 * ",\"usage\":null".len();
+    assert_eq!(whole.0.len(), text.len() - hidden);
     assert!(whole.1.usage_body.is_some());
     let cuts: Vec<usize> = (1..11).map(|n| n * 1_000_003).chain([huge.len() + 5]).collect();
     assert!(run(tap(), text.as_bytes(), &cuts) == whole);
