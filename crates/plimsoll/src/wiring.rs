@@ -4,6 +4,7 @@
 //! prices and the way to the providers.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use infra::clock::{RandomIds, SystemClock};
@@ -16,6 +17,9 @@ use workers::upstream::{ProviderKey, Timeouts, UpstreamPool, UpstreamSettings};
 
 /// What a provider without a key is sent; whoever needs none ignores it.
 const NO_KEY: &str = "none";
+
+/// Many times what a commit takes. Beyond it the store is in trouble, which a client need not wait for.
+const SETTLE_WAIT: Duration = Duration::from_secs(1);
 
 /// How the store opens the configured database.
 pub(crate) fn store_settings(database: &DatabaseConfig) -> Result<store::Settings> {
@@ -72,6 +76,7 @@ fn gateway_settings(config: &Config) -> GatewaySettings {
         default_output_tokens: i64::from(gateway.default_output_tokens),
         drain_timeout: gateway.drain_timeout,
         stall_timeout: gateway.idle_timeout,
+        settle_wait: SETTLE_WAIT,
         answer_cap_bytes: config.server.llm_max_body_bytes,
     }
 }

@@ -66,6 +66,7 @@ impl World {
                 default_output_tokens: 4096,
                 drain_timeout: Duration::from_secs(2),
                 stall_timeout: Duration::from_secs(2),
+                settle_wait: Duration::from_secs(20),
                 answer_cap_bytes: 1024 * 1024,
             },
         );

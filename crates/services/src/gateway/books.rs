@@ -13,6 +13,7 @@ use model::money::NanoUsd;
 use model::run::{Run, RunStatus};
 use model::time::Timestamp;
 use store::StoreError;
+use tokio::sync::oneshot;
 
 use crate::context::Context;
 use crate::ledger::{Answer, EndCommand, LedgerError};
@@ -23,23 +24,32 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// About an hour. While the store is down nothing new is let in, so that only what was on its way waits here.
 const ATTEMPTS: u32 = 128;
 
-/// Ends the hold and writes the run down. Returns after the first attempt; if the store fails, a task of its
-/// own goes on trying.
+/// Ends the hold and writes the run down. Returns after the first attempt, or when that takes longer than an answer
+/// may wait; a task of its own goes on trying.
 pub(super) async fn close(cx: &Context, command: EndCommand) {
-    let Err(error) = attempt(cx, &command).await else {
-        return;
+    let (hold, wait) = (command.hold, cx.gateway.settings.settle_wait);
+    let (done, first_attempt) = oneshot::channel();
+    let (cx, flights) = (cx.clone(), cx.gateway.flights.clone());
+    let work = async move {
+        let attempted = attempt(&cx, &command).await;
+        // Whoever waited may have gone on.
+        done.send(()).ok();
+        if let Err(error) = attempted {
+            keep_trying(&cx, &command, error).await;
+        }
     };
+    flights.spawn(infra::correlation::capture().carry(work));
+    if tokio::time::timeout(wait, first_attempt).await.is_err() {
+        tracing::warn!(hold_id = %hold, "an answer goes out before it is settled, because the store is slow");
+    }
+}
+
+async fn keep_trying(cx: &Context, command: &EndCommand, error: StoreError) {
     if !may_work_later(&error) {
         tracing::error!(%error, hold_id = %command.hold, "a run could not be settled; its hold will expire");
         return;
     }
     tracing::warn!(%error, hold_id = %command.hold, "a run could not be settled yet");
-    let cx = cx.clone();
-    let flights = cx.gateway.flights.clone();
-    flights.spawn(infra::correlation::capture().carry(async move { keep_trying(&cx, &command).await }));
-}
-
-async fn keep_trying(cx: &Context, command: &EndCommand) {
     let mut pause = FIRST_PAUSE;
     for _ in 1..ATTEMPTS {
         tokio::time::sleep(pause).await;

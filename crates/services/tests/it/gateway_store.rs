@@ -112,6 +112,46 @@ testkit::both_databases! {
         }
     }
 
+    async fn the_end_of_a_stream_waits_for_its_books_but_not_for_long(db: TestDb) {
+        let mut setup = Setup::default();
+        setup.gateway.settle_wait = Duration::from_millis(500);
+        let world = World::with(db, setup).await;
+        world.budget(USD).await;
+        for in_time in [true, false] {
+            world.upstream.fault(Fault::Delay { ms: 300 });
+            let request = stream();
+            let serving = world.serve(Operation::Chat, &request);
+            let breaking = async {
+                while world.open_holds().await == 0 {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+                let hold = world.holds().await.into_iter().find(|h| h.status == HoldStatus::Pending);
+                Outage::of(world.db.open_again(), world.tenant, hold.unwrap().id).await
+            };
+            let (served, outage) = tokio::join!(serving, breaking);
+            let served = served.unwrap();
+            let run = served.run;
+            let ServedBody::Stream(mut chunks) = served.body else { panic!("expected a stream") };
+            let mut seen = String::new();
+            let mut outage = Some(outage);
+            while !seen.contains("[DONE]") {
+                seen.push_str(std::str::from_utf8(&chunks.next().await.unwrap().unwrap()).unwrap());
+                if seen.contains("\"stop\"") && in_time && let Some(outage) = outage.take() {
+                    // The text is there, its end is not.
+                    assert!(!seen.contains("[DONE]"));
+                    outage.end().await;
+                }
+            }
+            let settled = world.run(run).await.status == RunStatus::Succeeded;
+            assert_eq!(settled, in_time, "what an SDK finds that stops at the mark");
+            if let Some(outage) = outage {
+                outage.end().await;
+            }
+            world.run_ended(run).await;
+        }
+        world.all_ended().await;
+    }
+
     async fn nothing_is_sent_while_nobody_can_tell_whether_it_fits(db: TestDb) {
         let world = World::new(db).await;
         world.budget(USD).await;

@@ -73,6 +73,7 @@ impl Default for Setup {
                 default_output_tokens: 1_000,
                 drain_timeout: long,
                 stall_timeout: long,
+                settle_wait: long,
                 answer_cap_bytes: 16 * 1024 * 1024,
             },
             floor_price: None,

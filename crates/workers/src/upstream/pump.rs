@@ -11,7 +11,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::Stream;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::error::UpstreamError;
 use super::response::UpstreamBody;
@@ -19,6 +19,12 @@ use super::tap::{TapReport, UsageTap};
 
 #[cfg(test)]
 mod tests;
+
+/// How long a provider may keep the connection open when its answer has ended. Nothing is to come then, and the end
+/// of the answer waits for it.
+const LAST_WORD: Duration = Duration::from_millis(250);
+/// How many chunks may follow it all the same: whoever goes on talking is cut off.
+const LAST_CHUNKS: usize = 64;
 
 /// One answer that is to be pumped from the provider to the client.
 #[derive(Debug)]
@@ -76,8 +82,10 @@ pub enum PumpHow {
 impl Pump {
     /// Starts the task on the current runtime, and gives the client's end and a handle to wait for it.
     ///
-    /// Whatever happens, `on_end` is called once. The client sees the end of the stream after that, so that
-    /// whoever has read an answer to its end finds it settled.
+    /// Whatever happens, `on_end` is called once. The event that ends the answer (`[DONE]`, `message_stop`), the error
+    /// that broke it off and the end of the stream go to the client when `on_end` is done, so that whoever has read
+    /// an answer to its end finds settled what `on_end` settles. A client that stops reading before that, at a
+    /// `finish_reason` say, may be faster.
     pub fn spawn<F, Fut>(self, on_end: F) -> (PumpStream, JoinHandle<()>)
     where
         F: FnOnce(PumpEnd) -> Fut + Send + 'static,
@@ -99,25 +107,33 @@ impl Pump {
             gone_until: None,
         };
         let mut first_byte = None;
+        // The end of the answer, and what may follow it: the client gets it when the books are done.
+        let mut last = Vec::new();
         let ended = loop {
-            match client.or_left(self.body.next()).await {
+            match client.or_left(self.next()).await {
                 Waited::Left => {}
                 Waited::DrainedEnough => break None,
                 Waited::Next(None) => break Some(Ok(())),
                 Waited::Next(Some(Err(error))) => break Some(Err(error)),
                 Waited::Next(Some(Ok(chunk))) => {
                     first_byte.get_or_insert_with(|| self.sent_at.elapsed());
-                    client.give(self.tap.feed(chunk)).await;
+                    let passed = self.tap.feed(chunk);
+                    if self.tap.has_ended() {
+                        last.push(passed);
+                    } else {
+                        client.give(passed).await;
+                    }
+                    if last.len() >= LAST_CHUNKS {
+                        break Some(Ok(()));
+                    }
                 }
             }
         };
         // The connection to the provider ends here, not when the books are done.
         drop(self.body);
         let (rest, report) = self.tap.finish();
-        client.give(rest).await;
-        if let Some(Err(error)) = &ended {
-            client.fail(error.clone()).await;
-        }
+        last.push(rest);
+        let failure = ended.clone().and_then(Result::err);
         on_end(PumpEnd {
             report,
             how: how(ended, client.is_gone()),
@@ -125,6 +141,20 @@ impl Pump {
             elapsed: self.sent_at.elapsed(),
         })
         .await;
+        for bytes in last {
+            client.give(bytes).await;
+        }
+        if let Some(error) = failure {
+            client.fail(error).await;
+        }
+    }
+
+    /// What comes next from the provider.
+    async fn next(&mut self) -> Option<Result<Bytes, UpstreamError>> {
+        if self.tap.has_ended() {
+            return timeout(LAST_WORD, self.body.next()).await.ok().flatten();
+        }
+        self.body.next().await
     }
 }
 
@@ -192,8 +222,9 @@ impl Client {
         }
     }
 
+    /// Whether the client has left, noticed or not.
     fn is_gone(&self) -> bool {
-        self.gone_until.is_some()
+        self.gone_until.is_some() || self.sender.is_closed()
     }
 
     fn leaves(&mut self) {

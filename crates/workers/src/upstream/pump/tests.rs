@@ -82,6 +82,47 @@ async fn an_answer_that_is_read_to_its_end_is_settled_by_then() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_end_of_an_answer_is_given_when_its_books_are_done_and_all_else_at_once() {
+    let text = Ok("data: {\"choices\":[{\"delta\":{}}]}");
+    for (last, broken_off) in [(Ok("data: [DONE]"), false), (Err(broken()), true)] {
+        let (books_done, waiting) = tokio::sync::oneshot::channel::<()>();
+        let pump = Pump {
+            body: provider(vec![(1, text.clone()), (1, last)]),
+            tap: UsageTap::new(Operation::Chat, true, false),
+            sent_at: Instant::now(),
+            limits: LIMITS,
+        };
+        let (mut stream, task) = pump.spawn(|_| async move { waiting.await.unwrap() });
+        assert!(stream.next().await.unwrap().is_ok());
+        let early = tokio::time::timeout(Duration::from_mins(1), stream.next()).await;
+        assert!(early.is_err(), "given before the books were done: {early:?}");
+        books_done.send(()).unwrap();
+        assert_eq!(stream.next().await.unwrap().is_err(), broken_off);
+        assert!(stream.next().await.is_none());
+        task.await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_keeps_the_connection_open_behind_the_end_is_not_waited_for() {
+    let done = "data: [DONE]";
+    let mut running = pump(vec![
+        (1, Ok(USAGE)),
+        (1, Ok(done)),
+        (0, Ok(": bye")),
+        (30, Ok(": more")),
+    ]);
+    let mut seen = Vec::new();
+    while let Some(item) = running.stream.next().await {
+        seen.extend_from_slice(&item.unwrap());
+    }
+    assert_eq!(seen, format!("{USAGE}\n\n{done}\n\n: bye\n\n").as_bytes());
+    let end = running.end().await;
+    assert_eq!(end.how, PumpHow::Completed);
+    assert_eq!(end.elapsed, Duration::from_secs(2) + LAST_WORD);
+}
+
+#[tokio::test(start_paused = true)]
 async fn when_the_client_leaves_the_provider_is_read_to_its_end() {
     let mut running = pump(vec![(1, Ok("data: {}")), (9, Ok(USAGE)), (0, Ok("data: [DONE]"))]);
     running.stream.next().await;
