@@ -66,25 +66,34 @@ pub fn finish(tx: &mut LockTx<'_>, list: &[Run]) -> StoreResult<()> {
     Ok(())
 }
 
-/// Marks runs as crashed whose process has gone away without a word; a run that has ended is left alone.
+/// Marks runs as crashed whose process has gone away without a word; a run that has ended is left alone. Gives those
+/// that were marked.
 ///
 /// # Errors
 /// What the database says.
-pub fn crash(tx: &mut LockTx<'_>, list: &[(TenantId, RunId)], at: Timestamp) -> StoreResult<()> {
+pub fn crash(
+    tx: &mut LockTx<'_>,
+    list: &[(TenantId, RunId)],
+    at: Timestamp,
+) -> StoreResult<Vec<(TenantId, RunId)>> {
     use crate::tx::sealed::Connected as _;
+    let mut crashed = Vec::new();
     for (tenant, run) in list {
         let live = runs::table
             .find((tenant.to_string(), run.to_string()))
             .filter(runs::status.eq(RunStatus::Running.as_str()));
-        diesel::update(live)
+        let marked = diesel::update(live)
             .set((
                 runs::status.eq(RunStatus::Crashed.as_str()),
                 runs::error_code.eq("hold_expired"),
                 runs::completed_at.eq(at.as_micros()),
             ))
             .execute(tx.conn())?;
+        if marked > 0 {
+            crashed.push((*tenant, *run));
+        }
     }
-    Ok(())
+    Ok(crashed)
 }
 
 /// One run of a tenant.

@@ -84,14 +84,18 @@ async fn attempt(cx: &Context, command: &EndCommand) -> Result<(), StoreError> {
             } else {
                 tracing::error!(%error, hold_id = %command.hold, "money was spent under a hold that is gone");
             }
-            write_run(cx, command).await
+            // When the hold expired it was told that the run failed.
+            let told = matches!(error, LedgerError::HoldExpired);
+            let mut events = command.events.clone();
+            events.retain(|event| !told || event.event_type != OpsEventType::LlmCallFailed);
+            write_run(cx, command, events).await
         }
     }
 }
 
 /// Writes the run down without its hold; doing it twice changes nothing.
-async fn write_run(cx: &Context, command: &EndCommand) -> Result<(), StoreError> {
-    let (run, events) = (command.run.as_deref().cloned(), command.events.clone());
+async fn write_run(cx: &Context, command: &EndCommand, events: Vec<OpsEvent>) -> Result<(), StoreError> {
+    let run = command.run.as_deref().cloned();
     let written = cx
         .db
         .locked(move |tx| -> Result<(), StoreError> {

@@ -1,5 +1,7 @@
 //! What does each command change?
 
+use std::collections::BTreeMap;
+
 use domain::limits::{CheckInput, CheckOutput, LimitState};
 use domain::settle::{Authority, End};
 use model::amounts::Amounts;
@@ -29,8 +31,8 @@ pub(super) struct Effects {
     ended: Vec<Hold>,
     started: Vec<Run>,
     finished: Vec<Run>,
-    /// Runs whose hold has expired: their process is gone.
-    lost: Vec<(TenantId, RunId)>,
+    /// Runs whose hold has expired: their process is gone. With what is told of each.
+    lost: BTreeMap<(TenantId, RunId), OpsEvent>,
     costs: Vec<CostRecord>,
     breaches: Vec<Breach>,
     decisions: Vec<DecisionSnapshot>,
@@ -47,10 +49,17 @@ impl Effects {
         store::holds::end(tx, &self.ended)?;
         store::runs::insert(tx, &self.started)?;
         store::runs::finish(tx, &self.finished)?;
-        store::runs::crash(tx, &self.lost, now)?;
+        let lost: Vec<_> = self.lost.keys().copied().collect();
+        // A run that has ended by itself has told so.
+        let crashed = store::runs::crash(tx, &lost, now)?;
+        let told: Vec<_> = crashed
+            .iter()
+            .filter_map(|run| self.lost.get(run).cloned())
+            .collect();
         store::costs::insert(tx, &self.costs)?;
         store::breaches::insert(tx, &self.breaches)?;
         store::decisions::insert(tx, &self.decisions)?;
+        store::ops_events::insert(tx, &told)?;
         store::ops_events::insert(tx, &self.events)?;
         for answer in &self.answers {
             store::idempotency::insert(tx, answer)?;
@@ -215,6 +224,7 @@ impl Batch<'_> {
             // What our gateway holds for a call is ended by our gateway alone.
             .filter(|hold| hold.run.is_none() || command.authority == Authority::Gateway)
             .ok_or(LedgerError::HoldNotFound)?;
+        let expired_before = hold.status == HoldStatus::Expired;
         let ended = domain::settle::end(hold, command.end, command.authority, self.now)?;
         for change in &ended.changes {
             let key = CounterKey {
@@ -228,14 +238,23 @@ impl Batch<'_> {
             }
         }
         let hold = ended.hold;
-        if command.end == End::Expire {
-            self.effects.lost.extend(hold.run.map(|run| (hold.tenant, run)));
+        if let (End::Expire, Some(run)) = (command.end, hold.run) {
+            let told = lost(&hold, run, EventId::generate(self.ids), self.now);
+            self.effects.lost.insert((hold.tenant, run), told);
         }
         if let (Some(cost), Some(used)) = (&command.cost, hold.settled) {
             self.effects.costs.push(cost_record(&hold, used, cost, self.now));
         }
         self.effects.finished.extend(command.run.as_deref().cloned());
-        self.effects.events.extend(command.events.iter().cloned());
+        // Of a run whose hold expired before it has been told that it failed; unless that is in this very batch,
+        // and then what the run itself says is told instead.
+        let gone = hold.run.map(|run| (hold.tenant, run));
+        let withdrawn = expired_before && gone.is_some_and(|run| self.effects.lost.remove(&run).is_some());
+        let told = expired_before && !withdrawn;
+        let news = |event: &&OpsEvent| !told || event.event_type != OpsEventType::LlmCallFailed;
+        self.effects
+            .events
+            .extend(command.events.iter().filter(news).cloned());
         self.holds.insert((hold.tenant, hold.id), hold.clone());
         self.effects.ended.push(hold.clone());
         let overruns = ended.changes.iter().map(|change| change.overrun).collect();
@@ -260,6 +279,27 @@ impl Batch<'_> {
             max: amount,
             at: self.now,
         });
+    }
+}
+
+/// What is told of a run whose process is gone.
+fn lost(hold: &Hold, run: RunId, id: EventId, now: Timestamp) -> OpsEvent {
+    let metadata = serde_json::json!({
+        "model": hold.subject.model, "error_type": "hold_expired", "retry_count": 0,
+    });
+    OpsEvent {
+        id,
+        at: now,
+        tenant: Some(hold.tenant),
+        event_type: OpsEventType::LlmCallFailed,
+        user_id: hold.subject.end_user.clone(),
+        session_id: hold.subject.session_id.clone(),
+        entity_type: Some("llm_call"),
+        entity_id: Some(run.to_string()),
+        severity: Some(3),
+        latency_ms: Some(now.millis_since(hold.created_at)),
+        cost: None,
+        metadata: metadata.to_string(),
     }
 }
 

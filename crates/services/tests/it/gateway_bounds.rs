@@ -1,5 +1,6 @@
 //! What a customer cannot do to a call that runs, and what the provider cannot do to a limit.
 
+use model::event::OpsEventType;
 use model::hold::HoldStatus;
 use model::limit::{LimitCategory, LimitType};
 use model::run::{Operation, RunStatus};
@@ -45,6 +46,31 @@ testkit::both_databases! {
         let run = world.run(run).await;
         assert_eq!((run.status, run.error_code.as_deref()), (RunStatus::Crashed, Some("hold_expired")));
         assert!(run.completed_at.is_some());
+        assert_eq!(world.events(OpsEventType::LlmCallFailed).await, 1);
+        // Neither the next turn of the loop nor another process tells it again.
+        assert_eq!(services::upkeep::expire_holds(&world.cx).await.unwrap(), 0);
+        let hold = world.holds().await[0].id;
+        let again = services::ledger::EndCommand {
+            tenant: world.tenant,
+            hold,
+            end: domain::settle::End::Expire,
+            authority: domain::settle::Authority::Gateway,
+            cost: None,
+            run: None,
+            events: Vec::new(),
+            idempotency: None,
+        };
+        assert!(world.cx.ledger.end(again).await.is_err());
+        assert_eq!(world.events(OpsEventType::LlmCallFailed).await, 1);
+    }
+
+    async fn a_hold_without_a_run_expires_without_a_word(db: TestDb) {
+        let world = World::new(db).await;
+        world.budget(USD).await;
+        services::limits::check(&world.cx, world.check_request(5), String::new(), None).await.unwrap();
+        world.clock.advance_seconds(3_600);
+        assert_eq!(services::upkeep::expire_holds(&world.cx).await.unwrap(), 1);
+        assert_eq!(world.events(OpsEventType::LlmCallFailed).await, 0);
     }
 }
 

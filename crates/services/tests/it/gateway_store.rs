@@ -181,6 +181,26 @@ testkit::both_databases! {
         assert_ended(&world, run, served(PLAIN_COST)).await;
         assert_eq!(world.usage(budget).await, (PLAIN_COST, 0));
         assert_eq!(expire_holds(&world.cx).await.unwrap(), 0);
+        // Both were true when they were told.
+        assert_eq!(world.events(OpsEventType::LlmCallFailed).await, 1);
+        assert_eq!(world.events(OpsEventType::LlmCallMade).await, 1);
+    }
+
+    async fn a_run_that_fails_and_may_be_charged_after_its_hold_expired_is_told_as_failed_once(db: TestDb) {
+        let mut setup = Setup::default();
+        setup.timeouts.idle = Duration::from_millis(500);
+        let world = World::with(db, setup).await;
+        let budget = world.budget(USD).await;
+        world.upstream.fault(Fault::DelayBetweenEvents { ms: 5_000 });
+        let answer = world.serve(Operation::Chat, &stream()).await.unwrap();
+        world.clock.advance_seconds(601);
+        assert_eq!(expire_holds(&world.cx).await.unwrap(), 1);
+        let got = crate::harness::read(answer).await;
+        assert_eq!(got.broken, Some("upstream_timeout"));
+        let run = world.run(got.run).await;
+        assert_eq!((run.status, run.error_code.as_deref()), (RunStatus::Failed, Some("upstream_timeout")));
+        assert_eq!(world.usage(budget).await, (run.estimated.cost.0, 0));
+        assert_eq!(world.events(OpsEventType::LlmCallFailed).await, 1);
     }
 
     async fn a_run_that_fails_after_its_hold_expired_is_written_down_as_failed(db: TestDb) {
