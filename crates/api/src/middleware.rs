@@ -9,17 +9,18 @@ pub(crate) mod journal;
 use std::panic::AssertUnwindSafe;
 use std::time::Instant;
 
+use actix_web::Error;
 use actix_web::body::{BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
-use actix_web::{Error, ResponseError as _};
 use futures_util::FutureExt as _;
 use infra::correlation::CorrelationContext;
 use tracing::Instrument as _;
 
+use crate::llm::errors::{Dialect, shaped};
 use crate::problem::ApiError;
 use crate::state::State;
 
@@ -34,11 +35,12 @@ pub(crate) async fn around<B: MessageBody + 'static>(
     let span = infra::telemetry::request_span(&context);
     let id = HeaderValue::from_str(context.correlation_id()).ok();
     let method = request.method().clone();
+    let dialect = Dialect::at(request.path(), request.headers());
     let state = request.app_data::<Data<State>>().cloned();
     let work = async {
         if let Err(error) = checks::check(&request) {
             return Ok(request
-                .into_response(error.error_response())
+                .into_response(shaped(dialect, error))
                 .map_into_right_body());
         }
         match AssertUnwindSafe(next.call(request)).catch_unwind().await {
@@ -53,7 +55,7 @@ pub(crate) async fn around<B: MessageBody + 'static>(
                     "Something went wrong on our side. Quote the request id.",
                 );
                 // Made here, where the correlation is known; the request itself went with the panic.
-                Err(InternalError::from_response(error.code, error.error_response()).into())
+                Err(InternalError::from_response(error.code, shaped(dialect, error)).into())
             }
         }
     };

@@ -2,8 +2,9 @@
 
 use actix_web::http::header::{ALLOW, HeaderValue};
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpResponse, Resource, ResponseError as _, Route};
+use actix_web::{HttpRequest, HttpResponse, Resource, ResponseError as _, Route};
 
+use crate::llm::errors::{Dialect, LlmError};
 use crate::order::InOrder;
 use crate::problem::ApiError;
 use crate::{llm, openapi, ops, v1};
@@ -38,7 +39,9 @@ mod on {
 
 fn only(path: &str, routes: Vec<Route>, methods: &'static [&'static str]) -> Resource {
     let resource = routes.into_iter().fold(web::resource(path), Resource::route);
-    resource.default_service(web::to(move || async move { wrong_method(methods) }))
+    resource.default_service(web::to(move |request: HttpRequest| async move {
+        wrong_method(&request, methods)
+    }))
 }
 
 /// The routes of the public listener.
@@ -88,7 +91,7 @@ pub(crate) fn public(config: &mut ServiceConfig) {
     plain!(config, "/readyz", get => ops::health::ready);
     plain!(config, "/openapi.json", get => openapi::document);
     plain!(config, "/docs", get => openapi::page);
-    config.default_service(web::to(|| async { ApiError::not_found().error_response() }));
+    config.default_service(web::to(nothing_here));
 }
 
 /// The routes of the operators' own listener.
@@ -99,15 +102,25 @@ pub(crate) fn private(config: &mut ServiceConfig) {
     config.default_service(web::to(|| async { ApiError::not_found().error_response() }));
 }
 
-fn wrong_method(methods: &[&str]) -> HttpResponse {
+async fn nothing_here(request: HttpRequest) -> HttpResponse {
+    match Dialect::at(request.path(), request.headers()) {
+        Some(dialect) => LlmError::no_route().response(dialect),
+        None => ApiError::not_found().error_response(),
+    }
+}
+
+fn wrong_method(request: &HttpRequest, methods: &[&str]) -> HttpResponse {
     let allow = methods.join(", ").to_uppercase().replace("GET", "GET, HEAD");
-    let error = ApiError::new(
-        405,
-        "method-not-allowed",
-        "Method not allowed",
-        format!("This path takes {allow}."),
-    );
-    let mut response = error.error_response();
+    let mut response = match Dialect::at(request.path(), request.headers()) {
+        Some(dialect) => LlmError::wrong_method(&allow).response(dialect),
+        None => ApiError::new(
+            405,
+            "method-not-allowed",
+            "Method not allowed",
+            format!("This path takes {allow}."),
+        )
+        .error_response(),
+    };
     if let Ok(value) = HeaderValue::from_str(&allow) {
         response.headers_mut().insert(ALLOW, value);
     }

@@ -3,9 +3,9 @@
 //! OpenAI routes answer `{"error":{message,type,param,code}}`, Anthropic routes
 //! `{"type":"error","error":{type,message},"request_id"}`. The statuses are those of the product.
 
-use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use actix_web::http::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use actix_web::{HttpResponse, ResponseError as _};
 use model::limit::LimitCategory;
 use model::run::Operation;
 use serde_json::json;
@@ -25,6 +25,21 @@ pub(crate) enum Dialect {
 }
 
 impl Dialect {
+    /// Whose SDK asks for this path, whether anything is there or not; none if it is not for an SDK.
+    pub(crate) fn at(path: &str, headers: &HeaderMap) -> Option<Self> {
+        let rest = path
+            .strip_prefix("/v1")
+            .filter(|rest| rest.is_empty() || rest.starts_with('/'))?;
+        let messages = rest.strip_prefix("/messages");
+        let anthropic = messages.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        // Anthropic's SDK says so on every path.
+        Some(if anthropic || headers.contains_key("anthropic-version") {
+            Self::Anthropic
+        } else {
+            Self::OpenAi
+        })
+    }
+
     pub(crate) const fn of(operation: Operation) -> Self {
         match operation {
             Operation::Messages | Operation::CountTokens => Self::Anthropic,
@@ -66,6 +81,20 @@ impl LlmError {
             refused: None,
             run: None,
         }
+    }
+
+    /// Nothing is at this path.
+    pub(crate) fn no_route() -> Self {
+        let served = "/v1/chat/completions, /v1/completions, /v1/embeddings, /v1/responses, /v1/messages, \
+                      /v1/messages/count_tokens and /v1/models";
+        let message = format!("Unknown request URL. Plimsoll serves {served}.");
+        Self::new(404, "invalid_request_error", "unknown_url", message)
+    }
+
+    /// Something is at this path, but not for this method.
+    pub(crate) fn wrong_method(allow: &str) -> Self {
+        let message = format!("This path takes {allow}.");
+        Self::new(405, "invalid_request_error", "method_not_supported", message)
     }
 
     pub(crate) fn response(&self, dialect: Dialect) -> HttpResponse {
@@ -270,12 +299,17 @@ impl From<ApiError> for LlmError {
         };
         // The SDKs' words are written with `_`.
         let word = match error.code {
+            "credential-in-url" => "credential_in_url",
+            "headers-too-large" => "headers_too_large",
+            "internal-error" => "internal_error",
             "invalid-header" => "invalid_header",
             "malformed-request" => "malformed_request",
+            "misdirected-request" => "misdirected_request",
             "payload-too-large" => "payload_too_large",
             "request-timeout" => "request_timeout",
             "unsupported-encoding" => "unsupported_encoding",
             "unsupported-media-type" => "unsupported_media_type",
+            "uri-too-long" => "uri_too_long",
             other => other,
         };
         let message = error.detail.clone();
@@ -283,5 +317,13 @@ impl From<ApiError> for LlmError {
             retry_after: error.retry_after,
             ..Self::new(error.status.as_u16(), kind, word, message)
         }
+    }
+}
+
+/// An error of ours in the shape of whoever asked: an SDK's own, or a problem document.
+pub(crate) fn shaped(dialect: Option<Dialect>, error: ApiError) -> HttpResponse {
+    match dialect {
+        Some(dialect) => LlmError::from(error).response(dialect),
+        None => error.error_response(),
     }
 }

@@ -189,6 +189,49 @@ async fn what_an_sdk_gets_wrong_is_said_in_its_shape() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_served_is_said_in_the_shape_of_whoever_asks() {
+    let world = World::new(TestDb::sqlite()).await;
+    let mut log = Log::default();
+    for (path, shape) in [
+        ("/v1/audio/speech", "/error/code"),
+        ("/v1/chat/completions/", "/error/code"),
+        ("/v1", "/error/code"),
+        ("/v1/messages/batches", "/request_id"),
+    ] {
+        let answer = log.send("nothing is there", world.post(path, &json!({}))).await;
+        assert!(answer.ok(404).at(shape).is_string(), "{path}: {}", answer.body);
+    }
+    let models = || world.get("/v1/files").header("anthropic-version", "2023-06-01");
+    log.send("nothing is there for Anthropic's SDK", models())
+        .await
+        .ok(404);
+    for (method, path, allow) in [
+        ("GET", OPENAI, "POST"),
+        ("DELETE", ANTHROPIC, "POST"),
+        ("GET", "/v1/messages/count_tokens", "POST"),
+        ("POST", "/v1/models", "GET, HEAD"),
+    ] {
+        let answer = log.send("another method", world.call(method, path)).await;
+        assert_eq!(answer.ok(405).header("allow"), Some(allow), "{method} {path}");
+    }
+    for path in ["/v1/chat%2Fcompletions", "/v1/messages?api_key=sk-1"] {
+        log.send("refused before any route", world.post(path, &json!({})))
+            .await
+            .ok(400);
+    }
+    // What only looks like an SDK's path is our own API's.
+    for path in ["/v1x", "/api/v1/nothing"] {
+        world.get(path).send().await.is(404, "not-found");
+    }
+    log.assert("llm_unserved");
+    let options = world.call("OPTIONS", OPENAI).send().await;
+    assert_eq!(
+        options.is(405, "method_not_supported").header("allow"),
+        Some("POST")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_operation_answers_what_the_provider_said_with_our_headers() {
     let world = World::new(TestDb::sqlite()).await;
     world.limit(&budget(50)).await;

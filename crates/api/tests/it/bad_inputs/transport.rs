@@ -302,7 +302,7 @@ async fn a_method_that_a_path_does_not_take_is_told_from_those_it_takes() {
         ),
         ("GET", "/api/v1/limits/check", "POST"),
         ("HEAD", "/api/v1/limits/check", "POST"),
-        ("OPTIONS", "/v1/chat/completions", "POST"),
+        ("OPTIONS", "/api/v1/limits", "GET, HEAD, POST"),
         ("POST", "/livez", "GET, HEAD"),
     ] {
         let call = world.call(method, path);
