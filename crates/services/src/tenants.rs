@@ -34,7 +34,7 @@ pub enum TenantError {
     },
     /// The database failed.
     #[error("the tenants could not be read or written")]
-    Store(StoreError),
+    Store(#[source] StoreError),
 }
 
 impl From<StoreError> for TenantError {

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod books;
 #[cfg(test)]
+mod errors;
+#[cfg(test)]
 mod gateway;
 #[cfg(test)]
 mod gateway_bounds;
