@@ -2,7 +2,8 @@
 //!
 //! Tokens are bounded by bytes: every token of a byte-pair vocabulary stands for at least one byte of text, and
 //! the JSON of a request is longer than the text that a provider builds from it. What is not in the JSON
-//! (pictures behind a URL, stored files, hidden instructions for tools) gets a fixed allowance each.
+//! (pictures behind a URL, stored files, hidden instructions for tools) gets a fixed allowance each. It is ample
+//! for a picture, and no bound for a long file or conversation: what goes beyond is recorded as a breach.
 
 use model::amounts::Amounts;
 use model::money::NanoUsd;
@@ -10,7 +11,8 @@ use model::money::NanoUsd;
 /// Tokens for what a provider adds to a request by itself, such as instructions for the use of tools.
 pub const HIDDEN_TOKENS: i64 = 1_024;
 
-/// Tokens for one part of a request that is not text and not in the request itself.
+/// Tokens for one part of a request that is not text or not in the request itself: the most that the dearest
+/// reading of a picture takes (48,169 with `gpt-4o-mini`).
 pub const REFERENCE_TOKENS: i64 = 50_000;
 
 /// What is known about a request before it runs.

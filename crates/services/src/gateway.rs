@@ -10,6 +10,7 @@ mod end;
 mod facts;
 mod flight;
 mod serve;
+mod references;
 
 use std::sync::Arc;
 use std::time::Duration;

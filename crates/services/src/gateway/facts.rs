@@ -8,6 +8,7 @@ use workers::upstream::UpstreamKind;
 
 use super::GatewayError;
 use super::body::Body;
+use super::references;
 
 #[cfg(test)]
 mod tests;
@@ -20,16 +21,6 @@ const FORBIDDEN: [&str; 6] = [
     "organization",
     "extra_headers",
     "api_version",
-];
-
-/// What content a provider fetches or keeps by itself looks like in a body.
-const REFERENCES: [&[u8]; 6] = [
-    b"\"image_url\"",
-    b"\"file_id\"",
-    b"\"file_url\"",
-    b"\"previous_response_id\"",
-    b"\"conversation\"",
-    b"\"url\"",
 ];
 
 /// The most choices that may be asked for.
@@ -164,14 +155,9 @@ fn choices(operation: Operation, body: &Body) -> Result<i64, GatewayError> {
 impl Parsed {
     /// What the estimate is made from.
     pub(super) fn facts(&self, default_output: i64) -> RequestFacts {
-        let text = self.body.text();
-        let references = REFERENCES
-            .iter()
-            .map(|needle| text.windows(needle.len()).filter(|part| part == needle).count())
-            .sum::<usize>();
         RequestFacts {
             body_bytes: i64::try_from(self.body.len()).unwrap_or(i64::MAX),
-            references: i64::try_from(references).unwrap_or(i64::MAX),
+            references: references::count(self.body.text()),
             requested_output: self.requested_output,
             choices: self.choices,
             makes_output: !matches!(self.operation, Operation::Embeddings | Operation::CountTokens),

@@ -35,6 +35,36 @@ testkit::both_databases! {
     }
 
     async fn a_run_whose_process_is_gone_is_marked_when_its_hold_expires(db: TestDb) {
+    async fn what_a_provider_reads_by_itself_is_settled_and_what_was_not_held_is_a_breach(db: TestDb) {
+        let world = World::new(db).await;
+        let budget = world.budget(10 * USD).await;
+        let ask = |more: &serde_json::Value| {
+            let mut body = json!({"model": "round-1", "input": "hello", "max_output_tokens": 10});
+            body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            body
+        };
+        let searching = ask(&json!({"tools": [{"type": "web_search"}]}));
+        let going_on = ask(&json!({"previous_response_id": "resp_1"}));
+        let (mut settled, mut breaches) = (0, 0);
+        for (body, allowed, input, fits) in [
+            (&searching, 0, 1_000, true),
+            (&searching, 0, 80_000, false),
+            (&going_on, 50_000, 50_000, true),
+            (&going_on, 50_000, 80_000, false),
+        ] {
+            world.upstream.fault(Fault::ReportedUsage { input_tokens: input, output_tokens: 5 });
+            let got = world.call(Operation::Responses, body).await;
+            let input = i64::try_from(input).unwrap();
+            settled += input * 1_000 + 5 * 2_000;
+            breaches += i64::from(!fits);
+            let run = assert_ended(&world, got.run, served(input * 1_000 + 5 * 2_000)).await;
+            let bytes = i64::try_from(body.to_string().len()).unwrap();
+            assert_eq!(run.estimated.input_tokens, bytes + 1_024 + allowed);
+            assert_eq!(run.status, RunStatus::Succeeded);
+            assert_eq!((world.usage(budget).await, world.breaches(budget).await), ((settled, 0), breaches));
+        }
+    }
+
         let world = World::new(db).await;
         world.budget(USD).await;
         let command = world.orphan();

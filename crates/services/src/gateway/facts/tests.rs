@@ -143,7 +143,7 @@ fn what_is_not_in_the_body_itself_is_counted() {
     );
     // The key of the part, and the key of the address in it.
     let image = json!({"type": "image_url", "image_url": {"url": "https://x"}});
-    assert_eq!(references(json!({"messages": [{"content": [image]}]})), 3);
+    assert_eq!(references(json!({"messages": [{"content": [image]}]})), 1);
     assert_eq!(
         references(json!({"previous_response_id": "r", "input": [{"file_id": "f"}]})),
         2
