@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 use infra::clock::{RandomIds, SystemClock};
 use infra::config::{Config, DatabaseConfig, PricesConfig, UpstreamConfig, UpstreamKind};
 use services::Context;
-use services::gateway::{Gateway, GatewaySettings};
+use services::gateway::{Gateway, GatewaySettings, OutputCap, OutputCaps};
 use services::prices::{FloorPrice, PriceBook, PriceOverride};
 use store::Db;
 use workers::upstream::{ProviderKey, Timeouts, UpstreamPool, UpstreamSettings};
@@ -74,10 +74,19 @@ fn gateway_settings(config: &Config) -> GatewaySettings {
     GatewaySettings {
         hold_ttl_ms: gateway.hold_ttl_ms,
         default_output_tokens: i64::from(gateway.default_output_tokens),
+        output_caps: OutputCaps::new(gateway.output_caps.iter().map(output_cap).collect()),
         drain_timeout: gateway.drain_timeout,
         stall_timeout: gateway.idle_timeout,
         settle_wait: SETTLE_WAIT,
         answer_cap_bytes: config.server.llm_max_body_bytes,
+    }
+}
+
+fn output_cap(cap: &infra::config::OutputCap) -> OutputCap {
+    OutputCap {
+        provider: cap.provider.clone(),
+        model_glob: cap.model.clone(),
+        max_output_tokens: i64::from(cap.max_output_tokens.get()),
     }
 }
 

@@ -6,11 +6,12 @@
 
 mod body;
 mod books;
+mod caps;
 mod end;
 mod facts;
 mod flight;
-mod serve;
 mod references;
+mod serve;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +28,7 @@ use workers::upstream::pump::PumpStream;
 use crate::auth::TenantActor;
 use crate::ledger::HoldAnswer;
 
+pub use self::caps::{OutputCap, OutputCaps};
 pub use self::flight::Flights;
 pub use self::serve::{models, serve};
 
@@ -59,6 +61,8 @@ pub struct GatewaySettings {
     pub hold_ttl_ms: i64,
     /// The output cap, in tokens, of a request that asks for none.
     pub default_output_tokens: i64,
+    /// The most that some models can make.
+    pub output_caps: OutputCaps,
     /// How long a provider is read on when its client is gone.
     pub drain_timeout: Duration,
     /// A client that takes nothing for so long counts as gone.

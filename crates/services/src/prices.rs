@@ -134,6 +134,27 @@ impl PriceBook {
     }
 
     fn calculate(&self, call: &Call<'_>, usage: &Usage) -> Result<PriceCalculation, PriceError> {
+    /// How many tokens the model can have in view, its answer among them; none if the table does not say.
+    pub fn context_window(&self, provider: &str, model: &str, at: Timestamp) -> Option<i64> {
+        let call = Call {
+            provider,
+            model,
+            tier: None,
+            at,
+        };
+        let found = self.table.calculate(&call.request(&Usage::new())).ok()?;
+        let provider = self
+            .table
+            .find_provider(Some(&found.provider_id), None)
+            .ok()
+            .flatten()?;
+        let model = provider.models().find(|model| model.id() == found.model_id)?;
+        model
+            .context_window()
+            .and_then(|tokens| i64::try_from(tokens).ok())
+            .filter(|tokens| *tokens > 0)
+    }
+
         self.table
             .calculate(&call.request(usage))
             .map_err(|error| match error.kind() {

@@ -13,7 +13,7 @@ use model::key::KeyScope;
 use reqwest::Method;
 use serde_json::Value;
 use services::Context;
-use services::gateway::{Gateway, GatewaySettings};
+use services::gateway::{Gateway, GatewaySettings, OutputCaps};
 use services::keys::NewKey;
 use services::prices::PriceBook;
 use testkit::clock::FixedClock;
@@ -64,6 +64,7 @@ impl World {
             GatewaySettings {
                 hold_ttl_ms: 600_000,
                 default_output_tokens: 4096,
+                output_caps: OutputCaps::default(),
                 drain_timeout: Duration::from_secs(2),
                 stall_timeout: Duration::from_secs(2),
                 settle_wait: Duration::from_secs(20),

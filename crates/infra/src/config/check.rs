@@ -6,11 +6,12 @@ use std::net::SocketAddr;
 
 use figment::value::Value;
 use model::money::NanoUsd;
+use serde::de::DeserializeOwned;
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
 use super::keys::Kind;
-use super::sections::PriceOverride;
+use super::sections::{OutputCap, PriceOverride};
 use crate::secrets::{MasterKey, Secret};
 
 /// The value that a text of the environment or the command line stands for.
@@ -26,7 +27,7 @@ pub(super) fn from_text(kind: &Kind, text: &str) -> Value {
                 .map(|part| part.trim().to_owned())
                 .collect::<Vec<_>>(),
         ),
-        Kind::Texts | Kind::PriceOverrides => {
+        Kind::Texts | Kind::OutputCaps | Kind::PriceOverrides => {
             serde_json::from_str(text).unwrap_or_else(|_no_json| Value::from(text))
         }
         _ => Value::from(text),
@@ -35,10 +36,11 @@ pub(super) fn from_text(kind: &Kind, text: &str) -> Value {
 
 /// What is wrong with the value, if anything; one message for each thing.
 pub(super) fn problems(kind: &Kind, value: &Value) -> Vec<String> {
-    if *kind == Kind::PriceOverrides {
-        return price_overrides(value);
+    match kind {
+        Kind::OutputCaps => tables::<OutputCap>(value),
+        Kind::PriceOverrides => tables::<PriceOverride>(value),
+        _ => one(kind, value).err().into_iter().collect(),
     }
-    one(kind, value).err().into_iter().collect()
 }
 
 fn one(kind: &Kind, value: &Value) -> Result<(), String> {
@@ -63,7 +65,7 @@ fn one(kind: &Kind, value: &Value) -> Result<(), String> {
                 Err("expected a list of texts, none of them empty".to_owned())
             }
         }
-        Kind::PriceOverrides => Ok(()),
+        Kind::OutputCaps | Kind::PriceOverrides => Ok(()),
         _ => match value.as_str() {
             Some("") => Err("must not be empty".to_owned()),
             Some(text) => self::text(kind, text),
@@ -146,13 +148,13 @@ pub(super) fn usd(text: &str) -> Result<NanoUsd, String> {
     }
 }
 
-fn price_overrides(value: &Value) -> Vec<String> {
+fn tables<T: DeserializeOwned>(value: &Value) -> Vec<String> {
     let Some(entries) = value.as_array() else {
         return vec!["expected a list of tables; in the environment, a JSON array".to_owned()];
     };
     let mut problems = Vec::new();
     for (number, entry) in (1..).zip(entries) {
-        if let Err(errors) = entry.deserialize::<PriceOverride>() {
+        if let Err(errors) = entry.deserialize::<T>() {
             problems.extend(
                 errors
                     .into_iter()
@@ -303,5 +305,24 @@ mod tests {
             ]
         );
         assert_eq!(problems(&Kind::PriceOverrides, &Value::from("x")).len(), 1);
+    }
+
+    #[test]
+    fn each_wrong_cap_is_named() {
+        let text = r#"[
+            {"provider": "vllm", "model": "llama-*", "max_output_tokens": 8192},
+            {"provider": "vllm", "model": "x", "max_output_tokens": 0},
+            {"provider": "vllm", "model": "x", "max_output_token": 5}
+        ]"#;
+        let found = problems(&Kind::OutputCaps, &from_text(&Kind::OutputCaps, text));
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert!(
+            found[0].starts_with("entry 2: `max_output_tokens`: "),
+            "{found:?}"
+        );
+        assert_eq!(
+            found[1],
+            "entry 3: unknown key `max_output_token`; did you mean `max_output_tokens`?"
+        );
     }
 }

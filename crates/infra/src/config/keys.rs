@@ -27,6 +27,7 @@ pub(super) enum Kind {
     Filter,
     Texts,
     Usd,
+    OutputCaps,
     PriceOverrides,
     DatabaseUrl,
     MasterKey,
@@ -65,7 +66,7 @@ const fn millis(most: u64) -> Kind {
 }
 
 /// All of them, in reading order.
-pub(super) static KEYS: [Key; 35] = [
+pub(super) static KEYS: [Key; 36] = [
     key("server.listen", Kind::Address, "127.0.0.1:8080"),
     key("server.metrics_listen", Kind::Address, "127.0.0.1:9090"),
     key("server.workers", Kind::Whole(0..=1024), "0"),
@@ -101,6 +102,7 @@ pub(super) static KEYS: [Key; 35] = [
         Kind::Whole(1..=10_000_000),
         "4096",
     ),
+    key("gateway.output_caps", Kind::OutputCaps, "[]"),
     unset(
         "upstreams.*.kind",
         Kind::OneOf(&["openai", "anthropic", "openai_compatible"]),

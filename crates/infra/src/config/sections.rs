@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use model::money::NanoUsd;
@@ -111,6 +112,20 @@ pub struct GatewayConfig {
     pub hold_ttl_ms: i64,
     /// What is held for the answer when a request does not say how long it may be.
     pub default_output_tokens: u32,
+    /// The most that some models can make.
+    pub output_caps: Vec<OutputCap>,
+}
+
+/// The most that some models can make in one answer.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OutputCap {
+    /// Whose models, as in the price table.
+    pub provider: String,
+    /// Which models; `*` stands for any text.
+    pub model: String,
+    /// Tokens.
+    pub max_output_tokens: NonZeroU32,
 }
 
 /// Which API a provider speaks.

@@ -198,23 +198,28 @@ impl Parsed {
             }
             self.body.set("stream_options", &options);
         }
-        if let Some(cap) = cap
-            && self.requested_output.is_none_or(|wanted| wanted > cap)
-            && let Some(field) = self.cap_field(kind)
-        {
-            self.body.set(field, &json!(cap));
+        if let Some(cap) = cap {
+            self.cap_output(kind, cap);
         }
         self.body.into_bytes()
     }
 
-    fn cap_field(&self, kind: UpstreamKind) -> Option<&'static str> {
-        let fields = output_fields(self.operation);
-        let given = fields.iter().find(|field| self.body.has(field)).copied();
-        // Compatible providers know the older name only; OpenAI's newer models the newer one only.
-        let ours = match (self.operation, kind) {
-            (Operation::Chat, UpstreamKind::OpenaiCompatible) => Some("max_tokens"),
-            _ => fields.first().copied(),
+    /// Lowers every cap that is above this one; which of two a provider obeys is not known. States it if there is none.
+    fn cap_output(&mut self, kind: UpstreamKind, cap: i64) {
+        let fields = output_fields(self.operation).iter().copied();
+        let above = |field: &str| self.body.get::<i64>(field).is_some_and(|wanted| wanted > cap);
+        let field: Vec<_> = if self.requested_output.is_some() {
+            fields.filter(|field| above(field)).collect()
+        } else {
+            // Compatible providers know the older name only; OpenAI's newer models the newer one only.
+            let older = kind == UpstreamKind::OpenaiCompatible;
+            fields
+                .skip(usize::from(older && self.operation == Operation::Chat))
+                .take(1)
+                .collect()
         };
-        given.or(ours)
+        for field in field {
+            self.body.set(field, &json!(cap));
+        }
     }
 }

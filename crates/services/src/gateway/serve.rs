@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::estimate::{Bound, bound};
+use domain::estimate::{Bound, RequestFacts, bound};
 use model::amounts::Amounts;
 use model::hold::Subject;
 use model::id::{DecisionId, HoldId, RunId};
@@ -83,9 +83,9 @@ async fn run(
     parsed: Parsed,
     upstream: Arc<Upstream>,
 ) -> Result<Served, GatewayError> {
-    let bound = bound(&parsed.facts(cx.gateway.settings.default_output_tokens));
     // Held and settled at the prices of one instant, so that a price that changes in between changes nothing.
     let priced_at = cx.clock.now();
+    let bound = most(&cx, &parsed, &upstream, priced_at);
     let floor = cx.prices.floor(request.actor.tenant.floor_price);
     let estimate = estimate(&cx, &parsed, &bound, &upstream, floor.as_ref(), priced_at)?;
     let cost = estimate.as_ref().map(|estimate| estimate.cost);
@@ -140,6 +140,18 @@ async fn run(
     } else {
         whole(&cx, ticket, answer, response, tap).await
     }
+}
+
+/// The most tokens that the request can use.
+fn most(cx: &Context, parsed: &Parsed, upstream: &Upstream, at: Timestamp) -> Bound {
+    let settings = &cx.gateway.settings;
+    let (provider, model) = (upstream.provider(), parsed.model.as_str());
+    let stated = settings.output_caps.find(provider, model);
+    bound(&RequestFacts {
+        // Nothing is longer than all that a model can have in view.
+        model_output: stated.or_else(|| cx.prices.context_window(provider, model, at)),
+        ..parsed.facts(settings.default_output_tokens)
+    })
 }
 
 async fn authorise(

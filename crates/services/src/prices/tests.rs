@@ -51,6 +51,17 @@ fn stated(glob: &str, since: &str, usd_per_mtok: i64) -> PriceOverride {
 }
 
 #[test]
+fn the_context_window_is_that_of_the_model_that_the_name_stands_for() {
+    let (book, now) = (book(), at("2026-11-01T00:00:00Z"));
+    let window = |provider, model| book.context_window(provider, model, now);
+    assert_eq!(window("openai", "gpt-4o-mini"), Some(128_000));
+    assert_eq!(window("openai", "gpt-4o-mini-2024-07-18"), Some(128_000));
+    assert_eq!(window("anthropic", "claude-haiku-4-5"), Some(200_000));
+    assert_eq!(window("openai", "davinci-002"), None);
+    assert_eq!(window("openai", "nobody-knows-1"), None);
+}
+
+#[test]
 fn the_version_names_the_release_in_the_lock_file_and_the_overrides() {
     let lock = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.lock")).unwrap();
     let release = TABLE.strip_prefix("genai-prices/").unwrap();

@@ -5,6 +5,7 @@ use model::hold::HoldStatus;
 use model::limit::{LimitCategory, LimitType};
 use model::run::{Operation, RunStatus};
 use serde_json::json;
+use services::gateway::{OutputCap, OutputCaps};
 use testkit::db::TestDb;
 use testkit::upstream::{Fault, Reply};
 
@@ -34,7 +35,6 @@ testkit::both_databases! {
         assert!(run.usage.unwrap().output <= 6_000, "{}", world.upstream.only_request().body);
     }
 
-    async fn a_run_whose_process_is_gone_is_marked_when_its_hold_expires(db: TestDb) {
     async fn what_a_provider_reads_by_itself_is_settled_and_what_was_not_held_is_a_breach(db: TestDb) {
         let world = World::new(db).await;
         let budget = world.budget(10 * USD).await;
@@ -65,6 +65,49 @@ testkit::both_databases! {
         }
     }
 
+    async fn the_requested_output_is_clamped_to_what_the_model_can_make(db: TestDb) {
+        let cap = |model: &str, max_output_tokens| OutputCap {
+            provider: "openai".to_owned(),
+            model_glob: model.to_owned(),
+            max_output_tokens,
+        };
+        let mut setup = Setup::default();
+        setup.gateway.output_caps = OutputCaps::new(vec![cap("round-*", 300)]);
+        let world = World::with(db, setup).await;
+        world.budget(1_000 * USD).await;
+        world.upstream.reply(Reply::of_tokens(12, 50_000));
+        for (more, held, sent) in [
+            (json!({"max_tokens": 1_000_000}), 300, json!({"max_tokens": 300})),
+            // Whichever of the two is obeyed.
+            (
+                json!({"max_tokens": 1_000_000, "max_completion_tokens": 200}),
+                300,
+                json!({"max_tokens": 300, "max_completion_tokens": 200}),
+            ),
+            (json!({"max_tokens": 20, "n": 2}), 40, json!({"max_tokens": 20})),
+            (json!({}), 300, json!({"max_completion_tokens": 300})),
+            // 128,000 tokens are all that this one can have in view.
+            (
+                json!({"model": "gpt-4o-mini", "max_tokens": 90_000_000}),
+                128_000,
+                json!({"max_tokens": 128_000}),
+            ),
+            // Of this one nothing is known.
+            (json!({"model": "davinci-002", "max_tokens": 500_000}), 500_000, json!({"max_tokens": 500_000})),
+        ] {
+            let got = world.call(Operation::Chat, &chat(&more)).await;
+            let run = world.run(got.run).await;
+            assert_eq!(run.estimated.output_tokens, held, "{more}");
+            let request = world.upstream.requests().pop().unwrap();
+            let request: serde_json::Value = serde_json::from_str(&request.body).unwrap();
+            for field in ["max_tokens", "max_completion_tokens"] {
+                assert_eq!(request[field], sent[field], "{more}");
+            }
+            assert!(run.usage.unwrap().output <= held, "{more}");
+        }
+    }
+
+    async fn a_run_whose_process_is_gone_is_marked_when_its_hold_expires(db: TestDb) {
         let world = World::new(db).await;
         world.budget(USD).await;
         let command = world.orphan();

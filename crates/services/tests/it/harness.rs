@@ -24,7 +24,7 @@ use serde_json::Value;
 use services::Context;
 use services::auth::TenantActor;
 use services::gateway::{
-    Attribution, Gateway, GatewayError, GatewayRequest, GatewaySettings, Served, ServedBody,
+    Attribution, Gateway, GatewayError, GatewayRequest, GatewaySettings, OutputCaps, Served, ServedBody,
 };
 use services::ledger::HoldAnswer;
 use services::limits::{CheckRequest, Done, Owner, Written};
@@ -71,6 +71,7 @@ impl Default for Setup {
             gateway: GatewaySettings {
                 hold_ttl_ms: 600_000,
                 default_output_tokens: 1_000,
+                output_caps: OutputCaps::default(),
                 drain_timeout: long,
                 stall_timeout: long,
                 settle_wait: long,

@@ -18,7 +18,7 @@ fn row(key: &Key) -> String {
         Kind::Filter => "log filter".to_owned(),
         Kind::Texts => "list of texts".to_owned(),
         Kind::Usd => "decimal text, USD".to_owned(),
-        Kind::PriceOverrides => "list of tables".to_owned(),
+        Kind::OutputCaps | Kind::PriceOverrides => "list of tables".to_owned(),
         Kind::DatabaseUrl => "database URL, secret".to_owned(),
         Kind::MasterKey => "32 bytes in base64, secret".to_owned(),
         Kind::Secret => "text, secret".to_owned(),

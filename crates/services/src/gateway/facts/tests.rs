@@ -141,7 +141,6 @@ fn what_is_not_in_the_body_itself_is_counted() {
         references(json!({"messages": [{"content": "a url in a text"}]})),
         0
     );
-    // The key of the part, and the key of the address in it.
     let image = json!({"type": "image_url", "image_url": {"url": "https://x"}});
     assert_eq!(references(json!({"messages": [{"content": [image]}]})), 1);
     assert_eq!(
