@@ -98,7 +98,7 @@ impl PriceBook {
     /// What this usage costs at `at`, in `tier` if the provider said one.
     ///
     /// [`PriceError::Unpriced`] if the model is not in the table, or if the table has no price for tokens of
-    /// a direction that was used.
+    /// a direction that was used, or for a tier that may be dearer than the standard one.
     pub fn price(
         &self,
         provider: &str,
@@ -117,6 +117,7 @@ impl PriceBook {
             at,
         };
         let price = self.calculate(&call, &metered.usage)?;
+        self.tier_must_be_priced(&call)?;
         self.must_be_priced(&call, metered.tokens.input, metered.tokens.output)?;
         rounding::nearest(price.total_price).ok_or(PriceError::Range)
     }
@@ -133,7 +134,6 @@ impl PriceBook {
         models
     }
 
-    fn calculate(&self, call: &Call<'_>, usage: &Usage) -> Result<PriceCalculation, PriceError> {
     /// How many tokens the model can have in view, its answer among them; none if the table does not say.
     pub fn context_window(&self, provider: &str, model: &str, at: Timestamp) -> Option<i64> {
         let call = Call {
@@ -155,6 +155,7 @@ impl PriceBook {
             .filter(|tokens| *tokens > 0)
     }
 
+    fn calculate(&self, call: &Call<'_>, usage: &Usage) -> Result<PriceCalculation, PriceError> {
         self.table
             .calculate(&call.request(usage))
             .map_err(|error| match error.kind() {

@@ -85,7 +85,7 @@ pub(super) fn parse(operation: Operation, bytes: Bytes) -> Result<Parsed, Gatewa
     };
     Ok(Parsed {
         stream,
-        tier: body.get("service_tier"),
+        tier: tier(operation, &body),
         // OpenAI writes to its cache unasked; Anthropic only where the request marks it.
         cache_write: operation != Operation::Messages || contains(b"\"cache_control\""),
         audio: contains(b"\"audio\"") || contains(b"\"input_audio\""),
@@ -97,6 +97,13 @@ pub(super) fn parse(operation: Operation, bytes: Bytes) -> Result<Parsed, Gatewa
         operation,
         body,
     })
+}
+
+/// The tier that was asked for. Anthropic sells speed by a field of its own.
+fn tier(operation: Operation, body: &Body) -> Option<String> {
+    let speed = body.get::<String>("speed").filter(|speed| speed != "standard");
+    let speed = speed.filter(|_| operation == Operation::Messages);
+    speed.or_else(|| body.get("service_tier"))
 }
 
 /// The largest of the caps: which of two a provider obeys is not known.

@@ -235,9 +235,15 @@ fn estimate(
     let estimate = match most {
         Ok(cost) => Some(by_table(cost)),
         Err(PriceError::Range) => Some(by_table(NanoUsd::MAX)),
-        Err(PriceError::Unpriced { .. } | PriceError::Usage { .. }) => floor.map(|floor| Estimate {
-            cost: floor.cost(input, output),
-            version: floor.version().to_owned(),
+        Err(PriceError::Unpriced { .. } | PriceError::Usage { .. }) => floor.map(|floor| {
+            // If it is the tier that has no price, the call may still be served in the standard one.
+            let facts = WorstCaseFacts { tier: None, ..facts };
+            let prices = &cx.prices;
+            let standard = prices.worst_case(upstream.provider(), &parsed.model, input, output, &facts, at);
+            Estimate {
+                cost: floor.cost(input, output).max(standard.unwrap_or_default()),
+                version: floor.version().to_owned(),
+            }
         }),
     };
     if estimate.as_ref().is_some_and(|estimate| estimate.cost > COST_MAX) {

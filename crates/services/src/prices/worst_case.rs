@@ -25,12 +25,25 @@ pub struct WorstCaseFacts<'a> {
     pub audio: bool,
     /// How many web searches the provider may make (and charge) on its own.
     pub searches: i64,
-    /// The tier that was asked for. `auto` counts as the dearest there is; none is the standard one.
+    /// The tier that was asked for. `auto` counts as the dearest there is; none is the standard one. A dearer one
+    /// that the table has no price for is unpriced.
     pub tier: Option<&'a str>,
 }
 
 /// The tiers that the table knows besides the standard one.
 const TIERS: [&str; 3] = ["flex", "priority", "fast"];
+
+/// Tiers that cost as much as the standard one, or less. In any other a call may cost more.
+const NOT_DEARER: [&str; 8] = [
+    "auto",
+    "batch",
+    "default",
+    "flex",
+    "on_demand",
+    "scale",
+    "standard",
+    "standard_only",
+];
 
 /// The classes of a direction: the keys that are set to the total.
 type Class = &'static [UsageKey];
@@ -83,9 +96,33 @@ impl PriceBook {
                 tier: Some(tier),
                 ..standard
             };
+            if facts.tier != Some("auto") {
+                self.tier_must_be_priced(&call)?;
+            }
             dearest = dearest.max(self.dearest(&call, input_tokens, output_tokens, facts)?);
         }
         rounding::up(dearest).ok_or(PriceError::Range)
+    }
+
+    /// A tier that the table does not know is priced as the standard one there, which may be too little.
+    pub(super) fn tier_must_be_priced(&self, call: &Call<'_>) -> Result<(), PriceError> {
+        let Some(tier) = call.tier.filter(|tier| !NOT_DEARER.contains(tier)) else {
+            return Ok(());
+        };
+        let standard = Call { tier: None, ..*call };
+        let differs = [UsageKey::INPUT_TOKENS, UsageKey::OUTPUT_TOKENS]
+            .into_iter()
+            .any(|key| {
+                let usage = Usage::from([(key, 1_000_000.0)]);
+                let price =
+                    |call: &Call<'_>| self.calculate(call, &usage).ok().map(|price| price.total_price);
+                price(call) != price(&standard)
+            });
+        if differs {
+            return Ok(());
+        }
+        tracing::debug!(tier, model = call.model, "no price is known for this tier");
+        Err(call.unpriced())
     }
 
     /// The dearest class of each direction, in dollars.

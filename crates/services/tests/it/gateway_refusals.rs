@@ -237,6 +237,43 @@ testkit::both_databases! {
         }
     }
 
+    async fn a_dearer_tier_is_held_at_its_price_and_refused_if_nobody_knows_it(db: TestDb) {
+        let world = World::new(db).await;
+        let budget = world.budget(1_000 * USD).await;
+        let ask = |model: &str, tier: &str| chat(&json!({"model": model, "max_tokens": 100, "service_tier": tier}));
+        let mut held = Vec::new();
+        for tier in ["default", "priority"] {
+            let got = world.call(Operation::Chat, &ask("gpt-4o-mini", tier)).await;
+            held.push(world.run(got.run).await.estimated.cost.0);
+        }
+        assert!(held[1] > held[0] * 3 / 2, "{held:?}");
+        // A stated price holds for every tier.
+        world.call(Operation::Chat, &ask("round-1", "priority")).await;
+        let before = world.usage(budget).await;
+        for model in ["gpt-4-turbo", "gpt-4o-mini"] {
+            let tier = if model == "gpt-4-turbo" { "priority" } else { "warp" };
+            let answer = world.refused(Operation::Chat, &ask(model, tier)).await;
+            assert_blocked(&world, answer, "unpriced_model").await;
+        }
+        assert_eq!(world.usage(budget).await, before);
+    }
+
+    async fn at_a_floor_a_tier_without_a_price_is_held_at_no_less_than_the_standard_one(db: TestDb) {
+        let setup = Setup {
+            floor_price: Some(NanoUsd(1)),
+            ..Setup::default()
+        };
+        let world = World::with(db, setup).await;
+        world.budget(1_000 * USD).await;
+        let mut held = Vec::new();
+        for tier in ["default", "warp!!!"] {
+            let body = chat(&json!({"model": "gpt-4o-mini", "max_tokens": 100, "service_tier": tier}));
+            let got = world.call(Operation::Chat, &body).await;
+            held.push(world.run(got.run).await.estimated.cost.0);
+        }
+        assert_eq!(held[0], held[1]);
+    }
+
     async fn without_a_money_limit_an_unknown_price_is_no_cost_at_all_and_not_zero(db: TestDb) {
         let world = World::new(db).await;
         let tokens = world.limit(draft(LimitCategory::Budget, LimitType::TokensTotal, 100_000)).await;

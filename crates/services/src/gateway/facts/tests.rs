@@ -68,6 +68,17 @@ fn output_is_bounded_by_the_field_of_each_operation_times_the_choices() {
         (TextCompletion, json!({"prompt": [1, 2, 3]}), (None, 1)),
         (TextCompletion, json!({"prompt": [[1, 2], [3]]}), (None, 2)),
         (TextCompletion, json!({"prompt": []}), (None, 1)),
+        (
+            TextCompletion,
+            json!({"prompt": [[1, 2], [3]], "n": 3, "best_of": 2, "max_tokens": 7}),
+            (Some(7), 6),
+        ),
+        (
+            TextCompletion,
+            json!({"prompt": ["a", "b"], "n": 128, "max_tokens": 100_000_000}),
+            (Some(100_000_000), 256),
+        ),
+        (Embeddings, json!({"input": [[1, 2], [3]], "n": 5}), (None, 1)),
     ] {
         assert_eq!(output(operation, &body), expected, "{operation:?} {body}");
     }
@@ -107,6 +118,9 @@ fn fields_that_are_not_what_they_should_be_are_named() {
             "max_completion_tokens",
         ),
         (Operation::Chat, json!({"max_tokens": 100_000_001}), "max_tokens"),
+        (Operation::TextCompletion, json!({"max_tokens": 0}), "max_tokens"),
+        (Operation::Chat, json!({"max_tokens": 1.5}), "max_tokens"),
+        (Operation::Chat, json!({"max_tokens": 1e30}), "max_tokens"),
     ] {
         assert_eq!(refused(operation, &body), field, "{body}");
     }
@@ -161,8 +175,13 @@ fn what_makes_a_request_dearer_is_seen() {
         chat(json!({"tools": [{"type": "web_search_preview"}]})).searches,
         10
     );
+    let tier = |parsed: Parsed| parsed.tier;
     assert_eq!(
-        chat(json!({"service_tier": "flex"})).tier.as_deref(),
+        tier(chat(json!({"service_tier": "flex"}))).as_deref(),
         Some("flex")
     );
+    assert_eq!(tier(chat(json!({"speed": "fast"}))), None);
+    let both = json!({"speed": "fast", "service_tier": "auto"});
+    assert_eq!(tier(anthropic(both)).as_deref(), Some("fast"));
+    assert_eq!(tier(anthropic(json!({"speed": "standard"}))), None);
 }

@@ -98,6 +98,28 @@ fn the_worst_case_knows_what_the_dearest_class_and_tier_cost() {
         worst("openai", "o3", tier("priority"))
     );
     assert!(worst("openai", "o3", tier("priority")) > worst("openai", "o3", none));
+    for (provider, model, asked, known) in [
+        ("openai", "o3", "priority", true),
+        ("openai", "gpt-4-turbo", "priority", false),
+        ("openai", "gpt-4-turbo", "flex", true),
+        ("openai", "gpt-4-turbo", "auto", true),
+        ("openai", "o3", "turbo", false),
+        ("groq", "llama-3.3-70b-versatile", "performance", false),
+        ("groq", "llama-3.3-70b-versatile", "on_demand", true),
+        ("anthropic", "claude-sonnet-4-5", "standard_only", true),
+        ("anthropic", "claude-sonnet-4-5", "fast", false),
+    ] {
+        let found = book.worst_case(provider, model, 1, 1, &tier(asked), now);
+        assert_eq!(found.is_ok(), known, "{model} {asked}: {found:?}");
+        let paid = book.price(
+            provider,
+            model,
+            &metered(&[(UsageKey::INPUT_TOKENS, 1)]),
+            Some(asked),
+            now,
+        );
+        assert_eq!(paid.is_ok(), known, "{model} {asked}: {paid:?}");
+    }
 }
 
 /// Parts of a whole, in per mille: they never add up to more than it.
@@ -151,7 +173,10 @@ proptest! {
                 let worst = book.worst_case(provider, model, bound, bound_output, &facts, now).unwrap();
                 prop_assert!(price <= worst, "{model} {price} {worst}");
             }
-            Err(PriceError::Unpriced { .. }) => prop_assert_eq!(bound_output, 0),
+            Err(PriceError::Unpriced { .. }) => {
+                let dearer = matches!(tier, Some("priority" | "fast"));
+                prop_assert!(bound_output == 0 || dearer, "{model} {tier:?}");
+            }
             Err(error) => prop_assert!(false, "{model} {error}"),
         }
     }
