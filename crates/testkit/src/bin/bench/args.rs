@@ -4,12 +4,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::Outcome;
+use crate::proxy::PARTS;
 
 /// Which bench.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum What {
     /// Checks of limits over HTTP.
     Limits,
+    /// LLM requests through the gateway.
+    Proxy,
 }
 
 /// The command line.
@@ -28,6 +31,24 @@ pub(crate) struct Args {
     pub(crate) rounds: usize,
     /// Only this database.
     pub(crate) only: Option<String>,
+    pub(crate) proxy: ProxyArgs,
+}
+
+/// What only the bench of the gateway has.
+#[derive(Debug, Clone)]
+pub(crate) struct ProxyArgs {
+    /// Which parts are measured.
+    pub(crate) parts: Vec<String>,
+    /// Requests per second of the open loop.
+    pub(crate) rate: u32,
+    /// The same of streams.
+    pub(crate) stream_rate: u32,
+    /// How long the slower of the two providers takes.
+    pub(crate) delay_ms: u32,
+    /// Requests until memory is read for the last time, and the most that are replayed.
+    pub(crate) requests: u64,
+    /// How many times as fast the trace is replayed.
+    pub(crate) speed: u32,
 }
 
 impl Args {
@@ -35,29 +56,105 @@ impl Args {
         let mut args = args;
         let what = match args.next().as_deref() {
             Some("limits") => What::Limits,
-            _ => return Err("expected: bench limits".into()),
+            Some("proxy") => What::Proxy,
+            other => {
+                return Err(format!("bench {}: there are limits and proxy", other.unwrap_or("?")).into());
+            }
         };
         let mut read = Self {
             what,
             json: false,
-            plimsoll: PathBuf::from("target/release/plimsoll"),
+            plimsoll: std::path::absolute("target/release/plimsoll")?,
             dir: PathBuf::from("target/bench"),
             measured: Duration::from_secs(10),
             rounds: 3,
             only: None,
+            proxy: ProxyArgs {
+                parts: PARTS.map(str::to_owned).to_vec(),
+                rate: 1_000,
+                stream_rate: 200,
+                delay_ms: 20,
+                requests: 200_000,
+                speed: 60,
+            },
         };
         while let Some(flag) = args.next() {
-            let mut value = || args.next().ok_or(format!("{flag} needs a value"));
-            match flag.as_str() {
-                "--json" => read.json = true,
-                "--plimsoll" => read.plimsoll = value()?.into(),
-                "--dir" => read.dir = value()?.into(),
-                "--seconds" => read.measured = Duration::from_secs(value()?.parse::<u64>()?.max(1)),
-                "--rounds" => read.rounds = value()?.parse::<usize>()?.max(1),
-                "--only" => read.only = Some(value()?),
-                other => return Err(format!("unknown option {other}").into()),
+            if flag == "--json" {
+                read.json = true;
+                continue;
+            }
+            let value = args.next().ok_or(format!("{flag} needs a value"))?;
+            let known = read.set(&flag, &value);
+            let known = known.map_err(|error| format!("{flag} {value}: {error}"))?;
+            if !known {
+                return Err(format!("unknown option {flag}").into());
             }
         }
         Ok(read)
+    }
+
+    /// Whether there is such a flag.
+    fn set(&mut self, flag: &str, value: &str) -> Outcome<bool> {
+        match flag {
+            // The server runs in a directory of its own.
+            "--plimsoll" => self.plimsoll = std::path::absolute(value)?,
+            "--dir" => self.dir = value.into(),
+            "--seconds" => self.measured = Duration::from_secs(value.parse::<u64>()?.max(1)),
+            "--rounds" => self.rounds = value.parse::<usize>()?.max(1),
+            "--only" => self.only = Some(value.to_owned()),
+            _ if self.what == What::Proxy => return self.proxy.set(flag, value),
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+}
+
+impl ProxyArgs {
+    fn set(&mut self, flag: &str, value: &str) -> Outcome<bool> {
+        match flag {
+            "--parts" => {
+                self.parts = value.split(',').map(str::to_owned).collect();
+                if let Some(part) = self.parts.iter().find(|part| !PARTS.contains(&part.as_str())) {
+                    return Err(format!("there is no part {part}, but {}", PARTS.join(", ")).into());
+                }
+            }
+            "--rate" => self.rate = value.parse::<u32>()?.max(1),
+            "--stream-rate" => self.stream_rate = value.parse::<u32>()?.max(1),
+            "--delay-ms" => self.delay_ms = value.parse::<u32>()?,
+            "--requests" => self.requests = value.parse::<u64>()?.max(4),
+            "--speed" => self.speed = value.parse::<u32>()?.max(1),
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Outcome<Args> {
+        Args::read(line.split(' ').map(str::to_owned))
+    }
+
+    #[test]
+    fn a_mistake_is_named() {
+        let complaint = |line: &str| read(line).unwrap_err().to_string();
+        assert_eq!(complaint("limit"), "bench limit: there are limits and proxy");
+        assert_eq!(complaint("proxy --rounds"), "--rounds needs a value");
+        assert_eq!(complaint("limits --rate 5"), "unknown option --rate");
+        assert!(complaint("proxy --rate fast").starts_with("--rate fast: invalid digit"));
+        assert!(complaint("proxy --parts added,all").contains("there is no part all, but added, saturation"));
+    }
+
+    #[test]
+    fn each_bench_has_its_flags() {
+        let args = read("proxy --json --seconds 2 --parts memory,replay --speed 600").unwrap();
+        assert_eq!((args.what, args.json, args.proxy.speed), (What::Proxy, true, 600));
+        assert_eq!(args.proxy.parts, ["memory", "replay"]);
+        assert_eq!(
+            read("limits --only sqlite").unwrap().only.as_deref(),
+            Some("sqlite")
+        );
     }
 }

@@ -1,15 +1,16 @@
 //! How many strict checks per second, how long do they take, and against what does one compare that?
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::json;
-use testkit::postgres::{Options, PrivatePostgres};
+use serde_json::{Value, json};
 
+use crate::answer::Reply;
 use crate::args::Args;
-use crate::http::{Reply, request};
-use crate::load::{Load, Measured};
+use crate::engine::Engine;
+use crate::http::request;
+use crate::load::{Load, Measured, median, rounded};
 use crate::server::Server;
 use crate::setup::{self, Caller};
 use crate::{Outcome, ledger, machine, say};
@@ -17,43 +18,6 @@ use crate::{Outcome, ledger, machine, say};
 const CONNECTIONS: usize = 64;
 const TENANTS: usize = 1_000;
 const WARM_UP: Duration = Duration::from_secs(2);
-
-/// A database engine with the means to make a fresh database.
-enum Engine {
-    Sqlite(PathBuf),
-    Postgres(PrivatePostgres),
-}
-
-impl Engine {
-    fn name(&self) -> &'static str {
-        match self {
-            Self::Sqlite(_) => "sqlite",
-            Self::Postgres(_) => "postgres",
-        }
-    }
-
-    fn fresh(&self, name: &str) -> Outcome<String> {
-        match self {
-            Self::Sqlite(dir) => {
-                for ending in ["db", "db-wal", "db-shm"] {
-                    drop(std::fs::remove_file(dir.join(format!("{name}.{ending}"))));
-                }
-                Ok(format!("sqlite:{}", dir.join(format!("{name}.db")).display()))
-            }
-            Self::Postgres(server) => {
-                server.drop_database(name)?;
-                Ok(server.create_database(name)?)
-            }
-        }
-    }
-
-    fn remove(&self, name: &str) -> Outcome<()> {
-        match self {
-            Self::Sqlite(_) => self.fresh(name).map(drop),
-            Self::Postgres(server) => Ok(server.drop_database(name)?),
-        }
-    }
-}
 
 /// One load, as a row of the table.
 #[derive(Debug, Clone, Copy)]
@@ -86,8 +50,8 @@ struct Round {
     one_tx: Row,
 }
 
-/// Measures and says so; returns the JSON line.
-pub(crate) async fn run(args: &Args) -> Outcome<String> {
+/// Measures and says so; returns the figures.
+pub(crate) async fn run(args: &Args) -> Outcome<Value> {
     let dir = std::path::absolute(&args.dir)?.join("limits");
     std::fs::create_dir_all(&dir)?;
     let (fsync_p50, fsync_p99) = machine::sync_micros(&dir)?;
@@ -100,19 +64,15 @@ pub(crate) async fn run(args: &Args) -> Outcome<String> {
     ));
     let mut line = json!({"load_average": load_before, "fsync_p50_us": fsync_p50, "fsync_p99_us": fsync_p99,
         "rounds": args.rounds, "seconds": args.measured.as_secs(), "processor": machine::processor()});
-    let wanted = |name: &str| args.only.as_deref().is_none_or(|only| only == name);
-    if wanted("sqlite") {
-        measure(args, &dir, &Engine::Sqlite(dir.clone()), &mut line).await?;
-    }
-    if wanted("postgres") {
-        let server = PrivatePostgres::own(&Options::durable())?;
-        measure(args, &dir, &Engine::Postgres(server), &mut line).await?;
+    for name in Engine::wanted(args)? {
+        let engine = Engine::start(name, &dir)?;
+        measure(args, &dir, &engine, &mut line).await?;
     }
     line["load_average_after"] = json!(machine::load_average());
-    Ok(line.to_string())
+    Ok(line)
 }
 
-async fn measure(args: &Args, dir: &Path, engine: &Engine, line: &mut serde_json::Value) -> Outcome<()> {
+async fn measure(args: &Args, dir: &Path, engine: &Engine, line: &mut Value) -> Outcome<()> {
     let name = engine.name();
     let mut rounds = Vec::new();
     for number in 1..=args.rounds {
@@ -150,8 +110,7 @@ async fn measure(args: &Args, dir: &Path, engine: &Engine, line: &mut serde_json
         ("rate_{}_1000", of(|r| r.many.rate)),
         ("rate_{}_one_tx", of(|r| r.one_tx.rate)),
     ] {
-        let rounded: f64 = format!("{value:.3}").parse()?;
-        line[key.replace("{}", name)] = json!(rounded);
+        line[key.replace("{}", name)] = rounded(value)?;
     }
     Ok(())
 }
@@ -257,9 +216,4 @@ async fn expect(url: &str, acknowledged: u64) -> Outcome<()> {
         return Ok(());
     }
     Err(format!("{acknowledged} holds were acknowledged, the ledger has {books:?}").into())
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or_default()
 }

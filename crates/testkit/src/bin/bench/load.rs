@@ -8,10 +8,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
+use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::Outcome;
-use crate::http::{Connection, Reply};
+use crate::answer::Reply;
+use crate::http::Connection;
 
 /// Says what is wrong with an answer.
 pub(crate) type Check = fn(&Reply<'_>) -> Result<(), String>;
@@ -58,6 +60,18 @@ pub(crate) fn millis(micros: u64) -> f64 {
 /// An empty histogram of microseconds.
 pub(crate) fn histogram() -> Outcome<Histogram<u64>> {
     Ok(Histogram::new(3)?)
+}
+
+/// The median, which one bad round does not move.
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
+}
+
+/// A figure as it is reported, with three digits after the point.
+pub(crate) fn rounded(value: f64) -> Outcome<Value> {
+    let rounded: f64 = format!("{value:.3}").parse()?;
+    Ok(json!(rounded))
 }
 
 impl Load {

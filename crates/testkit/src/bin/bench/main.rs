@@ -7,18 +7,28 @@
     reason = "a member that a JSON answer lacks reads as null and is refused"
 )]
 
+mod answer;
 mod args;
+mod engine;
 mod http;
 mod ledger;
 mod limits;
 mod load;
 mod machine;
+mod nginx;
+mod open;
+mod process;
+mod proxy;
+mod recorded;
 mod server;
 mod setup;
+mod trace;
 
 use std::error::Error;
 use std::io::Write as _;
 use std::process::ExitCode;
+
+use serde_json::Value;
 
 use args::{Args, What};
 
@@ -40,13 +50,16 @@ fn run() -> Outcome<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let figures = match args.what {
-        What::Limits => runtime.block_on(limits::run(&args))?,
+    let mut figures = Value::Null;
+    let outcome = match args.what {
+        What::Limits => runtime.block_on(limits::run(&args)).map(|line| figures = line),
+        What::Proxy => runtime.block_on(proxy::run(&args, &mut figures)),
     };
-    if args.json {
+    // What was measured before something went wrong is worth having.
+    if args.json && !figures.is_null() {
         writeln!(std::io::stdout(), "{figures}")?;
     }
-    Ok(())
+    outcome
 }
 
 /// One line for whoever watches.

@@ -48,7 +48,8 @@ impl Server {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(File::create(&log)?)
-            .spawn()?;
+            .spawn()
+            .map_err(|error| format!("cannot start {}: {error}", command.get_program().display()))?;
         let stdout = child.stdout.take().ok_or("a child without stdout")?;
         let mut text = String::new();
         for line in BufReader::new(stdout).lines() {
@@ -71,6 +72,11 @@ impl Server {
             addr,
             said,
         })
+    }
+
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// The token of the operator of a new installation.
