@@ -11,7 +11,10 @@ use crate::cargo;
 /// What to measure; everything behind it is passed on to the load generator.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// `limits [--json] [--seconds N] [--rounds N] [--only sqlite|postgres]`
+    /// `limits` (checks of limits beside a ceiling) or `proxy` (LLM requests beside direct calls and nginx), with
+    /// `[--json] [--seconds N] [--rounds N] [--only sqlite|postgres]`; `proxy` also takes
+    /// `[--parts added,saturation,memory,replay] [--rate N] [--stream-rate N] [--delay-ms N] [--requests N]
+    /// [--speed N]`. docs/benchmarks.md says what each figure means.
     #[arg(
         required = true,
         trailing_var_arg = true,
