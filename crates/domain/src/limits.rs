@@ -196,6 +196,7 @@ pub fn check(input: &CheckInput<'_>) -> CheckOutput {
 
 fn weigh(input: &CheckInput<'_>, state: &LimitState<'_>, requested: i64, output: &mut CheckOutput) {
     let (now, limit) = (input.now, state.limit);
+    let window = limit.window.window_at(now);
     let settled = sum(state.counted.iter().map(|counted| counted.settled));
     let held = sum(state.counted.iter().map(|counted| counted.held));
     let before = settled.saturating_add(held);
@@ -212,7 +213,7 @@ fn weigh(input: &CheckInput<'_>, state: &LimitState<'_>, requested: i64, output:
         settled,
         held,
         requested,
-        resets_at: report::resets_at(now, state, requested),
+        resets_at: report::resets_at(now, window, state, requested),
         window_seconds: limit.window.nominal_seconds(),
         message_code: report::message_code(limit),
     };
@@ -243,7 +244,7 @@ fn weigh(input: &CheckInput<'_>, state: &LimitState<'_>, requested: i64, output:
             owner: limit.tenant,
             limit: limit.id,
             counts: limit.limit_type,
-            window_start: limit.window.window_at(now).start.as_micros(),
+            window_start: window.start.as_micros(),
             amount: requested,
             settled: 0,
         });

@@ -79,6 +79,19 @@ pub fn find(tx: &mut impl Tx, tenant: TenantId, id: HoldId) -> StoreResult<Optio
     found.map(hold).transpose()
 }
 
+/// Where a hold of a tenant stands.
+///
+/// # Errors
+/// What the database says.
+pub fn status(tx: &mut impl Tx, tenant: TenantId, id: HoldId) -> StoreResult<Option<HoldStatus>> {
+    let found: Option<String> = holds::table
+        .find((tenant.to_string(), id.to_string()))
+        .select(holds::status)
+        .get_result(tx.conn())
+        .optional()?;
+    found.map(|text| TABLE.parse("status", &text)).transpose()
+}
+
 /// Open holds whose time is over, oldest first, at most `most`.
 ///
 /// # Errors
@@ -96,24 +109,14 @@ pub fn overdue(tx: &mut impl Tx, now: Timestamp, most: i64) -> StoreResult<Vec<(
         .collect()
 }
 
-/// A stretch of the whole ledger in the order of its key, for verification.
+/// A stretch of the whole ledger in the order of its key in this database, for verification.
 ///
 /// # Errors
 /// What the database says.
 pub fn stretch(tx: &mut impl Tx, after: Option<(TenantId, HoldId)>, most: i64) -> StoreResult<Vec<Hold>> {
-    let mut query = holds::table
-        .order((holds::tenant_id, holds::id))
-        .limit(most)
-        .into_boxed();
-    if let Some((tenant, id)) = after {
-        let (tenant, id) = (tenant.to_string(), id.to_string());
-        query = query.filter(
-            holds::tenant_id
-                .gt(tenant.clone())
-                .or(holds::tenant_id.eq(tenant).and(holds::id.gt(id))),
-        );
-    }
-    query.load::<HoldRow>(tx.conn())?.into_iter().map(hold).collect()
+    let after = after.map(|(tenant, id)| (tenant.to_string(), id.to_string()));
+    let rows = dialect::stretch(tx.conn(), after.as_ref(), most)?;
+    rows.into_iter().map(hold).collect()
 }
 
 fn row(hold: &Hold) -> HoldRow {

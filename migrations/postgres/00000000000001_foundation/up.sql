@@ -98,6 +98,7 @@ CREATE UNIQUE INDEX limits_twin ON limits (
 ) WHERE status = 'ACTIVE';
 
 -- What every window of every limit has settled and holds. The ledger (holds) explains each row.
+-- Its rows change all the time: with room on its page a new version needs no entry in an index.
 CREATE TABLE limit_counters (
     tenant_id    TEXT   NOT NULL,
     limit_id     TEXT   NOT NULL,
@@ -106,7 +107,7 @@ CREATE TABLE limit_counters (
     held         BIGINT NOT NULL,
     PRIMARY KEY (tenant_id, limit_id, window_start),
     FOREIGN KEY (tenant_id, limit_id) REFERENCES limits (tenant_id, id)
-);
+) WITH (fillfactor = 50);
 
 CREATE TABLE holds (
     tenant_id   TEXT   NOT NULL,

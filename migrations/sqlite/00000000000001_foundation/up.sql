@@ -109,8 +109,8 @@ CREATE TABLE limit_counters (
     FOREIGN KEY (tenant_id, limit_id) REFERENCES limits (tenant_id, id)
 ) WITHOUT ROWID, STRICT;
 
--- Rows are appended; the key is an index of its own. Clustered by tenant, a batch of many tenants would rewrite a page
--- of rows for each of its holds.
+-- Ids ascend with time, so rows and key are appended. With the tenant first, as on PostgreSQL, where tables may be spread
+-- by tenant, a batch of many tenants would rewrite a page of the key for each of its holds.
 CREATE TABLE holds (
     tenant_id   TEXT   NOT NULL,
     id          TEXT   NOT NULL,
@@ -124,7 +124,7 @@ CREATE TABLE holds (
     created_at  INTEGER NOT NULL,
     expires_at  INTEGER NOT NULL,
     ended_at    INTEGER,
-    PRIMARY KEY (tenant_id, id),
+    PRIMARY KEY (id, tenant_id),
     CHECK ((status = 'PENDING') = (ended_at IS NULL)),
     CHECK ((status = 'SETTLED') = (settled IS NOT NULL))
 ) STRICT;

@@ -4,7 +4,7 @@ use core::cmp::Ordering;
 
 use model::limit::{Limit, LimitCategory, LimitType};
 use model::time::Timestamp;
-use model::window::{ResetPeriod, WindowSpec};
+use model::window::{ResetPeriod, Window, WindowSpec};
 
 use super::{LimitReport, LimitState};
 
@@ -30,11 +30,16 @@ pub(super) fn message_code(limit: &Limit) -> &'static str {
 
 /// The first instant at which the request would fit if nothing else happened (rolling windows), or at which the
 /// counter starts again (calendar windows); none if no waiting helps.
-pub(super) fn resets_at(now: Timestamp, state: &LimitState<'_>, requested: i64) -> Option<Timestamp> {
-    let window = &state.limit.window;
-    match window {
+pub(super) fn resets_at(
+    now: Timestamp,
+    window: Window,
+    state: &LimitState<'_>,
+    requested: i64,
+) -> Option<Timestamp> {
+    let spec = &state.limit.window;
+    match spec {
         WindowSpec::PerRun => None,
-        WindowSpec::Calendar { .. } => window.window_at(now).end,
+        WindowSpec::Calendar { .. } => window.end,
         WindowSpec::Rolling { .. } => {
             if requested > state.limit.max {
                 return None;
@@ -47,13 +52,9 @@ pub(super) fn resets_at(now: Timestamp, state: &LimitState<'_>, requested: i64) 
                     break;
                 }
                 total = total.saturating_sub(used(counted));
-                at = window.leaves_at(Timestamp::from_micros(counted.window_start))?;
+                at = spec.leaves_at(Timestamp::from_micros(counted.window_start))?;
             }
-            if at == now {
-                window.window_at(now).end
-            } else {
-                Some(at)
-            }
+            if at == now { window.end } else { Some(at) }
         }
     }
 }

@@ -86,7 +86,7 @@ impl Batch<'_> {
     pub(super) fn decide(&mut self, command: &HoldCommand) -> Answer {
         let states: Vec<LimitState<'_>> = applying(&self.known.limits, command.tenant, &command.subject)
             .into_iter()
-            .map(|limit| self.known.counters.state(limit, self.now))
+            .map(|limit| self.known.counters.state(limit, &mut self.windows))
             .collect();
         let input = CheckInput {
             now: self.now,
@@ -138,7 +138,6 @@ impl Batch<'_> {
             expires_at: self.now.plus_millis(command.ttl_ms),
             ended_at: None,
         };
-        self.holds.insert((hold.tenant, hold.id), hold.clone());
         self.effects.taken.push(hold.clone());
         hold
     }
@@ -218,9 +217,17 @@ impl Batch<'_> {
 
     /// Ends a hold.
     pub(super) fn end(&mut self, command: &EndCommand) -> Result<Answer, LedgerError> {
+        let name = (command.tenant, command.hold);
+        let taken = || {
+            self.effects
+                .taken
+                .iter()
+                .find(|hold| (hold.tenant, hold.id) == name)
+        };
         let hold = self
             .holds
-            .get(&(command.tenant, command.hold))
+            .get(&name)
+            .or_else(taken)
             // What our gateway holds for a call is ended by our gateway alone.
             .filter(|hold| hold.run.is_none() || command.authority == Authority::Gateway)
             .ok_or(LedgerError::HoldNotFound)?;

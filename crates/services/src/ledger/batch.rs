@@ -12,7 +12,7 @@ use store::{LockTx, StoreResult};
 use super::apply::Effects;
 use super::cache::LimitsCache;
 use super::command::{Answer, Command, Idempotency, LedgerError, Replay};
-use super::load::{Needs, applying};
+use super::load::{Needs, Windows, applying};
 use super::memory::{Known, Memory};
 
 type KeyName = (TenantId, &'static str, String);
@@ -26,6 +26,7 @@ pub(super) struct Batch<'a> {
     /// Whether other processes change the same counters.
     shared: bool,
     pub(super) known: Known,
+    pub(super) windows: Windows,
     pub(super) holds: BTreeMap<(TenantId, HoldId), Hold>,
     answered: BTreeMap<KeyName, StoredAnswer>,
     pub(super) effects: Effects,
@@ -45,6 +46,7 @@ impl<'a> Batch<'a> {
             ids,
             shared,
             known: Known::default(),
+            windows: Windows::at(now),
             holds: BTreeMap::new(),
             answered: BTreeMap::new(),
             effects: Effects::default(),
@@ -100,12 +102,12 @@ impl<'a> Batch<'a> {
         Ok(())
     }
 
-    fn needs(&self, commands: &[Command]) -> Needs {
+    fn needs(&mut self, commands: &[Command]) -> Needs {
         let mut needs = Needs::default();
         for command in commands {
             if let Command::Hold(hold) = command {
                 for limit in applying(&self.known.limits, hold.tenant, &hold.subject) {
-                    needs.add(limit, self.now);
+                    needs.add(limit, &mut self.windows);
                 }
             }
         }

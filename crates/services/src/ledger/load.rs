@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use domain::limits::{Counted, LimitState};
 use model::hold::Subject;
-use model::id::TenantId;
+use model::id::{LimitId, TenantId};
 use model::limit::Limit;
 use model::time::Timestamp;
 use model::window::WindowSpec;
@@ -53,14 +53,14 @@ impl Counters {
     }
 
     /// The limit with every counter that counts now, oldest first.
-    pub(super) fn state<'a>(&self, limit: &'a Limit, now: Timestamp) -> LimitState<'a> {
+    pub(super) fn state<'a>(&self, limit: &'a Limit, windows: &mut Windows) -> LimitState<'a> {
         let key = |start: i64| CounterKey {
             owner: limit.tenant,
             limit: limit.id,
             window_start: start,
         };
-        let from = key(limit.window.counted_since(now).as_micros());
-        let to = key(limit.window.window_at(now).start.as_micros());
+        let (from, to) = windows.of(limit);
+        let (from, to) = (key(from), key(to));
         let counted = self
             .0
             .range(from..=to)
@@ -84,6 +84,34 @@ pub(super) fn applying<'a>(limits: &'a Limits, tenant: TenantId, subject: &Subje
         .collect()
 }
 
+/// Which windows count at the time of a batch. The calendar is asked once for each limit, not for each command.
+pub(super) struct Windows {
+    now: Timestamp,
+    known: BTreeMap<(TenantId, LimitId), (i64, i64)>,
+}
+
+impl Windows {
+    pub(super) fn at(now: Timestamp) -> Self {
+        Self {
+            now,
+            known: BTreeMap::new(),
+        }
+    }
+
+    /// The starts of the oldest counter that counts and of the one that is added to.
+    fn of(&mut self, limit: &Limit) -> (i64, i64) {
+        let now = self.now;
+        let starts = || {
+            let to = limit.window.window_at(now).start.as_micros();
+            match limit.window {
+                WindowSpec::Rolling { .. } => (limit.window.counted_since(now).as_micros(), to),
+                WindowSpec::Calendar { .. } | WindowSpec::PerRun => (to, to),
+            }
+        };
+        *self.known.entry((limit.tenant, limit.id)).or_insert_with(starts)
+    }
+}
+
 /// The rows that are locked and the ranges that are read for some limits.
 #[derive(Default)]
 pub(super) struct Needs {
@@ -92,7 +120,7 @@ pub(super) struct Needs {
 }
 
 impl Needs {
-    pub(super) fn add(&mut self, limit: &Limit, now: Timestamp) {
+    pub(super) fn add(&mut self, limit: &Limit, windows: &mut Windows) {
         let key = |window_start| CounterKey {
             owner: limit.tenant,
             limit: limit.id,
@@ -101,13 +129,11 @@ impl Needs {
         match &limit.window {
             WindowSpec::PerRun => {}
             WindowSpec::Calendar { .. } => {
-                self.locks
-                    .insert(key(limit.window.window_at(now).start.as_micros()));
+                self.locks.insert(key(windows.of(limit).1));
             }
             WindowSpec::Rolling { .. } => {
                 self.locks.insert(key(ROLLING_LOCK));
-                self.ranges
-                    .insert(key(limit.window.counted_since(now).as_micros()));
+                self.ranges.insert(key(windows.of(limit).0));
             }
         }
     }

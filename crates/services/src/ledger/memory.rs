@@ -99,11 +99,10 @@ impl Memory {
         if store::counters::mark(tx)? != Some(kept.mark) {
             return Ok(Known::default());
         }
-        if let Some(Witness { tenant, id, status }) = &kept.known.witness {
-            let found = store::holds::find(tx, *tenant, *id)?;
-            if found.is_none_or(|hold| hold.status != *status) {
-                return Ok(Known::default());
-            }
+        if let Some(Witness { tenant, id, status }) = &kept.known.witness
+            && store::holds::status(tx, *tenant, *id)? != Some(*status)
+        {
+            return Ok(Known::default());
         }
         Ok(kept.known)
     }

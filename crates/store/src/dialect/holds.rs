@@ -145,6 +145,32 @@ pub(crate) fn lock(conn: &mut AnyConnection, ids: &[(String, String)]) -> QueryR
     }
 }
 
+/// The holds that follow in the order of the key, which begins with the tenant on PostgreSQL and with the id on SQLite.
+pub(crate) fn stretch(
+    conn: &mut AnyConnection,
+    after: Option<&(String, String)>,
+    most: i64,
+) -> QueryResult<Vec<HoldRow>> {
+    let mut query = holds::table.limit(most).into_boxed();
+    match conn {
+        AnyConnection::Postgres(_) => {
+            query = query.order((holds::tenant_id, holds::id));
+            if let Some((tenant, id)) = after {
+                let later = holds::tenant_id.eq(tenant).and(holds::id.gt(id));
+                query = query.filter(holds::tenant_id.gt(tenant).or(later));
+            }
+        }
+        AnyConnection::Sqlite(_) => {
+            query = query.order((holds::id, holds::tenant_id));
+            if let Some((tenant, id)) = after {
+                let later = holds::id.eq(id).and(holds::tenant_id.gt(tenant));
+                query = query.filter(holds::id.gt(id).or(later));
+            }
+        }
+    }
+    query.load(conn)
+}
+
 /// Ends the holds: status, what was settled, items and time of end are taken from the rows.
 pub(crate) fn end(conn: &mut AnyConnection, rows: &[HoldRow]) -> QueryResult<()> {
     match conn {
