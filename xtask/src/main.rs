@@ -2,12 +2,23 @@
 
 mod bench;
 mod cargo;
-mod layers;
+mod check;
+mod config;
+mod diff;
+mod engine;
+mod explain;
+mod graph;
+mod load;
+mod lock;
+mod model;
+mod registry;
 mod report;
+mod rule;
+mod rules;
+mod scan;
+mod selftest;
 mod test;
-mod tidy;
 mod up;
-mod workspace;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -15,8 +26,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-use report::Report;
-use workspace::Workspace;
+use rule::Family;
 
 /// Keeps the rules of docs/architecture.md and runs what the README promises.
 ///
@@ -35,12 +45,61 @@ enum Command {
         /// Write the graph as it is now to xtask/architecture.lock (only when the table allows it).
         #[arg(long)]
         accept: bool,
+        #[command(flatten)]
+        args: check::Args,
+    },
+    /// Check what source and SQL may not say.
+    CheckPatterns(check::Args),
+    /// Check that transactions do what their intent says.
+    CheckIntents(check::Args),
+    /// Check which layer emits which class of errors, and what leaves the API.
+    CheckErrors(check::Args),
+    /// Check words and shapes that clients rely on.
+    CheckContract(check::Args),
+    /// Check that engines decide the same twice.
+    CheckDeterminism(check::Args),
+    /// Check migrations against the schema and the rules for tables.
+    CheckSchema(check::Args),
+    /// Run all checks and print one report.
+    Check {
+        /// Run the fixtures of every rule instead: each must be able to fail, and to stay silent.
+        #[arg(long)]
+        self_test: bool,
+        #[command(flatten)]
+        args: check::Args,
+    },
+    /// Say what a rule is for, with the fixtures that prove it; without a rule, list all.
+    Explain {
+        /// For example ARCH-EDGE-001.
+        rule: Option<String>,
+    },
+    /// Print all chains of dependencies from one crate to another.
+    Why {
+        from: String,
+        to: String,
+        #[command(flatten)]
+        target: check::Target,
+    },
+    /// Draw the crates and their edges.
+    Graph {
+        #[arg(long = "format", value_enum, default_value = "mermaid")]
+        form: graph::Form,
+        #[command(flatten)]
+        target: check::Target,
+    },
+    /// Show what changed in the architecture since a revision.
+    Diff {
+        rev: String,
+        #[command(flatten)]
+        target: check::Target,
     },
     /// Check files, names, lengths, documents and links; print all findings with what to do instead.
     Tidy {
         /// Lower the entries of xtask/ratchet.toml to the lengths of today; never raises one.
         #[arg(long)]
         update_ratchet: bool,
+        #[command(flatten)]
+        args: check::Args,
     },
     /// Run everything that must pass before a change is merged; report all failures at the end.
     Test,
@@ -52,15 +111,40 @@ enum Command {
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
-        Command::CheckLayers { accept } => check_layers(accept),
-        Command::Tidy { update_ratchet } => run_tidy(update_ratchet),
-        Command::Test => test::run(),
-        Command::Up(args) => up::run(&args),
-        Command::Bench(args) => bench::run(&args),
+        Command::CheckLayers { accept: true, args } => check::accept(&args),
+        Command::CheckLayers { accept: false, args } => {
+            check::run("check-layers", Some(Family::Layers), &args)
+        }
+        Command::Check { self_test: true, .. } => self_test(),
+        Command::CheckPatterns(args) => family(Family::Patterns, &args),
+        Command::CheckIntents(args) => family(Family::Intents, &args),
+        Command::CheckErrors(args) => family(Family::Errors, &args),
+        Command::CheckContract(args) => family(Family::Contract, &args),
+        Command::CheckDeterminism(args) => family(Family::Determinism, &args),
+        Command::CheckSchema(args) => family(Family::Schema, &args),
+        Command::Check {
+            self_test: false,
+            args,
+        } => check::run("check", None, &args),
+        Command::Tidy { update_ratchet, args } => run_tidy(update_ratchet, &args),
+        Command::Explain { rule } => explain::text(rule.as_deref()).and_then(|text| print(&text)),
+        Command::Why { from, to, target } => target
+            .load()
+            .and_then(|loaded| graph::why(&loaded, &from, &to))
+            .and_then(|text| print(&text)),
+        Command::Graph { form, target } => target
+            .load()
+            .and_then(|loaded| print(&graph::render(&loaded, form))),
+        Command::Diff { rev, target } => target
+            .load()
+            .and_then(|loaded| diff::text(&loaded, &rev))
+            .and_then(|text| print(&text)),
+        Command::Test => test::run().map(code),
+        Command::Up(args) => up::run(&args).map(code),
+        Command::Bench(args) => bench::run(&args).map(code),
     };
     match outcome {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::from(1),
+        Ok(code) => ExitCode::from(code),
         Err(error) => {
             let told = writeln!(io::stderr().lock(), "error: {error:#}");
             told.map_or(ExitCode::FAILURE, |()| ExitCode::from(2))
@@ -68,29 +152,39 @@ fn main() -> ExitCode {
     }
 }
 
-fn check_layers(accept: bool) -> Result<bool> {
-    let workspace = Workspace::read()?;
-    let report = if accept {
-        layers::accept(&workspace)?
-    } else {
-        layers::check(&workspace)
-    };
-    show("check-layers", report)
+fn family(family: Family, args: &check::Args) -> Result<u8> {
+    check::run(family.command(), Some(family), args)
 }
 
-fn run_tidy(update_ratchet: bool) -> Result<bool> {
-    let mut workspace = Workspace::read()?;
-    if update_ratchet {
-        tidy::update_ratchet(&workspace)?;
-        workspace = Workspace::read()?;
+fn self_test() -> Result<u8> {
+    let verdict = selftest::run()?;
+    let mut stdout = io::stdout().lock();
+    for fault in &verdict.faults {
+        writeln!(stdout, "{fault}\n")?;
     }
-    show("tidy", tidy::check(&workspace))
+    let (cases, faults) = (verdict.cases, verdict.faults.len());
+    writeln!(
+        stdout,
+        "self-test: {} rules, {cases} fixtures, {faults} faults",
+        registry::all().len()
+    )?;
+    Ok(code(verdict.faults.is_empty()))
 }
 
-fn show(title: &str, report: Report) -> Result<bool> {
-    let report = report.finish();
-    report.write(title, &mut io::stdout().lock())?;
-    Ok(report.is_clean())
+fn print(text: &str) -> Result<u8> {
+    io::stdout().lock().write_all(text.as_bytes())?;
+    Ok(0)
+}
+
+fn code(passed: bool) -> u8 {
+    u8::from(!passed)
+}
+
+fn run_tidy(update_ratchet: bool, args: &check::Args) -> Result<u8> {
+    if update_ratchet {
+        rules::tidy::update_ratchet(&args.target.load()?.workspace)?;
+    }
+    check::run("tidy", Some(Family::Tidy), args)
 }
 
 #[cfg(test)]

@@ -42,8 +42,8 @@ impl Step {
 /// Everything that must pass, in this order. Append a step here and nowhere else.
 const STEPS: &[Step] = &[
     Step::new("format", &["cargo", "fmt", "--all", "--check"]),
-    Step::new("layers", &["cargo", "xtask", "check-layers"]),
-    Step::new("tidy", &["cargo", "xtask", "tidy"]),
+    Step::new("architecture", &["cargo", "xtask", "check"]),
+    Step::new("rules", &["cargo", "xtask", "check", "--self-test"]),
     Step::new(
         "supply chain",
         &[

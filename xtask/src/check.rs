@@ -1,0 +1,236 @@
+//! The commands that check: load the tree, run rules, tell the verdict.
+
+use std::fs;
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use crate::config::Config;
+use crate::engine::{self, Baseline, Job, Outcome};
+use crate::load::{self, Disk};
+use crate::lock;
+use crate::model::{Broken, Workspace};
+use crate::registry;
+use crate::report::{self, Format, Told};
+use crate::rule::{Family, Rule};
+
+/// Flags of every command that checks.
+#[derive(clap::Args, Clone)]
+pub(crate) struct Args {
+    /// Form of the report on stdout.
+    #[arg(long, value_enum, default_value = "human")]
+    format: Format,
+    /// Write another report beside it, for example `--out sarif=check.sarif`; may be given several times.
+    #[arg(long, value_name = "FORMAT=FILE")]
+    out: Vec<String>,
+    /// Findings that are known; the file may only shrink.
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
+    /// Write the findings of this run to the baseline file instead of judging them.
+    #[arg(long, requires = "baseline")]
+    write_baseline: bool,
+    /// Say on stderr how long each rule took.
+    #[arg(long)]
+    timings: bool,
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+/// Which workspace to look at.
+#[derive(clap::Args, Clone)]
+pub(crate) struct Target {
+    /// Look at another workspace.
+    #[arg(long, value_name = "Cargo.toml")]
+    manifest_path: Option<PathBuf>,
+    /// A rule file from elsewhere, for a workspace that has none.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// A tree with everything that a command needs to look at it.
+pub(crate) struct Loaded {
+    pub(crate) workspace: Workspace,
+    pub(crate) config: Config,
+    pub(crate) words: crate::scan::Words,
+}
+
+impl Target {
+    fn manifest(&self) -> PathBuf {
+        self.manifest_path
+            .clone()
+            .unwrap_or_else(|| root().join("Cargo.toml"))
+    }
+
+    pub(crate) fn load(&self) -> Result<Loaded> {
+        let manifest = self.manifest();
+        let root = manifest.parent().filter(|dir| !dir.as_os_str().is_empty());
+        let root = root.unwrap_or(Path::new("."));
+        let words = engine::words(&registry::all());
+        let mut workspace = load::load(
+            &Disk {
+                root: root.to_path_buf(),
+            },
+            &words,
+        );
+        root.clone_into(&mut workspace.root);
+        let given = self.config.as_ref().map(|path| {
+            let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+            Ok::<_, anyhow::Error>((path.display().to_string(), text))
+        });
+        let config = read_config(&mut workspace, given.transpose()?);
+        Ok(Loaded {
+            workspace,
+            config,
+            words,
+        })
+    }
+}
+
+/// The rule file; one that cannot be read is broken input.
+pub(crate) fn read_config(workspace: &mut Workspace, given: Option<(String, String)>) -> Config {
+    match Config::read(workspace, given) {
+        Ok(config) => config,
+        Err(error) => {
+            workspace.broken.push(error);
+            Config::default()
+        }
+    }
+}
+
+/// The workspace that this program was built in, or the one around the current directory.
+pub(crate) fn root() -> PathBuf {
+    let mut dir = std::env::current_dir().unwrap_or_default();
+    loop {
+        let text = fs::read_to_string(dir.join("Cargo.toml")).unwrap_or_default();
+        if text.contains("[workspace]") || text.contains("[workspace.") {
+            return dir;
+        }
+        if !dir.pop() {
+            return PathBuf::from(".");
+        }
+    }
+}
+
+/// Rules of one command; `None` is all of them. Rules about the checker itself always run.
+pub(crate) fn rules_of(family: Option<Family>) -> Vec<&'static dyn Rule> {
+    let wanted = |rule: &&'static dyn Rule| {
+        let own = rule.info().family;
+        family.is_none_or(|family| own == family || own == Family::Meta)
+    };
+    registry::all().into_iter().filter(wanted).collect()
+}
+
+/// Runs the rules of one command and prints the report; the exit code is that of the run.
+pub(crate) fn run(title: &str, family: Option<Family>, args: &Args) -> Result<u8> {
+    let rules = rules_of(family);
+    if rules.iter().all(|rule| rule.info().family == Family::Meta) {
+        bail!("`{title}` has no rules yet, so it proves nothing");
+    }
+    let manifest = args.target.manifest();
+    let (loaded, differences) = rayon::join(|| args.target.load(), || second_opinion(&manifest));
+    let mut loaded = loaded?;
+    loaded.workspace.broken.extend(differences(&loaded.workspace));
+    let baseline = args.baseline.as_ref().filter(|_| !args.write_baseline);
+    let mut job = Job {
+        workspace: &loaded.workspace,
+        config: &loaded.config,
+        words: &loaded.words,
+        rules,
+        baseline: None,
+        today: engine::today(),
+    };
+    let mut unreadable = None;
+    if let Some(path) = baseline {
+        let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        match Baseline::parse(&path.display().to_string(), &text) {
+            Ok(baseline) => job.baseline = Some(baseline),
+            Err(error) => unreadable = Some(error),
+        }
+    }
+    let mut outcome = engine::run(&job);
+    outcome.broken.extend(unreadable);
+    if args.write_baseline
+        && let Some(path) = &args.baseline
+    {
+        let text = engine::render_baseline(&outcome.findings);
+        fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+        outcome.findings.clear();
+    }
+    if args.timings {
+        let mut stderr = io::stderr().lock();
+        for ran in &outcome.rules {
+            writeln!(
+                stderr,
+                "{:>9.3} ms  {}",
+                ran.took.as_secs_f64() * 1000.0,
+                ran.info.id
+            )?;
+        }
+    }
+    tell(title, &loaded.workspace, &outcome, args)?;
+    Ok(outcome.exit_code())
+}
+
+type Differences = Box<dyn FnOnce(&Workspace) -> Vec<Broken> + Send>;
+
+/// What cargo says about the workspace, asked while the files are read.
+fn second_opinion(manifest: &Path) -> Differences {
+    let theirs = load::cargo_view(manifest);
+    Box::new(move |workspace| load::cargo_differences(workspace, theirs))
+}
+
+fn tell(title: &str, workspace: &Workspace, outcome: &Outcome, args: &Args) -> Result<()> {
+    let mut stdout = io::stdout().lock();
+    let mut told = Told {
+        title,
+        workspace,
+        outcome,
+        colour: stdout.is_terminal(),
+    };
+    stdout.write_all(report::render(args.format, &told).as_bytes())?;
+    told.colour = false;
+    for out in &args.out {
+        let (format, file) = out.split_once('=').context("--out needs FORMAT=FILE")?;
+        let format = <Format as clap::ValueEnum>::from_str(format, true).map_err(anyhow::Error::msg)?;
+        fs::write(file, report::render(format, &told)).with_context(|| format!("cannot write {file}"))?;
+    }
+    Ok(())
+}
+
+/// Writes the graph and the floors as they are now, unless the other rules of the layers forbid it.
+pub(crate) fn accept(args: &Args) -> Result<u8> {
+    let loaded = args.target.load()?;
+    let job = Job {
+        workspace: &loaded.workspace,
+        config: &loaded.config,
+        words: &loaded.words,
+        rules: rules_of(None),
+        baseline: None,
+        today: engine::today(),
+    };
+    let mut outcome = engine::run(&job);
+    let path = lock::Lock::read(&loaded.workspace, &loaded.config.path).path;
+    outcome
+        .findings
+        .retain(|found| found.primary.path != path && !found.message.contains("were accepted"));
+    let layers: Vec<_> = rules_of(Some(Family::Layers))
+        .iter()
+        .map(|rule| rule.info().id)
+        .collect();
+    outcome.findings.retain(|found| layers.contains(&found.rule));
+    if outcome.exit_code() == 0 {
+        let mut facts = lock::graph_facts(&loaded.workspace);
+        for ran in outcome
+            .rules
+            .iter()
+            .filter(|ran| ran.info.family != Family::Meta && ran.total() > 0)
+        {
+            facts.insert(format!("floor {} {}", ran.info.id, lock::floor_for(ran.total())));
+        }
+        let file = loaded.workspace.root.join(&path);
+        fs::write(&file, lock::render(&facts)).with_context(|| format!("cannot write {path}"))?;
+    }
+    tell("check-layers --accept", &loaded.workspace, &outcome, args)?;
+    Ok(outcome.exit_code())
+}

@@ -1,0 +1,111 @@
+//! Which keys may `architecture.toml` have? serde refuses every other one.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+/// A name with its place in the file.
+pub(crate) type Name = Spanned<String>;
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Shape {
+    /// Layers that every crate may use in its tests, and no crate anywhere else.
+    pub(crate) dev_only: Vec<Name>,
+    /// Layers whose crates cannot name std.
+    pub(crate) no_std: Vec<Name>,
+    pub(crate) layers: BTreeMap<String, Row>,
+    /// Edges inside one layer, each declared.
+    pub(crate) same_layer: Vec<SameLayer>,
+    /// Crates that must not be reached, not even through others.
+    pub(crate) reach: Vec<Reach>,
+    /// Outside crates and the only crates that may use them.
+    pub(crate) outside: Vec<Outside>,
+    /// Paths that source may not name.
+    pub(crate) fence: Vec<Fence>,
+    /// Cycles between modules that are known.
+    pub(crate) cycle: Vec<Cycle>,
+    pub(crate) exemptions: Exemptions,
+    /// Options of single rules; each rule reads its own.
+    pub(crate) rules: BTreeMap<String, toml::Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Row {
+    pub(crate) may_use: Vec<Name>,
+    /// What the layer is for; printed with every finding about it.
+    #[serde(default)]
+    pub(crate) why: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SameLayer {
+    pub(crate) from: Name,
+    pub(crate) to: Name,
+    pub(crate) why: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Reach {
+    /// Layers or crates.
+    pub(crate) from: Vec<Name>,
+    /// Layers, crates, or outside crates.
+    pub(crate) to: Vec<Name>,
+    /// Crates or layers behind which it is hidden: a chain through one of them is allowed.
+    #[serde(default)]
+    pub(crate) through: Vec<Name>,
+    pub(crate) why: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Outside {
+    #[serde(rename = "crate")]
+    pub(crate) crates: Vec<Name>,
+    /// Members that may use it for everything.
+    pub(crate) only: Vec<Name>,
+    /// Members that may use it in tests.
+    #[serde(default)]
+    pub(crate) dev: Vec<Name>,
+    pub(crate) why: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Fence {
+    /// `crate` or `crate::module`.
+    pub(crate) inside: Vec<Name>,
+    /// `std::time`, `store::dialect`: the path and everything under it.
+    pub(crate) deny: Vec<Name>,
+    /// Exceptions to `deny`.
+    #[serde(default)]
+    pub(crate) allow: Vec<Name>,
+    /// Whether it holds in tests too.
+    #[serde(default)]
+    pub(crate) tests: bool,
+    pub(crate) why: String,
+    pub(crate) instead: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Cycle {
+    #[serde(rename = "crate")]
+    pub(crate) krate: Name,
+    /// The module whose children form the cycle; empty for the crate itself.
+    #[serde(default)]
+    pub(crate) module: String,
+    pub(crate) members: Vec<Name>,
+    pub(crate) why: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Exemptions {
+    /// How many `arch:expect` the tree may hold.
+    pub(crate) max: usize,
+}

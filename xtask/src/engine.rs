@@ -1,0 +1,139 @@
+//! How do rules become one verdict: run, fingerprint, exempt, compare with the baseline, sort?
+
+mod baseline;
+mod date;
+mod expect;
+mod fingerprint;
+mod meta;
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use rayon::prelude::*;
+
+pub(crate) use baseline::{Baseline, render as render_baseline};
+pub(crate) use date::{Date, today};
+pub(crate) use meta::META;
+
+use crate::config::Config;
+use crate::lock::Lock;
+use crate::model::{Broken, Workspace};
+use crate::rule::{Ctx, Family, Finding, Info, Rule, Sink};
+use crate::scan::Words;
+
+/// What to run on what.
+pub(crate) struct Job<'a> {
+    pub(crate) workspace: &'a Workspace,
+    pub(crate) config: &'a Config,
+    pub(crate) words: &'a Words,
+    pub(crate) rules: Vec<&'static dyn Rule>,
+    pub(crate) baseline: Option<Baseline>,
+    pub(crate) today: Date,
+}
+
+/// What a run found.
+#[derive(Default)]
+pub(crate) struct Outcome {
+    pub(crate) findings: Vec<Finding>,
+    /// Findings that an `arch:expect` answers, with its reason.
+    pub(crate) exempt: Vec<(Finding, String)>,
+    /// Findings that the baseline knows.
+    pub(crate) known: Vec<Finding>,
+    pub(crate) rules: Vec<Ran>,
+    pub(crate) broken: Vec<Broken>,
+}
+
+/// One rule of a run.
+pub(crate) struct Ran {
+    pub(crate) info: &'static Info,
+    pub(crate) examined: BTreeMap<String, usize>,
+    pub(crate) off: Option<&'static str>,
+    pub(crate) took: Duration,
+}
+
+impl Ran {
+    pub(crate) fn total(&self) -> usize {
+        self.examined.values().sum()
+    }
+}
+
+impl Outcome {
+    /// 0 clean, 1 findings, 2 the input is broken.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match (self.broken.is_empty(), self.findings.is_empty()) {
+            (false, _) => 2,
+            (true, false) => 1,
+            (true, true) => 0,
+        }
+    }
+}
+
+/// The words that the rules look for.
+pub(crate) fn words(rules: &[&'static dyn Rule]) -> Words {
+    Words::new(rules.iter().flat_map(|rule| rule.info().needles.iter().copied()))
+}
+
+/// Runs the rules; never stops at a finding.
+pub(crate) fn run(job: &Job<'_>) -> Outcome {
+    let lock = Lock::read(job.workspace, &job.config.path);
+    let ctx = Ctx {
+        workspace: job.workspace,
+        config: job.config,
+        lock: &lock,
+        words: job.words,
+    };
+    let mut outcome = Outcome {
+        broken: job.workspace.broken.clone(),
+        ..Outcome::default()
+    };
+    outcome
+        .broken
+        .extend(job.rules.iter().filter_map(|rule| rule.options(job.config).err()));
+    outcome.broken.extend(meta::unknown_rules(job.config));
+    let ran: Vec<_> = job
+        .rules
+        .par_iter()
+        .filter(|rule| rule.info().family != Family::Meta)
+        .map(|rule| {
+            let start = Instant::now();
+            let mut sink = Sink::new(rule.info());
+            rule.check(&ctx, &mut sink);
+            (
+                rule.info(),
+                sink.findings,
+                sink.examined,
+                sink.off,
+                start.elapsed(),
+            )
+        })
+        .collect();
+    let mut findings = Vec::new();
+    for (info, found, examined, off, took) in ran {
+        findings.extend(found);
+        outcome.rules.push(Ran {
+            info,
+            examined,
+            off,
+            took,
+        });
+    }
+    let idle = meta::idle(&ctx, &outcome.rules);
+    findings.extend(idle);
+    fingerprint::complete(&ctx, &mut findings);
+    let mut answered = expect::apply(&ctx, job, findings);
+    fingerprint::complete(&ctx, &mut answered.left);
+    outcome.exempt = answered.exempt;
+    outcome.rules.extend(answered.ran);
+    outcome.findings = answered.left;
+    if let Some(baseline) = &job.baseline {
+        let judged = baseline.apply(outcome.findings);
+        outcome.known = judged.known;
+        outcome.findings = judged.left;
+        outcome.rules.push(judged.ran);
+    }
+    outcome.findings.sort();
+    outcome.exempt.sort();
+    outcome.broken.sort();
+    outcome.broken.dedup();
+    outcome
+}

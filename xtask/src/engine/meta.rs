@@ -1,0 +1,95 @@
+//! Does the checker itself do what it says: does every rule look at something, is every exemption needed?
+
+use crate::config::Config;
+use crate::model::{Broken, Span};
+use crate::registry;
+use crate::rule::{Ctx, Family, Finding, Info, Rule, Sink};
+
+use super::Ran;
+
+/// Rules whose findings come from the engine.
+pub(crate) const META: &[&'static dyn Rule] = &[&Meta(&IDLE), &Meta(&EXPECT), &Meta(&BASELINE)];
+
+struct Meta(&'static Info);
+
+impl Rule for Meta {
+    fn info(&self) -> &'static Info {
+        self.0
+    }
+
+    fn check(&self, _: &Ctx<'_>, _: &mut Sink<'_>) {}
+}
+
+pub(super) const IDLE: Info = Info {
+    id: "ARCH-IDLE-001",
+    title: "a rule looks at something, and at no less than was accepted",
+    family: Family::Meta,
+    why: "A gate that examines nothing is green for ever. Most gates that failed elsewhere failed this way.",
+    fix: "Correct what the rule selects; accept a smaller count with `cargo xtask check-layers --accept`.",
+    scope: "every rule of every run, against the floors in architecture.lock",
+    needles: &[],
+};
+
+pub(super) const EXPECT: Info = Info {
+    id: "ARCH-EXPECT-001",
+    title: "an exemption has a rule, a reason, a last day, and something to exempt",
+    family: Family::Meta,
+    why: "Exemptions that nobody needs any more hide the next violation.",
+    fix: "Write `// arch:expect(RULE): reason of 15 characters or more; until=YYYY-MM-DD`, or remove it.",
+    scope: "comments of Rust files, and comment lines of manifests and migrations",
+    needles: &[],
+};
+
+pub(super) const BASELINE: Info = Info {
+    id: "ARCH-BASELINE-001",
+    title: "a baseline only shrinks",
+    family: Family::Meta,
+    why: "A baseline entry without a finding is room for a new violation.",
+    fix: "Remove the entry from the baseline file.",
+    scope: "the file given with --baseline",
+    needles: &[],
+};
+
+/// A finding of one of these rules.
+pub(super) fn finding(info: &'static Info, span: Span, message: String, remedy: &str) -> Finding {
+    Finding {
+        rule: info.id,
+        ..Finding::new(span, message, remedy)
+    }
+}
+
+/// Rules that looked at nothing, or at less than the lock says.
+pub(super) fn idle(ctx: &Ctx<'_>, ran: &[Ran]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for rule in ran {
+        let (id, count, floor) = (rule.info.id, rule.total(), ctx.lock.floor(rule.info.id));
+        if rule.off.is_some() && ctx.config.path.is_empty() {
+            continue;
+        }
+        let message = match rule.off {
+            _ if count >= floor.max(1) => continue,
+            Some(why) if floor == 0 => {
+                let _ = why;
+                continue;
+            }
+            _ if count == 0 => format!("{id} examined nothing, so it proves nothing"),
+            _ => format!("{id} examined {count}; at least {floor} were accepted"),
+        };
+        let place = if ctx.config.path.is_empty() {
+            "Cargo.toml"
+        } else {
+            &ctx.config.path
+        };
+        findings.push(finding(&IDLE, Span::file(place), message, IDLE.fix));
+    }
+    findings
+}
+
+/// `[rules.X]` for a rule that does not exist.
+pub(super) fn unknown_rules(config: &Config) -> Vec<Broken> {
+    let known: Vec<_> = registry::all().iter().map(|rule| rule.info().id).collect();
+    let unknown = config.rules.keys().filter(|id| !known.contains(&id.as_str()));
+    unknown
+        .map(|id| Broken::file(&config.path, format!("[rules.{id}]: there is no such rule")))
+        .collect()
+}

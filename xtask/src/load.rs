@@ -1,0 +1,105 @@
+//! How does a tree of files become the model: from disk, from a git revision, or from memory?
+
+mod cargo_view;
+mod git;
+mod manifest;
+mod members;
+mod sources;
+mod tree;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+pub(crate) use cargo_view::{ask as cargo_view, differences as cargo_differences};
+pub(crate) use git::Revision;
+pub(crate) use tree::{Disk, Overlay, Tree};
+
+use crate::model::{Broken, Files, Workspace, extension_of};
+use crate::scan::Words;
+
+/// Kinds of files whose text some rule reads.
+const READ: [&str; 9] = ["json", "lock", "md", "rs", "sql", "toml", "txt", "yaml", "yml"];
+/// A larger document is data.
+const MAX_BYTES: usize = 4 << 20;
+
+/// Reads the tree once; what cannot be read is listed in `broken`, and nothing stops early.
+pub(crate) fn load(tree: &dyn Tree, words: &Words) -> Workspace {
+    let mut workspace = Workspace::default();
+    let paths = match tree.paths() {
+        Ok(paths) => paths,
+        Err(error) => {
+            workspace.broken.push(Broken::file("", format!("{error:#}")));
+            return workspace;
+        }
+    };
+    let (read, named): (Vec<_>, Vec<_>) = paths
+        .into_iter()
+        .partition(|path| extension_of(path).is_some_and(|extension| READ.contains(&extension)));
+    let mut files: BTreeMap<String, Option<Arc<str>>> = named.into_iter().map(|path| (path, None)).collect();
+    for (path, text) in tree.read(read) {
+        match text {
+            Ok(None) => {}
+            Ok(Some(bytes)) => match String::from_utf8(bytes) {
+                Ok(text) if text.len() <= MAX_BYTES || extension_of(&path) == Some("rs") => {
+                    files.insert(path, Some(text.into()));
+                }
+                Ok(_) => {
+                    files.insert(path, None);
+                }
+                Err(error) => {
+                    let valid = error.utf8_error().valid_up_to();
+                    let bytes = error.into_bytes();
+                    let text = String::from_utf8_lossy(&bytes);
+                    workspace
+                        .broken
+                        .push(Broken::at(&path, &text, valid, "the file is not UTF-8"));
+                }
+            },
+            Err(error) => workspace.broken.push(Broken::file(path, format!("{error:#}"))),
+        }
+    }
+    workspace.files = Files(files);
+    members::read(&mut workspace);
+    workspace.sources = sources::lex_all(&workspace, words);
+    let broken: Vec<_> = workspace
+        .sources
+        .par_iter()
+        .filter_map(|source| {
+            let (byte, what) = source.tokens.broken?;
+            Some(Broken::at(&source.path, &source.text, byte, what))
+        })
+        .collect();
+    workspace.broken.extend(broken);
+    workspace.broken.sort();
+    workspace
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::*;
+    use crate::model::SourceFile;
+
+    /// A file of the crate `a`, lexed, without a workspace around it.
+    pub(crate) fn source(path: &str, text: &str) -> SourceFile {
+        source_with(path, text, &[])
+    }
+
+    pub(crate) fn source_with(path: &str, text: &str, externs: &[&str]) -> SourceFile {
+        let externs = externs.iter().map(|name| (*name).to_owned()).collect();
+        sources::lex_one(
+            path,
+            Arc::from(text),
+            "a",
+            "crates/a",
+            &Arc::new(externs),
+            &Words::new([]),
+        )
+    }
+
+    /// A workspace that exists in memory only.
+    pub(crate) fn workspace(files: &[(&str, &str)]) -> Workspace {
+        load(&Overlay::of(files), &Words::new([]))
+    }
+}

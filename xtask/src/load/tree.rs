@@ -1,0 +1,129 @@
+//! Where do files come from?
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use rayon::prelude::*;
+use walkdir::WalkDir;
+
+/// What was read: `None` for a file that is not there any more.
+pub(crate) type Read = (String, Result<Option<Vec<u8>>>);
+
+/// A set of files.
+pub(crate) trait Tree: Sync {
+    /// All paths, relative to the root, with `/`.
+    fn paths(&self) -> Result<Vec<String>>;
+    /// The contents of many files at once.
+    fn read(&self, paths: Vec<String>) -> Vec<Read>;
+}
+
+/// A directory.
+pub(crate) struct Disk {
+    pub(crate) root: PathBuf,
+}
+
+impl Tree for Disk {
+    /// What git tracks or would track; without git, everything but build output and hidden directories.
+    fn paths(&self) -> Result<Vec<String>> {
+        if self.root.join(".git").exists() {
+            return listed_by_git(&self.root);
+        }
+        let walk = WalkDir::new(&self.root).into_iter().filter_entry(|entry| {
+            let name = entry.file_name().to_string_lossy();
+            let skipped = name == "target" || name == "node_modules" || name.starts_with('.');
+            entry.depth() == 0 || !skipped
+        });
+        let mut paths = Vec::new();
+        for entry in walk {
+            let entry = entry.context("cannot list the files")?;
+            if entry.file_type().is_file() {
+                let path = entry.path().strip_prefix(&self.root).unwrap_or(entry.path());
+                let path = path
+                    .to_str()
+                    .with_context(|| format!("{} is not UTF-8", path.display()))?;
+                paths.push(path.replace('\\', "/"));
+            }
+        }
+        Ok(paths)
+    }
+
+    fn read(&self, paths: Vec<String>) -> Vec<Read> {
+        let read = |path: String| {
+            let bytes = match fs::read(self.root.join(&path)) {
+                Ok(bytes) => Ok(Some(bytes)),
+                // A tracked file may be deleted in the working tree.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+                Err(error) => Err(error).context("cannot read the file"),
+            };
+            (path, bytes)
+        };
+        paths.into_par_iter().map(read).collect()
+    }
+}
+
+fn listed_by_git(root: &Path) -> Result<Vec<String>> {
+    let listing = Command::new("git")
+        // A checkout may belong to another user; only names are read here.
+        .args(["-c", "safe.directory=*"])
+        .args(["ls-files", "-z", "-co", "--exclude-standard"])
+        .current_dir(root)
+        .output()
+        .context("cannot run `git ls-files`")?;
+    if !listing.status.success() {
+        bail!(
+            "`git ls-files` failed: {}",
+            String::from_utf8_lossy(&listing.stderr)
+        );
+    }
+    let listing = String::from_utf8(listing.stdout).context("a file name is not UTF-8")?;
+    let paths = listing.split('\0').filter(|path| !path.is_empty());
+    Ok(paths
+        .filter(|path| root.join(path).is_file())
+        .map(str::to_owned)
+        .collect())
+}
+
+/// Files in memory, on top of another tree or of nothing.
+#[derive(Default)]
+pub(crate) struct Overlay<'a> {
+    pub(crate) base: Option<&'a dyn Tree>,
+    /// `None` takes a file away.
+    pub(crate) files: BTreeMap<String, Option<String>>,
+}
+
+impl Overlay<'_> {
+    #[cfg(test)]
+    pub(crate) fn of(files: &[(&str, &str)]) -> Self {
+        let files = files
+            .iter()
+            .map(|(path, text)| ((*path).to_owned(), Some((*text).to_owned())));
+        Self {
+            base: None,
+            files: files.collect(),
+        }
+    }
+}
+
+impl Tree for Overlay<'_> {
+    fn paths(&self) -> Result<Vec<String>> {
+        let mut paths = self.base.map_or_else(|| Ok(Vec::new()), Tree::paths)?;
+        paths.retain(|path| !self.files.contains_key(path));
+        let own = self.files.iter().filter(|(_, text)| text.is_some());
+        paths.extend(own.map(|(path, _)| path.clone()));
+        Ok(paths)
+    }
+
+    fn read(&self, paths: Vec<String>) -> Vec<Read> {
+        let (own, below): (Vec<_>, Vec<_>) =
+            paths.into_iter().partition(|path| self.files.contains_key(path));
+        let mut read = self.base.map_or_else(Vec::new, |base| base.read(below));
+        read.extend(own.into_iter().map(|path| {
+            let text = self.files.get(&path).cloned().flatten();
+            (path, Ok(text.map(String::into_bytes)))
+        }));
+        read
+    }
+}

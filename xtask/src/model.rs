@@ -1,0 +1,206 @@
+//! What do the rules look at: which crates, which edges, which files?
+
+mod source;
+mod span;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+pub(crate) use source::{SourceFile, TargetKind};
+pub(crate) use span::{Broken, Lines, Span, line_column, line_span};
+
+/// Everything that a rule may look at, collected once.
+#[derive(Default)]
+pub(crate) struct Workspace {
+    /// Where the tree is on disk; empty for a tree that exists in memory only.
+    pub(crate) root: PathBuf,
+    /// Sorted by name.
+    pub(crate) crates: Vec<Crate>,
+    pub(crate) files: Files,
+    /// Rust files of the crates, sorted by path, lexed.
+    pub(crate) sources: Vec<SourceFile>,
+    /// What could not be read, parsed or lexed: the run ends with exit code 2.
+    pub(crate) broken: Vec<Broken>,
+}
+
+impl Workspace {
+    pub(crate) fn krate(&self, name: &str) -> Option<&Crate> {
+        let at = self
+            .crates
+            .binary_search_by(|krate| krate.name.as_str().cmp(name))
+            .ok()?;
+        self.crates.get(at)
+    }
+
+    /// The Rust files of one crate.
+    pub(crate) fn sources_of<'a>(&'a self, krate: &'a Crate) -> impl Iterator<Item = &'a SourceFile> {
+        self.sources
+            .iter()
+            .filter(move |source| source.krate == krate.name)
+    }
+
+    /// SQL files outside of fixtures: path and text.
+    pub(crate) fn migrations(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.files.with_extension("sql")
+    }
+
+    pub(crate) fn text(&self, path: &str) -> &str {
+        self.files.text(path).unwrap_or_default()
+    }
+}
+
+/// A member of the workspace.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Crate {
+    pub(crate) name: String,
+    /// Relative to the root, empty for a package in the root itself.
+    pub(crate) dir: String,
+    pub(crate) layer: Option<Layer>,
+    /// Declared dependencies on members and on outside crates, in the order of the manifest.
+    pub(crate) edges: Vec<Edge>,
+    /// What other crates call it in source: the name of its library.
+    pub(crate) lib_name: String,
+}
+
+impl Crate {
+    pub(crate) fn manifest(&self) -> String {
+        join(&self.dir, "Cargo.toml")
+    }
+
+    pub(crate) fn layer_name(&self) -> Option<&str> {
+        self.layer.as_ref().map(|layer| layer.name.as_str())
+    }
+
+    /// Dependencies on other members.
+    pub(crate) fn inside(&self) -> impl Iterator<Item = &Edge> {
+        self.edges.iter().filter(|edge| edge.member)
+    }
+
+    /// Dependencies on crates from elsewhere.
+    pub(crate) fn outside(&self) -> impl Iterator<Item = &Edge> {
+        self.edges.iter().filter(|edge| !edge.member)
+    }
+}
+
+/// The layer that a crate claims in `[package.metadata.layer]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Layer {
+    pub(crate) name: String,
+    pub(crate) span: Span,
+}
+
+/// One declared dependency.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Edge {
+    /// The package's name, not what the manifest renames it to.
+    pub(crate) to: String,
+    /// Whether it leads to a member of this workspace (by directory, not by name).
+    pub(crate) member: bool,
+    pub(crate) kind: Kind,
+    pub(crate) optional: bool,
+    pub(crate) target: Option<String>,
+    pub(crate) features: Vec<String>,
+    pub(crate) renamed: Option<String>,
+    /// Whether the crate takes it from `[workspace.dependencies]`.
+    pub(crate) inherited: bool,
+    /// The line of the crate's manifest.
+    pub(crate) span: Span,
+}
+
+impl Edge {
+    /// What source code calls the dependency.
+    pub(crate) fn extern_name(&self) -> String {
+        self.renamed.as_deref().unwrap_or(&self.to).replace('-', "_")
+    }
+
+    /// `normal`, with everything that makes the edge conditional.
+    pub(crate) fn how(&self) -> String {
+        let mut text = self.kind.to_string();
+        if self.optional {
+            text.push_str(", optional");
+        }
+        if let Some(target) = &self.target {
+            text = format!("{text}, for target {target}");
+        }
+        if let Some(renamed) = &self.renamed {
+            text = format!("{text}, renamed `{renamed}`");
+        }
+        if self.inherited {
+            text.push_str(", inherited from the workspace");
+        }
+        text
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Kind {
+    Normal,
+    Build,
+    Dev,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Normal => "normal",
+            Self::Build => "build",
+            Self::Dev => "dev",
+        })
+    }
+}
+
+/// All files of the tree; text only of those kinds that some rule reads.
+#[derive(Default)]
+pub(crate) struct Files(pub(crate) BTreeMap<String, Option<Arc<str>>>);
+
+impl Files {
+    pub(crate) fn text(&self, path: &str) -> Option<&str> {
+        self.0.get(path)?.as_deref()
+    }
+
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
+    /// Whether `path` is a file or a directory with files in it.
+    pub(crate) fn exists(&self, path: &str) -> bool {
+        if path.is_empty() || self.0.contains_key(path) {
+            return true;
+        }
+        let inside = format!("{path}/");
+        let mut after = self.0.range(inside.clone()..);
+        after.next().is_some_and(|(next, _)| next.starts_with(&inside))
+    }
+
+    /// Files with this extension and their text. Fixtures of tests are data, not sources.
+    pub(crate) fn with_extension<'a>(
+        &'a self,
+        extension: &'a str,
+    ) -> impl Iterator<Item = (&'a str, &'a str)> {
+        self.0.iter().filter_map(move |(path, text)| {
+            let wanted = extension_of(path) == Some(extension) && !is_fixture(path);
+            text.as_deref()
+                .filter(|_| wanted)
+                .map(|text| (path.as_str(), text))
+        })
+    }
+}
+
+pub(crate) fn extension_of(path: &str) -> Option<&str> {
+    Path::new(path).extension()?.to_str()
+}
+
+pub(crate) fn is_fixture(path: &str) -> bool {
+    path.split('/').any(|part| part == "fixtures")
+}
+
+/// `dir/name`, or `name` in the root.
+pub(crate) fn join(dir: &str, name: &str) -> String {
+    if dir.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{dir}/{name}")
+    }
+}

@@ -1,0 +1,161 @@
+//! What is in a Rust file? Lexed once for all rules; everything else is worked out when first asked for.
+
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
+
+use super::Span;
+use crate::scan::{Comment, Item, Literal, PathUse, Tok, Token, Tokens, Words};
+
+/// A Rust file of a crate.
+#[derive(Default)]
+pub(crate) struct SourceFile {
+    pub(crate) path: String,
+    pub(crate) text: Arc<str>,
+    /// The name of its package.
+    pub(crate) krate: String,
+    pub(crate) target: TargetKind,
+    /// Where it stands in its crate: `["limits", "tests"]` for `src/limits/tests.rs`.
+    pub(crate) module: Vec<String>,
+    /// Names by which it can reach other crates: dependencies, as renamed.
+    pub(crate) externs: Arc<Vec<String>>,
+    pub(crate) tokens: Tokens,
+    /// Token ranges that exist in tests only, ascending.
+    pub(crate) tests: Vec<Range<usize>>,
+    pub(crate) items: OnceLock<Vec<Item>>,
+    pub(crate) literals: OnceLock<Vec<Literal>>,
+    pub(crate) paths: OnceLock<Vec<PathUse>>,
+}
+
+/// Which kind of target a file belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum TargetKind {
+    #[default]
+    Lib,
+    Bin,
+    Build,
+    Test,
+    Bench,
+    Example,
+}
+
+impl SourceFile {
+    pub(crate) fn token(&self, index: usize) -> Option<Token> {
+        self.tokens.list.get(index).copied()
+    }
+
+    pub(crate) fn tok(&self, index: usize) -> Option<Tok> {
+        self.token(index).map(|token| token.tok)
+    }
+
+    /// Whether the token is this punctuation.
+    pub(crate) fn is(&self, index: usize, punctuation: u8) -> bool {
+        self.tok(index) == Some(Tok::P(punctuation))
+    }
+
+    /// The text of an identifier, without `r#`; empty for every other token.
+    pub(crate) fn word(&self, index: usize) -> &str {
+        match self.token(index) {
+            Some(token) if token.tok == Tok::Ident => {
+                let text = self.raw(index);
+                text.strip_prefix("r#").unwrap_or(text)
+            }
+            _ => "",
+        }
+    }
+
+    /// The text of a token as written.
+    pub(crate) fn raw(&self, index: usize) -> &str {
+        self.token(index)
+            .and_then(|token| self.text.get(token.range()))
+            .unwrap_or_default()
+    }
+
+    /// The token that closes the delimiter at `open`.
+    pub(crate) fn closing(&self, open: usize) -> Option<usize> {
+        let pairs = &self.tokens.pairs;
+        let open = u32::try_from(open).ok()?;
+        let at = pairs.binary_search_by_key(&open, |pair| pair.0).ok()?;
+        usize::try_from(pairs.get(at)?.1).ok()
+    }
+
+    /// Whether the token exists in tests only: `#[cfg(test)]`, `#[test]`, `tests/`, benches and examples.
+    pub(crate) fn in_tests(&self, index: usize) -> bool {
+        self.is_test_file() || self.tests.iter().any(|range| range.contains(&index))
+    }
+
+    pub(crate) fn is_test_file(&self) -> bool {
+        matches!(
+            self.target,
+            TargetKind::Test | TargetKind::Bench | TargetKind::Example
+        ) || self.tests.first().is_some_and(|all| *all == (0..usize::MAX))
+    }
+
+    /// Token indexes at which `word` stands as an identifier. `word` must be a needle of some rule.
+    pub(crate) fn hits<'a>(&'a self, words: &Words, word: &str) -> impl Iterator<Item = usize> + use<'a> {
+        let id = words.id(word);
+        let hits = &self.tokens.hits;
+        let from = id.map_or(hits.len(), |id| hits.partition_point(|hit| hit.0 < id));
+        hits.get(from..)
+            .unwrap_or_default()
+            .iter()
+            .take_while(move |hit| Some(hit.0) == id)
+            .filter_map(|hit| usize::try_from(hit.1).ok())
+    }
+
+    /// The place of one token.
+    pub(crate) fn span(&self, index: usize) -> Span {
+        self.span_of(index..index + 1)
+    }
+
+    /// The place from the first to the last token of a range.
+    pub(crate) fn span_of(&self, tokens: Range<usize>) -> Span {
+        let first = self.token(tokens.start).map(|token| token.range().start);
+        let last = self
+            .token(tokens.end.saturating_sub(1))
+            .map(|token| token.range().end);
+        match first.zip(last) {
+            Some((start, end)) => Span::bytes(&self.path, start..end),
+            None => Span::file(&self.path),
+        }
+    }
+
+    pub(crate) fn comments(&self) -> &[Comment] {
+        &self.tokens.comments
+    }
+
+    /// Modules, functions, types and impl blocks with their extent.
+    pub(crate) fn items(&self) -> &[Item] {
+        self.items.get_or_init(|| crate::scan::items(self))
+    }
+
+    /// String literals, decoded; the pieces of a `concat!` joined.
+    pub(crate) fn literals(&self) -> &[Literal] {
+        self.literals.get_or_init(|| crate::scan::literals(self))
+    }
+
+    /// `use` trees and paths in code, resolved to `krate::module::…`.
+    pub(crate) fn paths(&self) -> &[PathUse] {
+        self.paths.get_or_init(|| crate::scan::paths(self))
+    }
+
+    /// `module::Type::function` around a token; the file's module when it is in no item.
+    pub(crate) fn item_path(&self, index: usize) -> String {
+        let inner = self
+            .items()
+            .iter()
+            .filter(|item| item.extent.contains(&index))
+            .max_by_key(|item| item.extent.start);
+        let mut parts = self.module.clone();
+        parts.extend(inner.map(|item| item.path.clone()));
+        parts.join("::")
+    }
+
+    /// The syntax tree, for the few files where tokens are not enough. Parsed at every call.
+    #[expect(
+        dead_code,
+        reason = "for rules that tokens cannot keep; remove this line with the first of them"
+    )]
+    pub(crate) fn syntax<T>(&self, read: impl FnOnce(&syn::File) -> T) -> syn::Result<T> {
+        syn::parse_file(&self.text).map(|file| read(&file))
+    }
+}

@@ -1,0 +1,263 @@
+//! What is a rule, and what does it say when it is broken?
+
+use std::collections::BTreeMap;
+
+use crate::config::Config;
+use crate::lock::Lock;
+use crate::model::{Broken, Crate, Span, Workspace};
+use crate::scan::Words;
+
+/// One rule: what it is called, and how it looks.
+pub(crate) trait Rule: Sync {
+    fn info(&self) -> &'static Info;
+
+    /// Looks at everything in its scope; reports findings and how much it looked at.
+    fn check(&self, ctx: &Ctx<'_>, out: &mut Sink<'_>);
+
+    /// Refuses options in `[rules.ID]` that the rule does not have.
+    fn options(&self, config: &Config) -> Result<(), Broken> {
+        config.options::<NoOptions>(self.info().id).map(|_| ())
+    }
+}
+
+#[derive(Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NoOptions {}
+
+/// What `explain` prints.
+#[derive(Debug)]
+pub(crate) struct Info {
+    /// `ARCH-EDGE-001`; the name of its folder in `xtask/fixtures/`.
+    pub(crate) id: &'static str,
+    pub(crate) title: &'static str,
+    pub(crate) family: Family,
+    /// Why it exists: the incident or the promise behind it.
+    pub(crate) why: &'static str,
+    /// What to do in general; each finding says what to do here.
+    pub(crate) fix: &'static str,
+    /// What it looks at, in words.
+    pub(crate) scope: &'static str,
+    /// Identifiers by which it finds its places: `file.hits(words, needle)`.
+    pub(crate) needles: &'static [&'static str],
+}
+
+/// The command that runs a rule; `check` runs all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Family {
+    Layers,
+    Patterns,
+    Intents,
+    Errors,
+    Contract,
+    Determinism,
+    Schema,
+    Tidy,
+    /// Rules about the checker itself: exemptions, baseline, rules that look at nothing. They always run.
+    Meta,
+}
+
+impl Family {
+    pub(crate) fn command(self) -> &'static str {
+        match self {
+            Self::Layers => "check-layers",
+            Self::Patterns => "check-patterns",
+            Self::Intents => "check-intents",
+            Self::Errors => "check-errors",
+            Self::Contract => "check-contract",
+            Self::Determinism => "check-determinism",
+            Self::Schema => "check-schema",
+            Self::Tidy => "tidy",
+            Self::Meta => "check",
+        }
+    }
+}
+
+/// What a rule may look at.
+pub(crate) struct Ctx<'a> {
+    pub(crate) workspace: &'a Workspace,
+    pub(crate) config: &'a Config,
+    pub(crate) lock: &'a Lock,
+    pub(crate) words: &'a Words,
+}
+
+impl Ctx<'_> {
+    /// The options of a rule; they were checked before any rule ran.
+    pub(crate) fn options<T: serde::de::DeserializeOwned + Default>(&self, info: &Info) -> T {
+        self.config.options(info.id).unwrap_or_default()
+    }
+
+    /// The crate whose directory is the innermost around a path.
+    pub(crate) fn owner(&self, path: &str) -> Option<&Crate> {
+        let inside = |krate: &&Crate| {
+            krate.dir.is_empty()
+                || path
+                    .strip_prefix(&krate.dir)
+                    .is_some_and(|rest| rest.starts_with('/'))
+        };
+        self.workspace
+            .crates
+            .iter()
+            .filter(inside)
+            .max_by_key(|krate| krate.dir.len())
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Severity {
+    Error,
+}
+
+/// One broken rule at one place.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Finding {
+    pub(crate) primary: Span,
+    pub(crate) rule: &'static str,
+    pub(crate) message: String,
+    /// What stands under the primary place.
+    pub(crate) label: String,
+    pub(crate) secondary: Vec<(Span, String)>,
+    /// What to do here, and what is allowed instead.
+    pub(crate) remedy: String,
+    pub(crate) severity: Severity,
+    /// Filled in by the engine.
+    pub(crate) krate: String,
+    pub(crate) layer: String,
+    pub(crate) item: String,
+    pub(crate) fingerprint: String,
+}
+
+impl Finding {
+    pub(crate) fn new(primary: Span, message: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self {
+            primary,
+            rule: "",
+            message: message.into(),
+            label: String::new(),
+            secondary: Vec::new(),
+            remedy: remedy.into(),
+            severity: Severity::Error,
+            krate: String::new(),
+            layer: String::new(),
+            item: String::new(),
+            fingerprint: String::new(),
+        }
+    }
+
+    pub(crate) fn label(mut self, label: impl Into<String>) -> Self {
+        self.label = label.into();
+        self
+    }
+
+    pub(crate) fn also(mut self, span: Span, label: impl Into<String>) -> Self {
+        self.secondary.push((span, label.into()));
+        self
+    }
+}
+
+/// Where a rule writes to.
+pub(crate) struct Sink<'a> {
+    pub(crate) info: &'a Info,
+    pub(crate) findings: Vec<Finding>,
+    /// How many things were looked at, by crate; the empty name is the workspace.
+    pub(crate) examined: BTreeMap<String, usize>,
+    /// Why the rule has nothing to do in this tree.
+    pub(crate) off: Option<&'static str>,
+}
+
+impl<'a> Sink<'a> {
+    pub(crate) fn new(info: &'a Info) -> Self {
+        Self {
+            info,
+            findings: Vec::new(),
+            examined: BTreeMap::new(),
+            off: None,
+        }
+    }
+
+    /// Says that `count` things of a crate were looked at (not: found). A rule that looks at nothing proves nothing.
+    pub(crate) fn examined(&mut self, krate: &str, count: usize) {
+        match self.examined.get_mut(krate) {
+            Some(known) => *known += count,
+            None => {
+                self.examined.insert(krate.to_owned(), count);
+            }
+        }
+    }
+
+    pub(crate) fn report(&mut self, finding: Finding) {
+        self.findings.push(Finding {
+            rule: self.info.id,
+            ..finding
+        });
+    }
+
+    /// Says that the tree's rule file asks nothing of this rule.
+    pub(crate) fn off(&mut self, why: &'static str) {
+        self.off = Some(why);
+    }
+}
+
+/// Running one rule on a few files, for the tests of rules.
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::*;
+    use crate::engine::words;
+    use crate::load::{Overlay, load};
+    use crate::model::line_column;
+
+    const ROOT: &str = "[workspace]\nmembers = [\"crates/*\"]\n";
+
+    /// The crate `a` and these files; a file that is given replaces one of these.
+    pub(crate) fn workspace(files: &[(&str, &str)]) -> Workspace {
+        let mut all = vec![
+            ("Cargo.toml", ROOT),
+            ("crates/a/Cargo.toml", "[package]\nname = \"a\"\n"),
+        ];
+        all.retain(|(path, _)| !files.iter().any(|(other, _)| other == path));
+        all.extend(files);
+        load(&Overlay::of(&all), &words(&crate::registry::all()))
+    }
+
+    fn findings(rule: &dyn Rule, workspace: &Workspace) -> Vec<Finding> {
+        let config = Config::read(workspace, None).unwrap_or_default();
+        let lock = Lock::read(workspace, &config.path);
+        let words = words(&crate::registry::all());
+        let ctx = Ctx {
+            workspace,
+            config: &config,
+            lock: &lock,
+            words: &words,
+        };
+        let mut sink = Sink::new(rule.info());
+        rule.check(&ctx, &mut sink);
+        sink.findings
+    }
+
+    /// `path:line` of each finding, sorted; the path alone for a file as a whole.
+    pub(crate) fn brief(rule: &dyn Rule, files: &[(&str, &str)]) -> Vec<String> {
+        let workspace = workspace(files);
+        let mut places: Vec<_> = findings(rule, &workspace)
+            .into_iter()
+            .map(|found| {
+                let (path, span) = (&found.primary.path, &found.primary);
+                let line = line_column(workspace.text(path), span.start).0;
+                if span.is_file() {
+                    path.clone()
+                } else {
+                    format!("{path}:{line}")
+                }
+            })
+            .collect();
+        places.sort();
+        places
+    }
+
+    /// Messages and remedies of the findings, one a line.
+    pub(crate) fn text(rule: &dyn Rule, files: &[(&str, &str)]) -> String {
+        let found = findings(rule, &workspace(files));
+        let lines = found
+            .iter()
+            .map(|found| format!("{}; fix: {}\n", found.message, found.remedy));
+        lines.collect()
+    }
+}

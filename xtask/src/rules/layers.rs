@@ -1,0 +1,31 @@
+//! Does every crate stay within its layer, and is the graph the one that was reviewed?
+
+mod cycle;
+mod edge;
+mod escape;
+mod fence;
+mod inventory;
+mod locked;
+mod no_std;
+mod outside;
+mod reach;
+mod table;
+
+use crate::rule::Rule;
+
+pub(crate) const RULES: &[&'static dyn Rule] = &[
+    &edge::Edges,
+    &table::Table,
+    &inventory::Label,
+    &inventory::Member,
+    &inventory::Lints,
+    &inventory::Name,
+    &locked::Graph,
+    &locked::Moved,
+    &reach::Reached,
+    &outside::Fenced,
+    &fence::Fences,
+    &cycle::Cycles,
+    &escape::Escapes,
+    &no_std::NoStd,
+];

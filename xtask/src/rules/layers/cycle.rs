@@ -1,0 +1,199 @@
+//! Do modules of one crate depend on each other in a circle?
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::{Crate, SourceFile, Span};
+use crate::rule::{Ctx, Family, Finding, Info, Rule, Sink};
+
+/// `ARCH-CYCLE-001`.
+pub(super) struct Cycles;
+
+const INFO: Info = Info {
+    id: "ARCH-CYCLE-001",
+    title: "modules of a crate that stand side by side form no circle",
+    family: Family::Layers,
+    why: "Modules in a circle can only be read, tested and changed together: they are one module in several files.",
+    fix: "Move what both need into a module of its own, or list the circle in the rule file as [[cycle]] with its reason.",
+    scope: "`crate::`, `self::` and `super::` paths of product code between children of one module",
+    needles: &[],
+};
+
+/// One use of module `to` by module `from`, both children of `parent`.
+type Uses = BTreeMap<Vec<String>, BTreeMap<(String, String), Span>>;
+
+impl Rule for Cycles {
+    fn info(&self) -> &'static Info {
+        &INFO
+    }
+
+    fn check(&self, ctx: &Ctx<'_>, out: &mut Sink<'_>) {
+        if !ctx.config.has_layers() {
+            out.off("the rule file has no layers");
+            return;
+        }
+        let mut known = vec![false; ctx.config.cycle.len()];
+        for krate in &ctx.workspace.crates {
+            let files: Vec<_> = ctx.workspace.sources_of(krate).collect();
+            let modules: BTreeSet<&[String]> = files.iter().map(|file| file.module.as_slice()).collect();
+            let mut uses = Uses::new();
+            for file in files.iter().filter(|file| !file.is_test_file()) {
+                out.examined(&krate.name, 1);
+                collect(file, &modules, &mut uses);
+            }
+            for (parent, edges) in &uses {
+                for members in circles(edges) {
+                    match tolerated(ctx, krate, parent, &members) {
+                        Some(at) => {
+                            if let Some(seen) = known.get_mut(at) {
+                                *seen = true;
+                            }
+                        }
+                        None => out.report(finding(krate, parent, edges, &members)),
+                    }
+                }
+            }
+        }
+        for (cycle, seen) in ctx.config.cycle.iter().zip(known) {
+            if !seen {
+                let message = format!("`{}` has no such circle any more", cycle.krate.as_ref());
+                let label = format!("listed because: {}", cycle.why);
+                out.report(
+                    Finding::new(ctx.config.span(&cycle.krate), message, "remove the entry").label(label),
+                );
+            }
+        }
+    }
+}
+
+/// Notes the first use between each two modules that stand side by side.
+fn collect(file: &SourceFile, modules: &BTreeSet<&[String]>, uses: &mut Uses) {
+    for path in file.paths() {
+        if path.root() != "crate" || file.in_tests(path.tokens.start) {
+            continue;
+        }
+        let to = path.segments.get(1..).unwrap_or_default();
+        // The module part of the path: as long as there is a file for it.
+        let depth = (0..=to.len())
+            .rev()
+            .find(|depth| modules.contains(to.get(..*depth).unwrap_or_default()));
+        let to = to.get(..depth.unwrap_or(0)).unwrap_or_default();
+        let shared = file
+            .module
+            .iter()
+            .zip(to)
+            .take_while(|(own, other)| own == other)
+            .count();
+        let sides = file.module.get(shared).zip(to.get(shared));
+        if let Some((own, other)) = sides {
+            let parent = file.module.get(..shared).unwrap_or_default().to_vec();
+            let pair = (own.clone(), other.clone());
+            uses.entry(parent)
+                .or_default()
+                .entry(pair)
+                .or_insert_with(|| file.span_of(path.tokens.clone()));
+        }
+    }
+}
+
+/// Sets of modules that reach each other, each sorted.
+fn circles(edges: &BTreeMap<(String, String), Span>) -> Vec<BTreeSet<String>> {
+    let names: BTreeSet<&str> = edges
+        .keys()
+        .flat_map(|(from, to)| [from.as_str(), to.as_str()])
+        .collect();
+    let reach: BTreeMap<&str, BTreeSet<&str>> =
+        names.iter().map(|name| (*name, reached(edges, name))).collect();
+    let mutual = |a: &str, b: &str| {
+        let to = |from: &str, to: &str| reach.get(from).is_some_and(|set| set.contains(to));
+        to(a, b) && to(b, a)
+    };
+    let mut found: Vec<BTreeSet<String>> = Vec::new();
+    for name in &names {
+        let placed = found.iter().any(|circle| circle.contains(*name));
+        if !placed && mutual(name, name) {
+            let circle = names.iter().filter(|other| mutual(name, other));
+            found.push(circle.map(|other| (*other).to_owned()).collect());
+        }
+    }
+    found
+}
+
+fn reached<'a>(edges: &'a BTreeMap<(String, String), Span>, from: &str) -> BTreeSet<&'a str> {
+    let mut seen = BTreeSet::new();
+    let mut waiting = vec![from];
+    while let Some(at) = waiting.pop() {
+        for (_, to) in edges.keys().filter(|(own, _)| own == at) {
+            if seen.insert(to.as_str()) {
+                waiting.push(to);
+            }
+        }
+    }
+    seen
+}
+
+fn tolerated(ctx: &Ctx<'_>, krate: &Crate, parent: &[String], members: &BTreeSet<String>) -> Option<usize> {
+    ctx.config.cycle.iter().position(|cycle| {
+        let listed: BTreeSet<&str> = cycle.members.iter().map(|name| name.as_ref().as_str()).collect();
+        *cycle.krate.as_ref() == krate.name
+            && cycle.module == parent.join("::")
+            && listed == members.iter().map(String::as_str).collect()
+    })
+}
+
+fn finding(
+    krate: &Crate,
+    parent: &[String],
+    edges: &BTreeMap<(String, String), Span>,
+    members: &BTreeSet<String>,
+) -> Finding {
+    let chain = shortest(edges, members);
+    let place = std::iter::once(krate.name.clone()).chain(parent.iter().cloned());
+    let message = format!(
+        "modules of `{}` depend on each other in a circle: {}",
+        place.collect::<Vec<_>>().join("::"),
+        chain.join(" -> ")
+    );
+    let all: Vec<_> = members.iter().map(String::as_str).collect();
+    let remedy = format!(
+        "move what both need into a module of its own, below both; or pass the value in (the whole circle: {})",
+        all.join(", ")
+    );
+    let mut finding: Option<Finding> = None;
+    for pair in chain.windows(2) {
+        let [from, to] = pair else { continue };
+        let Some(span) = edges.get(&(from.clone(), to.clone())) else {
+            continue;
+        };
+        let label = format!("`{from}` uses `{to}`");
+        finding = Some(match finding {
+            None => Finding::new(span.clone(), message.clone(), &remedy).label(label),
+            Some(finding) => finding.also(span.clone(), label),
+        });
+    }
+    finding.unwrap_or_else(|| Finding::new(Span::file(krate.manifest()), message, &remedy))
+}
+
+/// The shortest circle in the set, its first module repeated at the end.
+fn shortest(edges: &BTreeMap<(String, String), Span>, members: &BTreeSet<String>) -> Vec<String> {
+    let mut best: Vec<String> = Vec::new();
+    for start in members {
+        let mut paths = vec![vec![start.clone()]];
+        let mut seen = BTreeSet::new();
+        let mut at = 0;
+        while let Some(path) = paths.get(at).cloned() {
+            at += 1;
+            let last = path.last().cloned().unwrap_or_default();
+            for (_, to) in edges.keys().filter(|(from, _)| *from == last) {
+                let next = [path.as_slice(), std::slice::from_ref(to)].concat();
+                if to == start {
+                    if best.is_empty() || next.len() < best.len() {
+                        best = next;
+                    }
+                } else if members.contains(to) && seen.insert(to.clone()) {
+                    paths.push(next);
+                }
+            }
+        }
+    }
+    best
+}

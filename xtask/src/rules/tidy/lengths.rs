@@ -1,0 +1,189 @@
+//! Is any file or function too long to be read at once?
+
+use std::collections::BTreeMap;
+
+use super::ratchet::Ratchet;
+use crate::model::{Lines, Span, Workspace};
+use crate::rule::{Ctx, Family, Finding, Info, Rule, Sink};
+use crate::scan::ItemKind;
+
+/// A longer file needs an entry in the ratchet.
+pub(super) const FILE_LIMIT: usize = 400;
+/// No entry helps a longer file.
+const FILE_STOP: usize = 500;
+pub(super) const FUNCTION_LIMIT: usize = 70;
+
+/// `TIDY-LENGTH-001`.
+pub(super) struct FileLength;
+/// `TIDY-LENGTH-002`.
+pub(super) struct FunctionLength;
+
+/// Lengths in lines: files by path, functions by `path::name`.
+#[derive(Default)]
+pub(crate) struct Lengths {
+    pub(super) files: BTreeMap<String, Length>,
+    pub(super) functions: BTreeMap<String, Length>,
+}
+
+pub(super) struct Length {
+    pub(super) lines: usize,
+    span: Span,
+}
+
+const FILE: Info = Info {
+    id: "TIDY-LENGTH-001",
+    title: "a file has at most 400 lines",
+    family: Family::Tidy,
+    why: "What cannot be read at once is not reviewed.",
+    fix: "Split it by what it answers: `name.rs` and `name/part.rs`.",
+    scope: "every Rust file, with its tests; xtask/ratchet.toml lists the known ones up to 500",
+    needles: &[],
+};
+
+impl Rule for FileLength {
+    fn info(&self) -> &'static Info {
+        &FILE
+    }
+
+    fn check(&self, ctx: &Ctx<'_>, out: &mut Sink<'_>) {
+        let ratchet = Ratchet::read(ctx.workspace).unwrap_or_default();
+        for source in &ctx.workspace.sources {
+            out.examined(&source.krate, 1);
+            let lines = source.text.lines().count();
+            let message = if lines > FILE_STOP {
+                format!("{lines} lines; no file may have more than {FILE_STOP}")
+            } else if lines > FILE_LIMIT && !ratchet.files.contains_key(&source.path) {
+                format!("{lines} lines; the limit is {FILE_LIMIT}")
+            } else {
+                continue;
+            };
+            out.report(Finding::new(Span::file(&source.path), message, FILE.fix));
+        }
+    }
+}
+
+const FUNCTION: Info = Info {
+    id: "TIDY-LENGTH-002",
+    title: "a function has at most 70 lines",
+    family: Family::Tidy,
+    why: "A function that does not fit on a screen has parts without a name.",
+    fix: "Name its parts and make them functions.",
+    scope: "every function with a body, from its signature to its closing brace",
+    needles: &[],
+};
+
+impl Rule for FunctionLength {
+    fn info(&self) -> &'static Info {
+        &FUNCTION
+    }
+
+    fn check(&self, ctx: &Ctx<'_>, out: &mut Sink<'_>) {
+        let ratchet = Ratchet::read(ctx.workspace).unwrap_or_default();
+        let lengths = measure(ctx.workspace);
+        out.examined("", lengths.functions.len());
+        for (name, length) in lengths.functions {
+            if length.lines > FUNCTION_LIMIT && !ratchet.functions.contains_key(&name) {
+                let message = format!(
+                    "`{name}` has {} lines; the limit is {FUNCTION_LIMIT}",
+                    length.lines
+                );
+                out.report(Finding::new(length.span, message, FUNCTION.fix));
+            }
+        }
+    }
+}
+
+pub(crate) fn measure(workspace: &Workspace) -> Lengths {
+    let mut lengths = Lengths::default();
+    for source in &workspace.sources {
+        let file = Length {
+            lines: source.text.lines().count(),
+            span: Span::file(&source.path),
+        };
+        lengths.files.insert(source.path.clone(), file);
+        let lines = Lines::new(&source.text);
+        let functions = source
+            .items()
+            .iter()
+            .filter(|item| item.kind == ItemKind::Function);
+        for item in functions {
+            let span = source.span_of(item.extent.clone());
+            let (first, last) = (lines.line(span.start), lines.line(span.end.saturating_sub(1)));
+            let name = format!("{}::{}", source.path, item.path);
+            let length = Length {
+                lines: last + 1 - first,
+                span: source.span_of(item.extent.start..item.extent.start + 2),
+            };
+            // Two methods of one name (of two traits) share an entry: the longer one counts.
+            if lengths
+                .functions
+                .get(&name)
+                .is_none_or(|known| known.lines < length.lines)
+            {
+                lengths.functions.insert(name, length);
+            }
+        }
+    }
+    lengths
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ratchet;
+    use super::*;
+    use crate::rule::testing;
+
+    const PATH: &str = "crates/a/src/lib.rs";
+
+    fn lines(count: usize) -> String {
+        "//! Line.\n".repeat(count)
+    }
+
+    fn function(inner: usize) -> String {
+        format!(
+            "//! F.\nimpl T {{\n    /// Doc.\n    fn f() {{\n{}    }}\n}}\n",
+            "        g();\n".repeat(inner)
+        )
+    }
+
+    fn findings(rule: &dyn Rule, text: &str, ratchet: &str) -> Vec<String> {
+        testing::brief(rule, &[(PATH, text), (ratchet::PATH, ratchet)])
+    }
+
+    #[test]
+    fn a_file_over_the_limit_is_a_finding() {
+        assert!(findings(&FileLength, &lines(400), "").is_empty());
+        assert_eq!(findings(&FileLength, &lines(401), ""), [PATH]);
+    }
+
+    #[test]
+    fn the_ratchet_carries_a_file_up_to_the_hard_stop() {
+        let entry = |lines: usize| format!("[files]\n\"{PATH}\" = {lines}");
+        assert!(findings(&FileLength, &lines(450), &entry(450)).is_empty());
+        assert_eq!(findings(&FileLength, &lines(501), &entry(501)), [PATH]);
+    }
+
+    #[test]
+    fn a_function_over_the_limit_is_a_finding_with_its_full_name() {
+        assert!(findings(&FunctionLength, &function(68), "").is_empty());
+        assert_eq!(
+            findings(&FunctionLength, &function(69), ""),
+            [format!("{PATH}:4")]
+        );
+        let entry = format!("[functions]\n\"{PATH}::T::f\" = 71");
+        assert!(findings(&FunctionLength, &function(69), &entry).is_empty());
+    }
+
+    #[test]
+    fn a_function_inside_a_module_or_a_trait_is_measured_too() {
+        let text = "//! F.\nmod m { trait T { fn f() {} } fn g() { fn h() {} } }";
+        let names: Vec<_> = measure(&testing::workspace(&[(PATH, text)]))
+            .functions
+            .into_keys()
+            .collect();
+        assert_eq!(
+            names,
+            ["m::T::f", "m::g", "m::g::h"].map(|name| format!("{PATH}::{name}"))
+        );
+    }
+}

@@ -1,0 +1,17 @@
+//! What does a source file say? Everything here works on the compiler's tokens, never on lines.
+
+mod items;
+mod lexer;
+mod literals;
+mod paths;
+mod regions;
+mod strings;
+mod uses;
+mod words;
+
+pub(crate) use items::{Item, ItemKind, items};
+pub(crate) use lexer::{Comment, Tok, Token, Tokens, lex};
+pub(crate) use literals::{Literal, literals};
+pub(crate) use paths::{PathUse, paths};
+pub(crate) use regions::{out_of_line_test_modules, test_regions};
+pub(crate) use words::Words;

@@ -1,0 +1,273 @@
+//! Which tokens are in a file? The compiler's own lexer; whitespace is dropped, comments are kept apart.
+
+use std::ops::Range;
+
+use ra_ap_rustc_lexer::{FrontmatterAllowed, LiteralKind, TokenKind, strip_shebang, tokenize};
+
+use super::Words;
+
+/// A token without its text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Token {
+    start: u32,
+    end: u32,
+    pub(crate) tok: Tok,
+}
+
+impl Token {
+    pub(crate) fn range(self) -> Range<usize> {
+        wide(self.start)..wide(self.end)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tok {
+    Ident,
+    Lifetime,
+    /// `"…"`, `b"…"`, `c"…"` and their raw forms.
+    Str,
+    /// `'c'` and `b'c'`.
+    Char,
+    Number,
+    /// One character of punctuation; `::` is two of them.
+    P(u8),
+}
+
+/// A comment, which is no token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Comment {
+    start: u32,
+    end: u32,
+    /// Whether it is `///`, `//!`, `/**` or `/*!`.
+    pub(crate) doc: bool,
+    /// How many tokens stand before it.
+    before: u32,
+}
+
+impl Comment {
+    pub(crate) fn range(self) -> Range<usize> {
+        wide(self.start)..wide(self.end)
+    }
+
+    /// The index of the first token after it.
+    pub(crate) fn next_token(self) -> usize {
+        wide(self.before)
+    }
+}
+
+/// What one pass over a file yields.
+#[derive(Debug, Default)]
+pub(crate) struct Tokens {
+    pub(crate) list: Vec<Token>,
+    pub(crate) comments: Vec<Comment>,
+    /// Opening and closing delimiters, by token index, ascending.
+    pub(crate) pairs: Vec<(u32, u32)>,
+    /// Needles: their number in `Words` and the token, ascending.
+    pub(crate) hits: Vec<(u16, u32)>,
+    /// The byte at which the file is not Rust, and why.
+    pub(crate) broken: Option<(usize, &'static str)>,
+}
+
+/// Lexes a file and notes every needle on the way.
+pub(crate) fn lex(text: &str, words: &Words) -> Tokens {
+    let mut tokens = Tokens::default();
+    // Rust has about one token for six bytes.
+    tokens.list.reserve(text.len() / 6);
+    let mut open: Vec<(u8, u32)> = Vec::new();
+    let skipped = strip_shebang(text).unwrap_or(0);
+    let mut at = narrow(skipped);
+    let source = text.get(skipped..).unwrap_or_default();
+    for token in tokenize(source, FrontmatterAllowed::No) {
+        let (start, end) = (at, at + token.len);
+        at = end;
+        let index = narrow(tokens.list.len());
+        let tok = match kind(token.kind) {
+            Seen::Nothing => continue,
+            Seen::Comment { doc, terminated } => {
+                if !terminated {
+                    tokens
+                        .broken
+                        .get_or_insert((wide(start), "a comment without an end"));
+                }
+                tokens.comments.push(Comment {
+                    start,
+                    end,
+                    doc,
+                    before: index,
+                });
+                continue;
+            }
+            Seen::Broken(tok) => {
+                tokens
+                    .broken
+                    .get_or_insert((wide(start), "a literal without an end"));
+                tok
+            }
+            Seen::Token(tok) => tok,
+        };
+        match tok {
+            Tok::Ident => {
+                let word = text.get(wide(start)..wide(end)).unwrap_or_default();
+                if let Some(id) = words.id(word.strip_prefix("r#").unwrap_or(word)) {
+                    tokens.hits.push((id, index));
+                }
+            }
+            Tok::P(punctuation) => pair(punctuation, index, wide(start), &mut open, &mut tokens),
+            _ => {}
+        }
+        tokens.list.push(Token { start, end, tok });
+    }
+    if let Some((_, index)) = open.last() {
+        let start = tokens.list.get(wide(*index)).map_or(0, |token| wide(token.start));
+        tokens
+            .broken
+            .get_or_insert((start, "a delimiter that is never closed"));
+    }
+    tokens.hits.sort_unstable();
+    tokens.pairs.sort_unstable();
+    tokens
+}
+
+fn pair(punctuation: u8, index: u32, start: usize, open: &mut Vec<(u8, u32)>, tokens: &mut Tokens) {
+    match punctuation {
+        b'(' | b'[' | b'{' => open.push((punctuation, index)),
+        b')' | b']' | b'}' => match open.pop() {
+            Some((opening, first)) if closes(opening) == punctuation => tokens.pairs.push((first, index)),
+            _ => {
+                tokens
+                    .broken
+                    .get_or_insert((start, "a delimiter that closes nothing"));
+            }
+        },
+        _ => {}
+    }
+}
+
+fn closes(opening: u8) -> u8 {
+    match opening {
+        b'(' => b')',
+        b'[' => b']',
+        _ => b'}',
+    }
+}
+
+enum Seen {
+    Nothing,
+    Comment { doc: bool, terminated: bool },
+    Token(Tok),
+    Broken(Tok),
+}
+
+fn kind(kind: TokenKind) -> Seen {
+    let punctuation = match kind {
+        TokenKind::Whitespace | TokenKind::Frontmatter { .. } | TokenKind::Eof => return Seen::Nothing,
+        TokenKind::LineComment { doc_style } => {
+            return Seen::Comment {
+                doc: doc_style.is_some(),
+                terminated: true,
+            };
+        }
+        TokenKind::BlockComment {
+            doc_style,
+            terminated,
+        } => {
+            return Seen::Comment {
+                doc: doc_style.is_some(),
+                terminated,
+            };
+        }
+        TokenKind::Ident
+        | TokenKind::RawIdent
+        | TokenKind::InvalidIdent
+        | TokenKind::UnknownPrefix
+        | TokenKind::ForcedKeywordIdent => return Seen::Token(Tok::Ident),
+        TokenKind::Lifetime { .. } | TokenKind::RawLifetime | TokenKind::UnknownPrefixLifetime => {
+            return Seen::Token(Tok::Lifetime);
+        }
+        TokenKind::Literal { kind, .. } => return literal(kind),
+        other => other,
+    };
+    Seen::Token(Tok::P(punctuation_byte(punctuation)))
+}
+
+fn punctuation_byte(kind: TokenKind) -> u8 {
+    match kind {
+        TokenKind::Semi => b';',
+        TokenKind::Comma => b',',
+        TokenKind::Dot => b'.',
+        TokenKind::OpenParen => b'(',
+        TokenKind::CloseParen => b')',
+        TokenKind::OpenBrace => b'{',
+        TokenKind::CloseBrace => b'}',
+        TokenKind::OpenBracket => b'[',
+        TokenKind::CloseBracket => b']',
+        TokenKind::At => b'@',
+        TokenKind::Pound => b'#',
+        TokenKind::Tilde => b'~',
+        TokenKind::Question => b'?',
+        TokenKind::Colon => b':',
+        TokenKind::Dollar => b'$',
+        TokenKind::Eq => b'=',
+        TokenKind::Bang => b'!',
+        TokenKind::Lt => b'<',
+        TokenKind::Gt => b'>',
+        TokenKind::Minus => b'-',
+        TokenKind::And => b'&',
+        TokenKind::Or => b'|',
+        TokenKind::Plus => b'+',
+        TokenKind::Star => b'*',
+        TokenKind::Slash => b'/',
+        TokenKind::Caret => b'^',
+        TokenKind::Percent => b'%',
+        _ => 0,
+    }
+}
+
+fn literal(kind: LiteralKind) -> Seen {
+    let (tok, terminated) = match kind {
+        LiteralKind::Int { .. } | LiteralKind::Float { .. } => (Tok::Number, true),
+        LiteralKind::Char { terminated } | LiteralKind::Byte { terminated } => (Tok::Char, terminated),
+        LiteralKind::Str { terminated }
+        | LiteralKind::ByteStr { terminated }
+        | LiteralKind::CStr { terminated } => (Tok::Str, terminated),
+        LiteralKind::RawStr { n_hashes }
+        | LiteralKind::RawByteStr { n_hashes }
+        | LiteralKind::RawCStr { n_hashes } => (Tok::Str, n_hashes.is_some()),
+    };
+    if terminated {
+        Seen::Token(tok)
+    } else {
+        Seen::Broken(tok)
+    }
+}
+
+fn wide(value: u32) -> usize {
+    usize::try_from(value).unwrap_or(usize::MAX)
+}
+
+fn narrow(value: usize) -> u32 {
+    u32::try_from(value).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn needles_are_found_outside_of_strings_and_comments_only() {
+        let words = Words::new(["todo"]);
+        let tokens = lex("// todo\nfn f() { \"todo\"; todo!(); r#todo; todos }", &words);
+        assert_eq!(tokens.hits.len(), 2);
+        assert_eq!(tokens.comments.len(), 1);
+        assert!(tokens.broken.is_none());
+        assert_eq!(tokens.pairs.len(), 3);
+    }
+
+    #[test]
+    fn a_file_that_is_not_rust_says_where() {
+        let words = Words::new([]);
+        for (text, byte) in [("fn f( {}", 4), ("let s = \"abc", 8), ("/* a", 0), ("a ) b", 2)] {
+            assert_eq!(lex(text, &words).broken.map(|b| b.0), Some(byte), "{text}");
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! Which crate or module does a path in the source lead to? Aliases, groups, `extern crate … as`, `::a::b`.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use super::ItemKind;
+use super::uses::{self, Leaf};
+use crate::model::SourceFile;
+
+/// Aliases are followed this often; a longer chain is a loop.
+const DEPTH: usize = 8;
+const STANDARD: [&str; 3] = ["std", "core", "alloc"];
+
+/// A path that a file names, resolved as far as tokens can tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PathUse {
+    /// `["std", "time", "Instant"]`, `["crate", "limits", "check"]`; the first is what source calls the crate.
+    pub(crate) segments: Vec<String>,
+    pub(crate) tokens: Range<usize>,
+    /// Whether it stands in a `use` line.
+    pub(crate) import: bool,
+    /// Whether it is `pub use`.
+    pub(crate) public: bool,
+}
+
+impl PathUse {
+    /// The crate that it leads to: `crate` for the own one.
+    pub(crate) fn root(&self) -> &str {
+        self.segments.first().map_or("", String::as_str)
+    }
+
+    pub(crate) fn text(&self) -> String {
+        self.segments.join("::")
+    }
+
+    /// Whether the path is `prefix` or lies under it; `prefix` is `std::time`.
+    pub(crate) fn is_under(&self, prefix: &str) -> bool {
+        let mut own = self.segments.iter();
+        prefix
+            .split("::")
+            .all(|part| own.next().is_some_and(|segment| segment == part))
+    }
+}
+
+/// All `use` leaves and all paths in code that lead to a crate or a module by name.
+pub(crate) fn paths(file: &SourceFile) -> Vec<PathUse> {
+    let (leaves, lines) = uses::leaves(file);
+    let names = Names::new(file, &leaves);
+    let mut found = Vec::new();
+    for leaf in &leaves {
+        for segments in names.resolve(&leaf.segments, leaf.tokens.start, 0) {
+            found.push(PathUse {
+                segments,
+                tokens: leaf.tokens.clone(),
+                import: true,
+                public: leaf.public,
+            });
+        }
+    }
+    let mut lines = lines.into_iter().peekable();
+    let mut at = 0;
+    while at < file.tokens.list.len() {
+        if let Some(line) = lines.next_if(|line| line.start <= at) {
+            at = line.end.max(at);
+            continue;
+        }
+        let Some((segments, end)) = inline(file, at) else {
+            at += 1;
+            continue;
+        };
+        // A single name is a path only where a `use` line gave it its meaning.
+        let alone = segments.len() == 1 && !segments.first().is_some_and(|name| names.is_alias(name));
+        let resolved = if alone {
+            Vec::new()
+        } else {
+            names.resolve(&segments, at, 0)
+        };
+        for segments in resolved {
+            found.push(PathUse {
+                segments,
+                tokens: at..end,
+                import: false,
+                public: false,
+            });
+        }
+        at = end;
+    }
+    found
+}
+
+/// A path that starts at this token: `a::b`, `::a`, or a single name, which may be an alias.
+fn inline(file: &SourceFile, at: usize) -> Option<(Vec<String>, usize)> {
+    let mut segments = Vec::new();
+    let mut next = at;
+    if at > 0 && (file.is(at - 1, b'.') && !file.is(at.wrapping_sub(2), b'.') || file.is(at - 1, b'\'')) {
+        return None;
+    }
+    if file.is(at, b':') && file.is(at + 1, b':') && !file.word(at + 2).is_empty() {
+        // `<T as Trait>::f` and `a::<T>::f` continue a path, `::a` starts one.
+        let continues = at > 0 && (!file.word(at - 1).is_empty() || file.is(at - 1, b'>'));
+        if continues && !is_keyword(file.word(at - 1)) {
+            return None;
+        }
+        segments.push(String::new());
+        next = at + 2;
+    }
+    loop {
+        let word = file.word(next);
+        if word.is_empty() {
+            return (!segments.is_empty()).then_some((segments, next));
+        }
+        segments.push(word.to_owned());
+        next += 1;
+        if !(file.is(next, b':') && file.is(next + 1, b':') && !file.word(next + 2).is_empty()) {
+            return Some((segments, next));
+        }
+        next += 2;
+    }
+}
+
+fn is_keyword(word: &str) -> bool {
+    matches!(
+        word,
+        "as" | "in" | "return" | "for" | "impl" | "dyn" | "match" | "if" | "while" | "mut" | "else"
+    )
+}
+
+/// What the first segment of a path can mean in this file.
+struct Names<'a> {
+    file: &'a SourceFile,
+    aliases: BTreeMap<&'a str, Vec<&'a Leaf>>,
+}
+
+impl<'a> Names<'a> {
+    fn new(file: &'a SourceFile, leaves: &'a [Leaf]) -> Self {
+        let mut aliases: BTreeMap<&str, Vec<&Leaf>> = BTreeMap::new();
+        for leaf in leaves {
+            if let Some(alias) = &leaf.alias {
+                aliases.entry(alias).or_default().push(leaf);
+            }
+        }
+        Self { file, aliases }
+    }
+
+    /// Whether a `use` line makes this name stand for something else.
+    fn is_alias(&self, name: &str) -> bool {
+        let targets = self.aliases.get(name).into_iter().flatten();
+        targets
+            .into_iter()
+            .any(|leaf| leaf.segments.first().is_none_or(|first| first != name))
+    }
+
+    /// Everything that a path at this token may lead to; nothing when it is local or unknown.
+    fn resolve(&self, segments: &[String], at: usize, depth: usize) -> Vec<Vec<String>> {
+        let Some((first, rest)) = segments.split_first() else {
+            return Vec::new();
+        };
+        let absolute = || [&["crate".to_owned()][..], rest].concat();
+        match first.as_str() {
+            "" => {
+                return if rest.is_empty() {
+                    Vec::new()
+                } else {
+                    vec![rest.to_vec()]
+                };
+            }
+            "crate" => return vec![absolute()],
+            "self" if !rest.is_empty() => return vec![from_module(&self.module_at(at), rest)],
+            "super" => {
+                let ups = segments.iter().take_while(|segment| *segment == "super").count();
+                let module = self.module_at(at);
+                let kept = module.len().saturating_sub(ups);
+                let module = module.get(..kept).unwrap_or_default();
+                return vec![from_module(module, segments.get(ups..).unwrap_or_default())];
+            }
+            _ => {}
+        }
+        if let Some(targets) = self.aliases.get(first.as_str())
+            && depth < DEPTH
+        {
+            // `use a;` and `use a as a;` name themselves.
+            let others = targets.iter().filter(|leaf| leaf.segments.first() != Some(first));
+            let through: Vec<_> = others
+                .flat_map(|leaf| {
+                    let segments = [&leaf.segments[..], rest].concat();
+                    self.resolve(&segments, leaf.tokens.start, depth + 1)
+                })
+                .collect();
+            if !through.is_empty() {
+                return through;
+            }
+        }
+        if self.is_crate(first) {
+            vec![segments.to_vec()]
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// The module of the file, and the modules inside of it around this token.
+    fn module_at(&self, at: usize) -> Vec<String> {
+        let mut module = self.file.module.clone();
+        let inner = self
+            .file
+            .items()
+            .iter()
+            .filter(|item| item.kind == ItemKind::Module && item.extent.contains(&at))
+            .max_by_key(|item| item.extent.start);
+        let inner = inner.into_iter().flat_map(|item| item.path.split("::"));
+        module.extend(inner.map(str::to_owned));
+        module
+    }
+
+    fn is_crate(&self, name: &str) -> bool {
+        STANDARD.contains(&name) || self.file.externs.iter().any(|known| known == name)
+    }
+}
+
+fn from_module(module: &[String], rest: &[String]) -> Vec<String> {
+    [&["crate".to_owned()][..], module, rest].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::load::testing::source_with;
+
+    fn paths(text: &str) -> Vec<String> {
+        let file = source_with("crates/a/src/m.rs", text, &["store", "hi"]);
+        let mut found: Vec<_> = file.paths().iter().map(super::PathUse::text).collect();
+        found.dedup();
+        found
+    }
+
+    #[test]
+    fn groups_aliases_and_globs_are_resolved() {
+        assert_eq!(
+            paths("use store::{a, b::{c as d, *}, self};"),
+            ["store::a", "store::b::c", "store::b::*", "store"]
+        );
+        assert_eq!(
+            paths("use store::b as x; fn f() { x::g(); }"),
+            ["store::b", "store::b::g"]
+        );
+        assert_eq!(
+            paths("use hi as h; use h::k as j; fn f() { j() }"),
+            ["hi", "hi::k"]
+        );
+        assert_eq!(
+            paths("extern crate store as s; fn f() { s::g() }"),
+            ["store", "store::g"]
+        );
+    }
+
+    #[test]
+    fn paths_in_code_and_in_macros_are_found() {
+        assert_eq!(
+            paths("fn f() -> ::std::time::Instant { x }"),
+            ["std::time::Instant"]
+        );
+        assert_eq!(
+            paths("fn f() { println!(\"{}\", store::g::<u8>()) }"),
+            ["store::g"]
+        );
+        assert_eq!(paths("fn f(a: <T as store::A>::B) {}"), ["store::A"]);
+        assert_eq!(
+            paths("macro_rules! m { () => { $crate::x::y() } }"),
+            ["crate::x::y"]
+        );
+        assert_eq!(
+            paths("fn f() { super::n::g(); self::h(); crate::k() }"),
+            ["crate::n::g", "crate::m::h", "crate::k"]
+        );
+    }
+
+    #[test]
+    fn fields_locals_words_and_comments_are_no_paths() {
+        assert!(paths("// store::a\nfn f(s: &str) { s.store(); \"store::a\"; local::g(); }").is_empty());
+    }
+}

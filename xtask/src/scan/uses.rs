@@ -1,0 +1,116 @@
+//! What do the `use` lines of a file bring in, and under which names?
+
+use std::ops::Range;
+
+use crate::model::SourceFile;
+
+/// One leaf of a `use` tree or an `extern crate`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Leaf {
+    /// As written, `*` included; a leading `::` is an empty first segment.
+    pub(crate) segments: Vec<String>,
+    /// The name that it has in this file; `None` for `*` and `_`.
+    pub(crate) alias: Option<String>,
+    /// The tokens of the leaf itself.
+    pub(crate) tokens: Range<usize>,
+    /// Whether it is `pub use`.
+    pub(crate) public: bool,
+}
+
+/// Leaves in order, and the tokens of the `use` lines, which are no paths in code.
+pub(crate) fn leaves(file: &SourceFile) -> (Vec<Leaf>, Vec<Range<usize>>) {
+    let mut leaves = Vec::new();
+    let mut lines = Vec::new();
+    let mut at = 0;
+    while at < file.tokens.list.len() {
+        let end = match file.word(at) {
+            // `use<'a>` captures lifetimes and is no import.
+            "use" if !file.is(at + 1, b'<') => {
+                let public = is_public(file, at);
+                tree(file, at + 1, &[], public, &mut leaves)
+            }
+            "extern" if file.word(at + 1) == "crate" => extern_crate(file, at, &mut leaves),
+            _ => {
+                at += 1;
+                continue;
+            }
+        };
+        lines.push(at..end);
+        at = end.max(at + 1);
+    }
+    (leaves, lines)
+}
+
+fn is_public(file: &SourceFile, at: usize) -> bool {
+    let Some(before) = at.checked_sub(1) else {
+        return false;
+    };
+    file.word(before) == "pub" || file.is(before, b')')
+}
+
+fn extern_crate(file: &SourceFile, at: usize, leaves: &mut Vec<Leaf>) -> usize {
+    let name = file.word(at + 2);
+    let renamed = file.word(at + 3) == "as";
+    let alias = if renamed { file.word(at + 4) } else { name };
+    let end = if renamed { at + 5 } else { at + 3 };
+    leaves.push(Leaf {
+        segments: vec![String::new(), name.to_owned()],
+        alias: (alias != "_").then(|| alias.to_owned()),
+        tokens: at + 2..end,
+        public: is_public(file, at),
+    });
+    end
+}
+
+/// Reads one tree and returns the token after it.
+fn tree(file: &SourceFile, start: usize, prefix: &[String], public: bool, leaves: &mut Vec<Leaf>) -> usize {
+    let mut segments = prefix.to_vec();
+    let mut at = start;
+    if prefix.is_empty() && file.is(at, b':') && file.is(at + 1, b':') {
+        segments.push(String::new());
+        at += 2;
+    }
+    loop {
+        if file.is(at, b'{') {
+            let close = file.closing(at).unwrap_or(at + 1);
+            at += 1;
+            while at < close {
+                at = tree(file, at, &segments, public, leaves).max(at + 1);
+            }
+            return close + 1;
+        }
+        // `$crate` of a macro is the crate itself.
+        if file.is(at, b'$') {
+            at += 1;
+        }
+        let name = if file.is(at, b'*') { "*" } else { file.word(at) };
+        if name.is_empty() {
+            return at + 1;
+        }
+        if name != "self" || segments.is_empty() {
+            segments.push(name.to_owned());
+        }
+        at += 1;
+        if file.is(at, b':') && file.is(at + 1, b':') {
+            at += 2;
+            continue;
+        }
+        let renamed = file.word(at) == "as";
+        let last = segments.last().cloned().unwrap_or_default();
+        let alias = if renamed {
+            file.word(at + 1).to_owned()
+        } else {
+            last
+        };
+        if renamed {
+            at += 2;
+        }
+        leaves.push(Leaf {
+            segments,
+            alias: (alias != "_" && alias != "*").then_some(alias),
+            tokens: start..at,
+            public,
+        });
+        return if file.is(at, b',') { at + 1 } else { at };
+    }
+}
