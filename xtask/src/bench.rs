@@ -1,5 +1,8 @@
 //! How fast is it, measured from outside?
 
+mod arch;
+mod generate;
+
 use std::os::unix::process::CommandExt;
 use std::process::Stdio;
 
@@ -15,6 +18,8 @@ pub(crate) struct Args {
     /// `[--json] [--seconds N] [--rounds N] [--only sqlite|postgres]`; `proxy` also takes
     /// `[--parts added,saturation,memory,replay] [--rate N] [--stream-rate N] [--delay-ms N] [--requests N]
     /// [--speed N]`. docs/benchmarks.md says what each figure means.
+    /// `arch` (the checks of this program beside reading and lexing the same files) takes
+    /// `[--json] [--crates N] [--files N] [--rounds N] [--beside NAME=COMMAND]`
     #[arg(
         required = true,
         trailing_var_arg = true,
@@ -27,6 +32,11 @@ pub(crate) struct Args {
 /// Builds the server and the load generator with all optimisations and becomes the generator. Returns only when
 /// something went wrong.
 pub(crate) fn run(args: &Args) -> Result<bool> {
+    if let Some((what, rest)) = args.what.split_first()
+        && what == "arch"
+    {
+        return arch::run(rest);
+    }
     let builds = [
         &[
             "build",

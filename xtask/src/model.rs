@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub(crate) use source::{SourceFile, TargetKind};
-pub(crate) use span::{Broken, Lines, Span, line_column, line_span};
+pub(crate) use span::{Broken, Span, line_column, line_count, line_span};
 
 /// Everything that a rule may look at, collected once.
 #[derive(Default)]
@@ -166,12 +166,13 @@ impl Files {
 
     /// Whether `path` is a file or a directory with files in it.
     pub(crate) fn exists(&self, path: &str) -> bool {
-        if path.is_empty() || self.0.contains_key(path) {
-            return true;
-        }
-        let inside = format!("{path}/");
-        let mut after = self.0.range(inside.clone()..);
-        after.next().is_some_and(|(next, _)| next.starts_with(&inside))
+        path.is_empty() || self.0.contains_key(path) || self.under(&format!("{path}/")).next().is_some()
+    }
+
+    /// Paths that begin with `prefix`.
+    pub(crate) fn under<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a str> {
+        let after = self.0.range(prefix.to_owned()..).map(|(path, _)| path.as_str());
+        after.take_while(move |path| path.starts_with(prefix))
     }
 
     /// Files with this extension and their text. Fixtures of tests are data, not sources.

@@ -11,6 +11,8 @@ pub(crate) type Name = Spanned<String>;
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Shape {
+    /// Whether `architecture.lock` must exist beside this file.
+    pub(crate) lock: bool,
     /// Layers that every crate may use in its tests, and no crate anywhere else.
     pub(crate) dev_only: Vec<Name>,
     /// Layers whose crates cannot name std.

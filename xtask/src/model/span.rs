@@ -62,19 +62,10 @@ pub(crate) fn line_column(text: &str, byte: usize) -> (usize, usize) {
     (line, column)
 }
 
-/// Where the lines of a text begin, for whoever asks often.
-pub(crate) struct Lines(Vec<usize>);
-
-impl Lines {
-    pub(crate) fn new(text: &str) -> Self {
-        let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
-        Self(ends.map(|(at, _)| at).collect())
-    }
-
-    /// The line of a byte, from 1.
-    pub(crate) fn line(&self, byte: usize) -> usize {
-        self.0.partition_point(|end| *end < byte) + 1
-    }
+/// How many lines a text has.
+pub(crate) fn line_count(text: &str) -> usize {
+    let ends = text.bytes().filter(|byte| *byte == b'\n').count();
+    ends + usize::from(!text.is_empty() && !text.ends_with('\n'))
 }
 
 /// Input that could not be read: the run proves nothing and ends with exit code 2.

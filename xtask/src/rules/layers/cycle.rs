@@ -15,7 +15,7 @@ const INFO: Info = Info {
     why: "Modules in a circle can only be read, tested and changed together: they are one module in several files.",
     fix: "Move what both need into a module of its own, or list the circle in the rule file as [[cycle]] with its reason.",
     scope: "`crate::`, `self::` and `super::` paths of product code between children of one module",
-    needles: &[],
+    needles: &["crate", "super", "self"],
 };
 
 /// One use of module `to` by module `from`, both children of `parent`.
@@ -38,7 +38,9 @@ impl Rule for Cycles {
             let mut uses = Uses::new();
             for file in files.iter().filter(|file| !file.is_test_file()) {
                 out.examined(&krate.name, 1);
-                collect(file, &modules, &mut uses);
+                if names_modules(ctx, file) {
+                    collect(file, &modules, &mut uses);
+                }
             }
             for (parent, edges) in &uses {
                 for members in circles(edges) {
@@ -63,6 +65,14 @@ impl Rule for Cycles {
             }
         }
     }
+}
+
+/// Whether product code of the file names another module at all: resolving paths costs a walk over the file.
+fn names_modules(ctx: &Ctx<'_>, file: &SourceFile) -> bool {
+    ["crate", "super", "self"].iter().any(|word| {
+        file.hits(ctx.words, word)
+            .any(|at| file.is(at + 1, b':') && file.is(at + 2, b':') && !file.in_tests(at))
+    })
 }
 
 /// Notes the first use between each two modules that stand side by side.

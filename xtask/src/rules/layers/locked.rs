@@ -27,6 +27,12 @@ impl Rule for Graph {
     }
 
     fn check(&self, ctx: &Ctx<'_>, out: &mut Sink<'_>) {
+        if ctx.config.lock && !ctx.lock.exists {
+            let message = "there is no lock, so nothing was accepted and no rule has a floor";
+            out.examined("", 1);
+            out.report(Finding::new(Span::file(&ctx.config.path), message, GRAPH.fix));
+            return;
+        }
         let Some(path) = lock(ctx, out) else { return };
         let now = graph_facts(ctx.workspace);
         out.examined("", now.len());

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::ratchet::Ratchet;
-use crate::model::{Lines, Span, Workspace};
+use crate::model::{SourceFile, Span, Workspace, line_count};
 use crate::rule::{Ctx, Family, Finding, Info, Rule, Sink};
-use crate::scan::ItemKind;
+use crate::scan::{ItemKind, Tok};
 
 /// A longer file needs an entry in the ratchet.
 pub(super) const FILE_LIMIT: usize = 400;
@@ -27,7 +27,6 @@ pub(crate) struct Lengths {
 
 pub(super) struct Length {
     pub(super) lines: usize,
-    span: Span,
 }
 
 const FILE: Info = Info {
@@ -49,7 +48,7 @@ impl Rule for FileLength {
         let ratchet = Ratchet::read(ctx.workspace).unwrap_or_default();
         for source in &ctx.workspace.sources {
             out.examined(&source.krate, 1);
-            let lines = source.text.lines().count();
+            let lines = line_count(&source.text);
             let message = if lines > FILE_STOP {
                 format!("{lines} lines; no file may have more than {FILE_STOP}")
             } else if lines > FILE_LIMIT && !ratchet.files.contains_key(&source.path) {
@@ -69,7 +68,7 @@ const FUNCTION: Info = Info {
     why: "A function that does not fit on a screen has parts without a name.",
     fix: "Name its parts and make them functions.",
     scope: "every function with a body, from its signature to its closing brace",
-    needles: &[],
+    needles: &["fn"],
 };
 
 impl Rule for FunctionLength {
@@ -79,40 +78,66 @@ impl Rule for FunctionLength {
 
     fn check(&self, ctx: &Ctx<'_>, out: &mut Sink<'_>) {
         let ratchet = Ratchet::read(ctx.workspace).unwrap_or_default();
-        let lengths = measure(ctx.workspace);
-        out.examined("", lengths.functions.len());
-        for (name, length) in lengths.functions {
-            if length.lines > FUNCTION_LIMIT && !ratchet.functions.contains_key(&name) {
-                let message = format!(
-                    "`{name}` has {} lines; the limit is {FUNCTION_LIMIT}",
-                    length.lines
-                );
-                out.report(Finding::new(length.span, message, FUNCTION.fix));
+        for source in &ctx.workspace.sources {
+            for at in source.hits(ctx.words, "fn") {
+                let Some(body) = body(source, at) else { continue };
+                out.examined(&source.krate, 1);
+                // Names cost a walk over the file, so only long functions get one.
+                let lines = lines(source, at, body);
+                if lines <= FUNCTION_LIMIT {
+                    continue;
+                }
+                let name = format!("{}::{}", source.path, name(source, at));
+                if !ratchet.functions.contains_key(&name) {
+                    let message = format!("`{name}` has {lines} lines; the limit is {FUNCTION_LIMIT}");
+                    out.report(Finding::new(source.span_of(at..at + 2), message, FUNCTION.fix));
+                }
             }
         }
     }
+}
+
+/// The closing brace of the function whose `fn` is this token; none for pointers and for functions without a body.
+fn body(source: &SourceFile, at: usize) -> Option<usize> {
+    if source.word(at + 1).is_empty() {
+        return None;
+    }
+    let mut next = at + 2;
+    loop {
+        match source.tok(next)? {
+            Tok::P(b'{') => return source.closing(next),
+            Tok::P(b';' | b'}') => return None,
+            Tok::P(b'(' | b'[') => next = source.closing(next)? + 1,
+            _ => next += 1,
+        }
+    }
+}
+
+fn lines(source: &SourceFile, first: usize, last: usize) -> usize {
+    let span = source.span_of(first..last + 1);
+    line_count(source.text.get(span.range()).unwrap_or_default())
+}
+
+fn name(source: &SourceFile, at: usize) -> String {
+    let item = source.items().iter().find(|item| item.extent.start == at);
+    item.map_or_else(|| source.word(at + 1).to_owned(), |item| item.path.clone())
 }
 
 pub(crate) fn measure(workspace: &Workspace) -> Lengths {
     let mut lengths = Lengths::default();
     for source in &workspace.sources {
         let file = Length {
-            lines: source.text.lines().count(),
-            span: Span::file(&source.path),
+            lines: line_count(&source.text),
         };
         lengths.files.insert(source.path.clone(), file);
-        let lines = Lines::new(&source.text);
         let functions = source
             .items()
             .iter()
             .filter(|item| item.kind == ItemKind::Function);
         for item in functions {
-            let span = source.span_of(item.extent.clone());
-            let (first, last) = (lines.line(span.start), lines.line(span.end.saturating_sub(1)));
             let name = format!("{}::{}", source.path, item.path);
             let length = Length {
-                lines: last + 1 - first,
-                span: source.span_of(item.extent.start..item.extent.start + 2),
+                lines: lines(source, item.extent.start, item.extent.end.saturating_sub(1)),
             };
             // Two methods of one name (of two traits) share an entry: the longer one counts.
             if lengths

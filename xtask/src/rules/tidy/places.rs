@@ -86,12 +86,7 @@ impl Rule for OneTestBinary {
             let folder = format!("{}/tests/", krate.dir);
             let main = format!("{folder}it/main.rs");
             let mut any = false;
-            for path in ctx
-                .workspace
-                .files
-                .paths()
-                .filter(|path| path.starts_with(&folder))
-            {
+            for path in ctx.workspace.files.under(&folder) {
                 any = true;
                 if !path.starts_with(&format!("{folder}it/")) {
                     out.report(Finding::new(

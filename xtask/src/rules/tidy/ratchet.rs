@@ -97,6 +97,9 @@ impl Rule for Shrinks {
         }
         // The two tables are looked at, empty or not.
         out.examined("", 2 + ratchet.files.len() + ratchet.functions.len());
+        if ratchet.files.is_empty() && ratchet.functions.is_empty() {
+            return;
+        }
         let lengths = measure(ctx.workspace);
         check(out, &ratchet.files, &lengths.files, FILE_LIMIT);
         check(out, &ratchet.functions, &lengths.functions, FUNCTION_LIMIT);
