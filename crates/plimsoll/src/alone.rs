@@ -4,12 +4,10 @@
 //! with the process, however it ends. Commands that do one thing need none.
 
 use std::fs::{self, File, TryLockError};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use infra::config::Config;
-
-use crate::commands::doctor::database_file;
 
 /// The lock of a server; dropping it lets the next one in.
 #[derive(Debug)]
@@ -34,5 +32,34 @@ pub(crate) fn on_database(config: &Config) -> Result<Alone> {
             file.display()
         ),
         Err(TryLockError::Error(error)) => Err(error).context(format!("cannot lock {}", path.display())),
+    }
+}
+
+/// The file of the configured database, if it is one.
+pub(crate) fn database_file(url: &str) -> Option<&Path> {
+    if url.starts_with("postgres") && url.contains("://") {
+        return None;
+    }
+    let path = url
+        .strip_prefix("sqlite:")
+        .map_or(url, |rest| rest.strip_prefix("//").unwrap_or(rest));
+    Some(Path::new(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_is_the_one_that_the_store_opens() {
+        for (url, file) in [
+            ("sqlite:./a/b.db", "./a/b.db"),
+            ("sqlite:///x/y", "/x/y"),
+            ("postgres.db", "postgres.db"),
+        ] {
+            assert_eq!(database_file(url), Some(Path::new(file)), "{url}");
+        }
+        assert_eq!(database_file("postgres://h/d"), None);
+        assert_eq!(database_file("postgresql://h/d"), None);
     }
 }

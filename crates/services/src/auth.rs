@@ -106,7 +106,7 @@ async fn read(cx: &Context, digest: [u8; 32], now: Timestamp) -> Result<TenantAc
     let (epoch, version) = (remembered.epoch, remembered.version);
     let known = remembered.actor.is_some();
     let read = cx.db.read(move |tx| -> StoreResult<_> {
-        let found = store::keys::version(tx)?;
+        let found = store::credentials::version(tx)?;
         let confirmed = known && version == Some(found);
         let key = if confirmed {
             None

@@ -8,7 +8,7 @@ use model::time::Timestamp;
 
 use crate::error::{StoreError, StoreResult};
 use crate::rows::{Table, at, micros};
-use crate::schema::{api_keys, credential_changes};
+use crate::schema::api_keys;
 use crate::tx::{Tx, WriteTx};
 
 const TABLE: Table = Table("api_keys");
@@ -108,25 +108,6 @@ pub fn insert(tx: &mut WriteTx<'_>, key: &ApiKey, hash: &str) -> StoreResult<()>
     Ok(())
 }
 
-/// How often a key or a tenant has been changed. What was read of them is still true while this is the same.
-///
-/// # Errors
-/// What the database says.
-pub fn version(tx: &mut impl Tx) -> StoreResult<i64> {
-    Ok(credential_changes::table
-        .select(credential_changes::version)
-        .get_result(tx.conn())?)
-}
-
-/// Says that a key or a tenant has changed.
-pub(crate) fn changed(tx: &mut WriteTx<'_>) -> StoreResult<()> {
-    use crate::tx::sealed::Connected as _;
-    diesel::update(credential_changes::table)
-        .set(credential_changes::version.eq(credential_changes::version + 1))
-        .execute(tx.conn())?;
-    Ok(())
-}
-
 /// Writes where a key stands.
 ///
 /// # Errors
@@ -140,7 +121,7 @@ pub fn set_status(tx: &mut WriteTx<'_>, key: &ApiKey) -> StoreResult<()> {
             api_keys::revoked_at.eq(micros(key.revoked_at)),
         ))
         .execute(tx.conn())?;
-    changed(tx)
+    crate::credentials::changed(tx)
 }
 
 /// Notes when keys were last used.

@@ -28,6 +28,7 @@ pub mod ops_events;
 pub mod retention;
 pub mod runs;
 
+pub mod credentials;
 pub mod installation;
 pub mod keys;
 pub mod operators;

@@ -97,7 +97,7 @@ pub fn update(tx: &mut WriteTx<'_>, tenant: &Tenant) -> StoreResult<()> {
             tenants::floor_price.eq(tenant.floor_price.map(|price| price.0)),
         ))
         .execute(tx.conn())?;
-    crate::keys::changed(tx)
+    crate::credentials::changed(tx)
 }
 
 /// The projects of a tenant by name.

@@ -3,7 +3,6 @@
 mod checks;
 mod online;
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -126,34 +125,5 @@ fn text(checks: &[Check], configuration: &str) -> String {
         checks
     } else {
         format!("{checks}\nConfiguration in force:\n{configuration}")
-    }
-}
-
-/// The file of the configured database, if it is one.
-pub(crate) fn database_file(url: &str) -> Option<&Path> {
-    if url.starts_with("postgres") && url.contains("://") {
-        return None;
-    }
-    let path = url
-        .strip_prefix("sqlite:")
-        .map_or(url, |rest| rest.strip_prefix("//").unwrap_or(rest));
-    Some(Path::new(path))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_file_is_the_one_that_the_store_opens() {
-        for (url, file) in [
-            ("sqlite:./a/b.db", "./a/b.db"),
-            ("sqlite:///x/y", "/x/y"),
-            ("postgres.db", "postgres.db"),
-        ] {
-            assert_eq!(database_file(url), Some(Path::new(file)), "{url}");
-        }
-        assert_eq!(database_file("postgres://h/d"), None);
-        assert_eq!(database_file("postgresql://h/d"), None);
     }
 }

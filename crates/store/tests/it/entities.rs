@@ -100,7 +100,7 @@ testkit::both_databases! {
     async fn every_change_of_a_key_or_a_tenant_is_counted_and_its_use_is_not(db: TestDb) {
         add_acme(&db).await;
         db.write(|tx| keys::insert(tx, &key(1), "hash")).await.unwrap();
-        let version = || db.read(|tx| keys::version(tx));
+        let version = || db.read(|tx| store::credentials::version(tx));
         let first = version().await.unwrap();
         db.write(|tx| keys::touch(tx, &[(ACME, KeyId::from_bits(1), at(4))])).await.unwrap();
         assert_eq!(version().await.unwrap(), first);

@@ -11,7 +11,8 @@ use infra::clock::SystemClock;
 use infra::config::Config;
 use model::time::{Clock as _, Timestamp};
 
-use super::{Check, Verdict, database_file};
+use super::{Check, Verdict};
+use crate::alone::database_file;
 use crate::commands::version::SQLITE;
 use crate::wiring;
 
