@@ -19,7 +19,7 @@ const CONFIG: u8 = 78;
 #[derive(Debug, Parser)]
 #[command(name = "plimsoll", version, max_term_width = 110)]
 #[command(
-    after_help = "Exit codes: 0 done, 1 failed, 2 the command line was not understood.\n\
+    after_help = "Exit codes: 0 done, 1 failed, 2 wrong command line, 78 unusable configuration.\n\
     Every setting can also come from the environment or a file: see docs/configuration.md."
 )]
 pub(crate) struct Cli {

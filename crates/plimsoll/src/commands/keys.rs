@@ -46,7 +46,7 @@ pub(crate) struct Create {
     #[arg(long, value_name = "NAME")]
     name: String,
     /// What the key may be used for
-    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Scope::Llm], value_name = "SCOPES")]
+    #[arg(long, value_enum, ignore_case = true, value_delimiter = ',', default_values_t = [Scope::Llm], value_name = "SCOPES")]
     scopes: Vec<Scope>,
     /// At most this many requests in any minute
     #[arg(long, value_name = "N")]

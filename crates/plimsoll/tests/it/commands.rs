@@ -209,6 +209,17 @@ fn a_name_that_people_cannot_see_is_refused_and_one_that_looks_the_same_is_taken
         twin.code == 1 && twin.stderr.contains("the name is taken"),
         "{twin:?}"
     );
+    let made = home.run(
+        &[
+            &["keys", "create", "--name", "a", "--scopes", "LLM,Read"][..],
+            &of,
+        ]
+        .concat(),
+    );
+    assert_eq!(
+        made.code, 0,
+        "scopes are written as the API writes them, too: {made:?}"
+    );
     let test = home.run(&[&["keys", "create", "--name", "a", "--test"][..], &of].concat());
     assert!(
         test.code == 1 && test.stderr.contains("live keys only"),
@@ -217,8 +228,14 @@ fn a_name_that_people_cannot_see_is_refused_and_one_that_looks_the_same_is_taken
 }
 
 #[test]
-fn the_ledger_of_a_new_database_agrees() {
+fn the_ledger_of_a_new_database_agrees_and_that_of_none_is_not_made() {
     let home = home();
+    let none = home.run(&["verify", "ledger"]);
+    assert!(
+        none.code == 1 && none.stderr.contains("there is no database at"),
+        "{none:?}"
+    );
+    printed(&home, &["migrate"]);
     insta::assert_snapshot!(printed(&home, &["verify", "ledger"]), @r#"0 holds add up to 0 counters."#);
     insta::assert_json_snapshot!(home.json(&["verify", "ledger"]), @r#"
     {
