@@ -14,6 +14,7 @@ use rayon::prelude::*;
 
 pub(crate) use cargo_view::{ask as cargo_view, differences as cargo_differences};
 pub(crate) use git::Revision;
+pub(crate) use members::normal;
 pub(crate) use tree::{Disk, Overlay, Tree};
 
 use crate::model::{Broken, Files, Workspace, extension_of};

@@ -150,7 +150,7 @@ fn directory(dir: &str, declared: &Declared, shared: &[Declared]) -> Option<Stri
 }
 
 /// `dir/path` without `.` and `..`; `None` when it leads out of the tree.
-pub(super) fn normal(dir: &str, path: &str) -> Option<String> {
+pub(crate) fn normal(dir: &str, path: &str) -> Option<String> {
     let mut parts: Vec<&str> = dir.split('/').filter(|part| !part.is_empty()).collect();
     for part in path.split('/') {
         match part {

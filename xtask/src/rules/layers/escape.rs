@@ -1,5 +1,6 @@
 //! Does any file pull in source from another crate behind cargo's back?
 
+use crate::load;
 use crate::model::{SourceFile, extension_of};
 use crate::rule::{Ctx, Family, Finding, Info, Rule, Sink};
 use crate::scan::Tok;
@@ -126,15 +127,5 @@ fn resolve(folder: &str, target: &str) -> Option<String> {
     if target.starts_with('/') {
         return None;
     }
-    let mut parts: Vec<_> = folder.split('/').filter(|part| !part.is_empty()).collect();
-    for part in target.split(['/', '\\']) {
-        match part {
-            "" | "." => {}
-            ".." => {
-                parts.pop()?;
-            }
-            part => parts.push(part),
-        }
-    }
-    Some(parts.join("/"))
+    load::normal(folder, &target.replace('\\', "/"))
 }
