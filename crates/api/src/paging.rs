@@ -2,7 +2,9 @@
 
 use std::str::FromStr;
 
+use serde::Deserialize;
 use services::cursors::{self, List};
+use utoipa::IntoParams;
 
 use crate::problem::ApiError;
 use crate::state::State;
@@ -11,6 +13,18 @@ use crate::state::State;
 pub(crate) const LIMIT_DEFAULT: u32 = 50;
 /// The most items of a page.
 pub(crate) const LIMIT_MAX: u32 = 200;
+
+/// Which piece, of a list without filters.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PageQuery {
+    /// 1 to 200, default 50.
+    #[param(value_type = Option<u32>)]
+    pub(crate) limit: Option<String>,
+    /// `next_cursor` of the previous page.
+    pub(crate) cursor: Option<String>,
+}
 
 /// The size of a page, as asked for.
 pub(crate) fn limit(asked: Option<&str>) -> Result<u32, ApiError> {

@@ -5,13 +5,12 @@ use actix_web::{HttpRequest, HttpResponse};
 use adapters::customer::limits::{LimitPageView, LimitUsageListView, LimitUsageView, WrittenLimitView};
 use adapters::problem::Problem;
 use model::id::{LimitId, TenantId};
-use serde::Deserialize;
 use services::limits::{ListFilter, Owner};
-use utoipa::IntoParams;
 
 use crate::actor::Operator;
 use crate::body::Json;
 use crate::idempotency;
+use crate::paging::PageQuery;
 use crate::problem::ApiError;
 use crate::query::Query;
 use crate::state::State;
@@ -42,24 +41,12 @@ pub(crate) async fn create(
     Ok(respond(201, done))
 }
 
-/// What to list.
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ListQuery {
-    /// 1 to 200, default 50.
-    #[param(value_type = Option<u32>)]
-    limit: Option<String>,
-    /// `next_cursor` of the previous page.
-    cursor: Option<String>,
-}
-
-#[utoipa::path(get, path = "/api/v1/ops/limits", tag = "Operators", params(ListQuery),
+#[utoipa::path(get, path = "/api/v1/ops/limits", tag = "Operators", params(PageQuery),
     responses((status = 200, description = "The GLOBAL Limits, newest first", body = LimitPageView)))]
 pub(crate) async fn list(
     _actor: Operator,
     state: Data<State>,
-    query: Query<ListQuery>,
+    query: Query<PageQuery>,
 ) -> Result<HttpResponse, ApiError> {
     let asked = Asked {
         limit: query.limit.as_deref(),

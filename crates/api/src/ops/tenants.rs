@@ -10,11 +10,11 @@ use model::money::NanoUsd;
 use serde::Deserialize;
 use services::cursors::List;
 use services::tenants::TenantChange;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use crate::actor::Operator;
 use crate::body::{Body, Json};
-use crate::paging;
+use crate::paging::{self, PageQuery};
 use crate::problem::ApiError;
 use crate::query::Query;
 use crate::state::State;
@@ -53,24 +53,12 @@ pub(crate) async fn create(
     Ok(HttpResponse::Created().json(TenantView::from(tenant)))
 }
 
-/// What to list.
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ListQuery {
-    /// 1 to 200, default 50.
-    #[param(value_type = Option<u32>)]
-    limit: Option<String>,
-    /// `next_cursor` of the previous page.
-    cursor: Option<String>,
-}
-
-#[utoipa::path(get, path = "/api/v1/ops/tenants", tag = "Operators", params(ListQuery),
+#[utoipa::path(get, path = "/api/v1/ops/tenants", tag = "Operators", params(PageQuery),
     responses((status = 200, description = "The tenants, newest first", body = TenantPageView)))]
 pub(crate) async fn list(
     _actor: Operator,
     state: Data<State>,
-    query: Query<ListQuery>,
+    query: Query<PageQuery>,
 ) -> Result<HttpResponse, ApiError> {
     let limit = paging::limit(query.limit.as_deref())?;
     let everybody = List {
