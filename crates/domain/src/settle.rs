@@ -120,6 +120,22 @@ pub fn end(hold: &Hold, end: End, authority: Authority, now: Timestamp) -> Resul
     Ok(Ended { hold, changes })
 }
 
+/// Lets an open hold live on until `expires_at`, if that is later than it would: whoever made it is at work under it.
+/// A hold whose time is over but that nobody has ended yet is still open, and its room still its own.
+///
+/// # Errors
+/// [`Refusal::Expired`] and [`Refusal::Closed`] if it has ended.
+pub fn renew(hold: &Hold, expires_at: Timestamp) -> Result<Hold, Refusal> {
+    match hold.status {
+        HoldStatus::Pending => Ok(Hold {
+            expires_at: hold.expires_at.max(expires_at),
+            ..hold.clone()
+        }),
+        HoldStatus::Expired => Err(Refusal::Expired),
+        status @ (HoldStatus::Settled | HoldStatus::Released) => Err(Refusal::Closed(status)),
+    }
+}
+
 fn change(item: &HoldItem, used: Option<&Amounts>, late: bool) -> Change {
     let settled = match used {
         None => 0,
@@ -274,6 +290,20 @@ mod tests {
             Err(Refusal::Expired)
         );
         assert!(try_end(HoldStatus::Pending, cost(1), Authority::Gateway, 1_000).is_ok());
+    }
+
+    #[test]
+    fn an_open_hold_lives_on_and_never_shorter_than_before() {
+        let until = |micros: i64| renew(&hold(HoldStatus::Pending), at(micros)).map(|hold| hold.expires_at);
+        assert_eq!(until(5_000), Ok(at(5_000)));
+        assert_eq!(until(500), Ok(at(1_000)));
+        for (status, refusal) in [
+            (HoldStatus::Expired, Refusal::Expired),
+            (HoldStatus::Settled, Refusal::Closed(HoldStatus::Settled)),
+            (HoldStatus::Released, Refusal::Closed(HoldStatus::Released)),
+        ] {
+            assert_eq!(renew(&hold(status), at(5_000)), Err(refusal));
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod apply;
 mod batch;
 mod cache;
 mod command;
+mod late;
 mod load;
 mod memory;
 mod verify;
@@ -20,7 +21,7 @@ use store::{Batcher, Db};
 
 pub use self::command::{
     Answer, CostFacts, EndAnswer, EndCommand, HoldAnswer, HoldCommand, Idempotency, LedgerError, NewRun,
-    Replay,
+    RenewCommand, Replay,
 };
 pub use self::verify::{Mismatch, Verification};
 
@@ -73,5 +74,14 @@ impl Ledger {
     pub async fn end(&self, command: EndCommand) -> Result<Answer, LedgerError> {
         let lane = command.tenant.bits();
         self.batcher.submit(lane, Command::End(Box::new(command))).await?
+    }
+
+    /// Lets an open hold live on.
+    ///
+    /// # Errors
+    /// [`LedgerError`] says how it has ended.
+    pub async fn renew(&self, command: RenewCommand) -> Result<Answer, LedgerError> {
+        let lane = command.tenant.bits();
+        self.batcher.submit(lane, Command::Renew(command)).await?
     }
 }

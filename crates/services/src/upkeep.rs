@@ -4,16 +4,46 @@ use domain::settle::{Authority, End};
 use store::StoreError;
 
 use crate::context::Context;
-use crate::ledger::{EndCommand, LedgerError};
+use crate::ledger::{Answer, EndCommand, LedgerError, RenewCommand};
 
 /// Holds that are expired at a time.
 const EXPIRE_MOST: i64 = 500;
 
-/// Ends every hold whose time is over, with the run that was made under it, and says how many there were.
+/// How long before its end a hold is renewed at the latest, in milliseconds; long-lived ones at half of their time.
+/// Several turns of the loop that renews fit into it.
+const RENEW_BEFORE_MS: i64 = 5_000;
+
+/// Lets the holds live on under which requests of this process are on their way.
+async fn renew_holds(cx: &Context) -> Result<(), StoreError> {
+    let (flights, ttl_ms) = (&cx.gateway.flights, cx.gateway.settings.hold_ttl_ms);
+    let soon = cx.clock.now().plus_millis(RENEW_BEFORE_MS.max(ttl_ms / 2));
+    let due = flights.expiring(soon);
+    let renewals = due.iter().map(|(tenant, hold)| {
+        cx.ledger.renew(RenewCommand {
+            tenant: *tenant,
+            hold: *hold,
+            ttl_ms,
+        })
+    });
+    let renewed = futures_util::future::join_all(renewals).await;
+    for (name, answer) in due.iter().zip(renewed) {
+        match answer {
+            Ok(Answer::Renewed(hold)) => flights.renewed(*name, hold.expires_at),
+            Err(LedgerError::Store(error)) => return Err(error),
+            // It has just ended, or another process saw nobody renew it in time.
+            Ok(_) | Err(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Ends every hold whose time is over, with the run that was made under it, and says how many there were. A hold under
+/// which a request of this process is on its way is renewed instead: its money may still be spent.
 ///
 /// # Errors
 /// What the database says.
 pub async fn expire_holds(cx: &Context) -> Result<u64, StoreError> {
+    renew_holds(cx).await?;
     let mut expired = 0;
     loop {
         let now = cx.clock.now();

@@ -67,6 +67,21 @@ pub fn end(tx: &mut LockTx<'_>, holds: &[Hold]) -> StoreResult<()> {
     Ok(dialect::end(crate::tx::sealed::Connected::conn(tx), &rows)?)
 }
 
+/// Writes until when holds live. They must be locked and PENDING.
+///
+/// # Errors
+/// What the database says.
+pub fn renew(tx: &mut LockTx<'_>, holds: &[Hold]) -> StoreResult<()> {
+    let conn = crate::tx::sealed::Connected::conn(tx);
+    for hold in holds {
+        let found = holds::table.find((hold.tenant.to_string(), hold.id.to_string()));
+        diesel::update(found)
+            .set(holds::expires_at.eq(hold.expires_at.as_micros()))
+            .execute(conn)?;
+    }
+    Ok(())
+}
+
 /// One hold of a tenant.
 ///
 /// # Errors

@@ -4,7 +4,7 @@ mod errors;
 
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
-use adapters::customer::checks::CheckView;
+use adapters::customer::checks::{CheckView, HoldView};
 use adapters::customer::limits::{LimitPageView, LimitUsageListView, LimitUsageView, LimitView};
 use adapters::problem::Problem;
 use model::hold::Subject;
@@ -327,7 +327,7 @@ pub(crate) async fn check(
 pub(crate) fn respond(answer: &Answer) -> HttpResponse {
     let (status, body, replayed) = match answer {
         Answer::Replayed(replay) => (replay.status, replay.body.clone(), true),
-        Answer::Decided(_) | Answer::Ended(_) => {
+        Answer::Decided(_) | Answer::Ended(_) | Answer::Renewed(_) => {
             let (status, body) = rendered(answer);
             (status, body, false)
         }
@@ -353,9 +353,8 @@ pub(crate) fn rendered(answer: &Answer) -> (u16, String) {
             );
             serde_json::to_string(&view)
         }
-        Answer::Ended(ended) => {
-            serde_json::to_string(&adapters::customer::checks::HoldView::from(&ended.hold))
-        }
+        Answer::Ended(ended) => serde_json::to_string(&HoldView::from(&ended.hold)),
+        Answer::Renewed(hold) => serde_json::to_string(&HoldView::from(hold.as_ref())),
         Answer::Replayed(replay) => return (replay.status, replay.body.clone()),
     };
     (200, body.unwrap_or_default())

@@ -96,7 +96,8 @@ pub(super) static KEYS: [Key; 36] = [
     key("gateway.idle_timeout_ms", millis(HOUR_MS), "60000"),
     key("gateway.drain_timeout_ms", millis(HOUR_MS), "30000"),
     key("gateway.max_retries", Kind::Whole(0..=10), "2"),
-    key("gateway.hold_ttl_ms", millis(24 * HOUR_MS), "600000"),
+    // Renewed every second while its call is on its way.
+    key("gateway.hold_ttl_ms", Kind::Whole(3_000..=24 * HOUR_MS), "600000"),
     key(
         "gateway.default_output_tokens",
         Kind::Whole(1..=10_000_000),

@@ -163,27 +163,7 @@ fn check_floor(settings: &BTreeMap<String, Setting>, problems: &mut Vec<Problem>
 
 /// Bounds between settings.
 fn check_bounds(settings: &BTreeMap<String, Setting>, problems: &mut Vec<Problem>) {
-    let whole = |path: &str| {
-        settings
-            .get(path)
-            .and_then(|setting| check::whole(&setting.value))
-    };
     let source = |path: &str| settings.get(path).map_or(Source::Default, |s| s.source.clone());
-    let ttl = "gateway.hold_ttl_ms";
-    let attempts = whole("gateway.max_retries").map(|retries| retries.saturating_add(1));
-    let attempt = whole("gateway.connect_timeout_ms")
-        .zip(whole("gateway.first_byte_timeout_ms"))
-        .map(|(connect, first_byte)| connect.saturating_add(first_byte));
-    let needed = attempts
-        .zip(attempt)
-        .map(|(attempts, attempt)| attempts.saturating_mul(attempt));
-    if let (Some(held), Some(needed)) = (whole(ttl), needed)
-        && held < needed
-    {
-        let why = "(connect_timeout_ms + first_byte_timeout_ms) × (max_retries + 1)";
-        let message = format!("a hold must outlive its call: expected at least {needed}, which is {why}");
-        problems.push(problem(ttl, &source(ttl), message));
-    }
     let address = |path: &str| settings.get(path).and_then(|s| s.value.as_str());
     let metrics = "server.metrics_listen";
     if let (Some(listen), Some(other)) = (address("server.listen"), address(metrics))

@@ -108,7 +108,7 @@ pub struct GatewayConfig {
     pub drain_timeout: Duration,
     /// How often a failed call is tried again.
     pub max_retries: u32,
-    /// After how long a hold that nobody settled is given back.
+    /// After how long a hold is given back when the process that works under it is gone.
     pub hold_ttl_ms: i64,
     /// What is held for the answer when a request does not say how long it may be.
     pub default_output_tokens: u32,

@@ -179,7 +179,7 @@ async fn check(home: Home) {
 /// An LLM Run whose process is killed while the provider thinks.
 async fn check_run(home: Home) {
     let patience = "[gateway]\nconnect_timeout_ms = 500\nfirst_byte_timeout_ms = 1000\nmax_retries = 0\n\
-                    hold_ttl_ms = 1500";
+                    hold_ttl_ms = 3000";
     let world = World::with(home, patience);
     let tenant = world.tenant("Harbour Freight").await;
     tenant.budget(json!(10), "NONE").await;

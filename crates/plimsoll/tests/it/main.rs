@@ -13,6 +13,8 @@ mod killed;
 #[cfg(test)]
 mod nodes;
 #[cfg(test)]
+mod patience;
+#[cfg(test)]
 mod scenario;
 #[cfg(test)]
 mod sdk;

@@ -129,7 +129,12 @@ fn everything_that_is_wrong_is_said_at_once() {
         "[server]\nworkers = -1\n[gateway]\nhold_ttl_ms = 1\n[log]\nformat = \"xml\"\n[upstreams.x]\nkind = \"y\"\n",
     );
     assert_eq!(ended.code, 78);
-    for key in ["server.workers", "log.format", "upstreams.x.kind"] {
+    for key in [
+        "server.workers",
+        "gateway.hold_ttl_ms",
+        "log.format",
+        "upstreams.x.kind",
+    ] {
         assert!(ended.stderr.contains(key), "{key}: {}", ended.stderr);
     }
 }

@@ -15,6 +15,7 @@ use model::time::Timestamp;
 use store::StoreError;
 use tokio::sync::oneshot;
 
+use super::flight::OpenHold;
 use crate::context::Context;
 use crate::ledger::{Answer, EndCommand, LedgerError};
 
@@ -26,7 +27,7 @@ const ATTEMPTS: u32 = 128;
 
 /// Ends the hold and writes the run down. Returns after the first attempt, or when that takes longer than an answer
 /// may wait; a task of its own goes on trying.
-pub(super) async fn close(cx: &Context, command: EndCommand) {
+pub(super) async fn close(cx: &Context, command: EndCommand, open: OpenHold) {
     let (hold, wait) = (command.hold, cx.gateway.settings.settle_wait);
     let (done, first_attempt) = oneshot::channel();
     let (cx, flights) = (cx.clone(), cx.gateway.flights.clone());
@@ -37,6 +38,7 @@ pub(super) async fn close(cx: &Context, command: EndCommand) {
         if let Err(error) = attempted {
             keep_trying(&cx, &command, error).await;
         }
+        drop(open);
     };
     flights.spawn(infra::correlation::capture().carry(work));
     if tokio::time::timeout(wait, first_attempt).await.is_err() {
@@ -74,7 +76,7 @@ async fn attempt(cx: &Context, command: &EndCommand) -> Result<(), StoreError> {
             }
             Ok(())
         }
-        Ok(Answer::Decided(_) | Answer::Replayed(_)) => Ok(()),
+        Ok(Answer::Decided(_) | Answer::Renewed(_) | Answer::Replayed(_)) => Ok(()),
         Err(LedgerError::Store(error)) => Err(error),
         Err(error) => {
             // An earlier attempt was written although it seemed to fail, or there is nothing to be paid any more.

@@ -19,6 +19,7 @@ use workers::upstream::tap::TapReport;
 use workers::upstream::{UpstreamError, UpstreamResponse};
 
 use super::books;
+use super::flight::OpenHold;
 use crate::context::Context;
 use crate::ledger::{CostFacts, EndCommand};
 use crate::prices::{Floor, Metered, PriceError, WorstCaseFacts};
@@ -30,6 +31,8 @@ const TOKENS_MAX: i64 = 1_000_000_000;
 #[derive(Debug)]
 pub(super) struct Ticket {
     pub(super) hold: Hold,
+    /// Keeps it from expiring.
+    pub(super) open: OpenHold,
     pub(super) run: Run,
     /// At whose prices it was held and is settled.
     pub(super) priced_at: Timestamp,
@@ -175,7 +178,7 @@ impl Ticket {
             run: Some(Box::new(run)),
             idempotency: None,
         };
-        books::close(cx, command).await;
+        books::close(cx, command, self.open).await;
         cost
     }
 

@@ -97,6 +97,7 @@ async fn run(
     let (stream, choices) = (parsed.stream, parsed.choices);
     let hide_usage = parsed.must_ask_for_usage();
     let ticket = Ticket {
+        open: cx.gateway.flights.keep(&hold),
         hold,
         run,
         priced_at,
@@ -195,7 +196,7 @@ async fn authorise(
     };
     match cx.ledger.hold(command).await {
         Ok(Answer::Decided(answer)) => Ok(*answer),
-        Ok(Answer::Ended(_) | Answer::Replayed(_)) => {
+        Ok(Answer::Ended(_) | Answer::Renewed(_) | Answer::Replayed(_)) => {
             Err(GatewayError::Unenforceable(store::StoreError::Stopped))
         }
         Err(LedgerError::Store(error)) => Err(GatewayError::Unenforceable(error)),

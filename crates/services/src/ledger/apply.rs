@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use domain::limits::{CheckInput, CheckOutput, LimitState};
-use domain::settle::{Authority, End};
+use domain::settle::{Authority, Change, End};
 use model::amounts::Amounts;
 use model::breach::{Breach, BreachType};
 use model::cost::CostRecord;
 use model::decision::{DecisionSnapshot, Outcome};
 use model::event::{OpsEvent, OpsEventType};
-use model::hold::{Hold, HoldStatus};
-use model::id::{BreachId, EventId, RunId, TenantId};
+use model::hold::{Hold, HoldItem, HoldStatus};
+use model::id::{BreachId, EventId, HoldId, RunId, TenantId};
 use model::run::{Run, RunStatus, UsageSource};
 use model::time::Timestamp;
 use store::counters::{Counter, CounterKey};
@@ -18,7 +18,8 @@ use store::idempotency::StoredAnswer;
 use store::{LockTx, StoreResult};
 
 use super::batch::Batch;
-use super::command::{Answer, EndAnswer, EndCommand, HoldAnswer, HoldCommand, LedgerError};
+use super::command::{Answer, EndAnswer, EndCommand, HoldAnswer, HoldCommand, LedgerError, RenewCommand};
+use super::late::passed;
 use super::load::{Counters, applying};
 use super::memory::Witness;
 use crate::snapshot;
@@ -29,6 +30,7 @@ pub(super) struct Effects {
     deltas: Counters,
     taken: Vec<Hold>,
     ended: Vec<Hold>,
+    renewed: Vec<Hold>,
     started: Vec<Run>,
     finished: Vec<Run>,
     /// Runs whose hold has expired: their process is gone. With what is told of each.
@@ -46,6 +48,7 @@ impl Effects {
         store::counters::add(tx, &deltas)?;
         // A hold that was taken and ended in one batch is inserted first.
         store::holds::insert(tx, &self.taken)?;
+        store::holds::renew(tx, &self.renewed)?;
         store::holds::end(tx, &self.ended)?;
         store::runs::insert(tx, &self.started)?;
         store::runs::finish(tx, &self.finished)?;
@@ -215,34 +218,37 @@ impl Batch<'_> {
         }
     }
 
+    fn hold(&self, tenant: TenantId, id: HoldId) -> Option<&Hold> {
+        let taken = || {
+            let mut taken = self.effects.taken.iter();
+            taken.find(|hold| (hold.tenant, hold.id) == (tenant, id))
+        };
+        self.holds.get(&(tenant, id)).or_else(taken)
+    }
+
+    /// Lets an open hold live on.
+    pub(super) fn renew(&mut self, command: RenewCommand) -> Result<Answer, LedgerError> {
+        let hold = self
+            .hold(command.tenant, command.hold)
+            .ok_or(LedgerError::HoldNotFound)?;
+        let renewed = domain::settle::renew(hold, self.now.plus_millis(command.ttl_ms))?;
+        self.holds.insert((renewed.tenant, renewed.id), renewed.clone());
+        self.effects.renewed.push(renewed.clone());
+        Ok(Answer::Renewed(Box::new(renewed)))
+    }
+
     /// Ends a hold.
     pub(super) fn end(&mut self, command: &EndCommand) -> Result<Answer, LedgerError> {
-        let name = (command.tenant, command.hold);
-        let taken = || {
-            self.effects
-                .taken
-                .iter()
-                .find(|hold| (hold.tenant, hold.id) == name)
-        };
         let hold = self
-            .holds
-            .get(&name)
-            .or_else(taken)
+            .hold(command.tenant, command.hold)
             // What our gateway holds for a call is ended by our gateway alone.
             .filter(|hold| hold.run.is_none() || command.authority == Authority::Gateway)
             .ok_or(LedgerError::HoldNotFound)?;
         let expired_before = hold.status == HoldStatus::Expired;
         let ended = domain::settle::end(hold, command.end, command.authority, self.now)?;
         for change in &ended.changes {
-            let key = CounterKey {
-                owner: change.owner,
-                limit: change.limit,
-                window_start: change.window_start,
-            };
-            self.count(key, change.settled, change.held);
-            if change.overrun > 0 {
-                self.record_overrun(&ended.hold, key, change.settled);
-            }
+            self.count(counter_of(change), change.settled, change.held);
+            self.record_overrun(&ended.hold, change, expired_before);
         }
         let hold = ended.hold;
         if let (End::Expire, Some(run)) = (command.end, hold.run) {
@@ -268,12 +274,19 @@ impl Batch<'_> {
         Ok(Answer::Ended(Box::new(EndAnswer { hold, overruns })))
     }
 
-    fn record_overrun(&mut self, hold: &Hold, key: CounterKey, settled: i64) {
-        let amount = hold
-            .items
-            .iter()
-            .find(|item| item.limit == key.limit)
-            .map_or(0, |item| item.amount);
+    /// Records that more was used than there was room for: above what was held, or late and above the maximum.
+    fn record_overrun(&mut self, hold: &Hold, change: &Change, late: bool) {
+        let key = counter_of(change);
+        let of = |item: &&HoldItem| item.limit == key.limit;
+        let beyond = if change.overrun > 0 {
+            let amount = hold.items.iter().find(of).map_or(0, |item| item.amount);
+            Some((change.settled, amount))
+        } else if late && change.settled > 0 {
+            passed(&self.known, &key)
+        } else {
+            None
+        };
+        let Some((value, max)) = beyond else { return };
         self.effects.breaches.push(Breach {
             id: BreachId::generate(self.ids),
             tenant: hold.tenant,
@@ -282,10 +295,18 @@ impl Batch<'_> {
             run: hold.run,
             decision: hold.decision,
             breach_type: BreachType::Breached,
-            value: settled,
-            max: amount,
+            value,
+            max,
             at: self.now,
         });
+    }
+}
+
+fn counter_of(change: &Change) -> CounterKey {
+    CounterKey {
+        owner: change.owner,
+        limit: change.limit,
+        window_start: change.window_start,
     }
 }
 

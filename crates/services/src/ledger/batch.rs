@@ -12,6 +12,7 @@ use store::{LockTx, StoreResult};
 use super::apply::Effects;
 use super::cache::LimitsCache;
 use super::command::{Answer, Command, Idempotency, LedgerError, Replay};
+use super::late::may_be_late;
 use super::load::{Needs, Windows, applying};
 use super::memory::{Known, Memory};
 
@@ -79,15 +80,19 @@ impl<'a> Batch<'a> {
                 Command::End(end) => {
                     ended.insert((end.tenant, end.hold));
                 }
+                Command::Renew(renew) => {
+                    ended.insert((renew.tenant, renew.hold));
+                }
             }
         }
-        let unknown = |owner: &TenantId| !self.known.limits.contains_key(owner);
-        let owners: Vec<_> = owners.into_iter().filter(unknown).collect();
-        self.known.limits.extend(self.cache.of(tx, &owners)?);
+        self.learn_limits(tx, owners)?;
         let ended: Vec<_> = ended.into_iter().collect();
         for hold in store::holds::lock(tx, &ended)? {
             self.holds.insert((hold.tenant, hold.id), hold);
         }
+        let late = self.holds.values().filter(|hold| may_be_late(hold));
+        let owners = late.flat_map(|hold| &hold.items).map(|item| item.owner).collect();
+        self.learn_limits(tx, owners)?;
         let needs = self.needs(commands);
         let known = &mut self.known;
         let locks = needs.locks.into_iter().filter(|key| !known.knows(key));
@@ -102,6 +107,13 @@ impl<'a> Batch<'a> {
         Ok(())
     }
 
+    fn learn_limits(&mut self, tx: &mut LockTx<'_>, owners: BTreeSet<TenantId>) -> StoreResult<()> {
+        let unknown = |owner: &TenantId| !self.known.limits.contains_key(owner);
+        let owners: Vec<_> = owners.into_iter().filter(unknown).collect();
+        self.known.limits.extend(self.cache.of(tx, &owners)?);
+        Ok(())
+    }
+
     fn needs(&mut self, commands: &[Command]) -> Needs {
         let mut needs = Needs::default();
         for command in commands {
@@ -111,17 +123,15 @@ impl<'a> Batch<'a> {
                 }
             }
         }
-        // Counters of ended holds are only added to. Where others do the same at the same time, they are
-        // locked here with all the rest, in one ascending order.
-        if self.shared {
-            for item in self.holds.values().flat_map(|hold| &hold.items) {
-                needs.locks.insert(CounterKey {
-                    owner: item.owner,
-                    limit: item.limit,
-                    window_start: item.window_start,
-                });
-            }
-        }
+        // Counters of ended holds are only added to, unless one is settled late. Where others do the same at the same
+        // time, they are locked here with all the rest, in one ascending order.
+        let locked = |hold: &&Hold| self.shared || may_be_late(hold);
+        let items = self.holds.values().filter(locked).flat_map(|hold| &hold.items);
+        needs.locks.extend(items.map(|item| CounterKey {
+            owner: item.owner,
+            limit: item.limit,
+            window_start: item.window_start,
+        }));
         needs
     }
 
@@ -144,6 +154,7 @@ impl<'a> Batch<'a> {
         let answer = match command {
             Command::Hold(hold) => self.decide(hold),
             Command::End(end) => self.end(end)?,
+            Command::Renew(renew) => self.renew(*renew)?,
         };
         if let Some((tenant, key)) = command.idempotency() {
             let (status, body) = (key.render)(&answer);
@@ -183,6 +194,7 @@ impl Command {
         match self {
             Self::Hold(hold) => hold.idempotency.as_ref().map(|key| (hold.tenant, key)),
             Self::End(end) => end.idempotency.as_ref().map(|key| (end.tenant, key)),
+            Self::Renew(_) => None,
         }
     }
 }

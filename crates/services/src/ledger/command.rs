@@ -16,6 +16,7 @@ use store::StoreError;
 pub(super) enum Command {
     Hold(Box<HoldCommand>),
     End(Box<EndCommand>),
+    Renew(RenewCommand),
 }
 
 /// A request that wants to spend.
@@ -75,6 +76,17 @@ pub struct EndCommand {
     pub idempotency: Option<Idempotency>,
 }
 
+/// A hold that somebody is at work under, and that must not expire meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RenewCommand {
+    /// Whose hold.
+    pub tenant: TenantId,
+    /// Which hold.
+    pub hold: HoldId,
+    /// After how many milliseconds from now it ends by itself.
+    pub ttl_ms: i64,
+}
+
 /// What a cost record adds to the settled amounts and the subject of the hold.
 #[derive(Debug, Clone)]
 pub struct CostFacts {
@@ -112,6 +124,8 @@ pub enum Answer {
     Decided(Box<HoldAnswer>),
     /// About the end of a hold.
     Ended(Box<EndAnswer>),
+    /// A hold lives on.
+    Renewed(Box<Hold>),
     /// What was answered before to the same key.
     Replayed(Replay),
 }

@@ -34,6 +34,12 @@ impl Counters {
         self.0.contains_key(key)
     }
 
+    /// What it has settled and holds together; nothing if it is not known.
+    pub(super) fn total(&self, key: &CounterKey) -> i64 {
+        let counter = self.0.get(key);
+        counter.map_or(0, |(settled, held)| settled.saturating_add(*held))
+    }
+
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }

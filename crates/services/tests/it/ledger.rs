@@ -19,6 +19,7 @@ fn render(answer: &Answer) -> (u16, String) {
             200,
             format!("ended {} {}", answer.hold.id, answer.hold.status.as_str()),
         ),
+        Answer::Renewed(hold) => (200, format!("renewed {}", hold.id)),
         Answer::Replayed(replay) => (replay.status, replay.body.clone()),
     }
 }

@@ -17,6 +17,8 @@ mod gateway_recordings;
 #[cfg(test)]
 mod gateway_refusals;
 #[cfg(test)]
+mod gateway_renewal;
+#[cfg(test)]
 mod gateway_requests;
 #[cfg(test)]
 mod gateway_store;

@@ -1,0 +1,24 @@
+//! What is to be said of money that was spent after its hold had expired?
+//!
+//! Its room may have been given to others. It is counted all the same, and where that passes a maximum, it is said.
+
+use model::hold::{Hold, HoldStatus};
+use model::window::WindowSpec;
+use store::counters::CounterKey;
+
+use super::memory::Known;
+
+/// Whether the hold can only end by being settled late, which needs its limits and their counters.
+pub(super) fn may_be_late(hold: &Hold) -> bool {
+    hold.status == HoldStatus::Expired
+}
+
+/// What the counter has come to and its maximum, if it is above that. Of rolling windows nothing is said: by now others
+/// count.
+pub(super) fn passed(known: &Known, key: &CounterKey) -> Option<(i64, i64)> {
+    let limits = known.limits.get(&key.owner)?;
+    let limit = limits.iter().find(|limit| limit.id == key.limit)?;
+    let calendar = matches!(limit.window, WindowSpec::Calendar { .. });
+    let value = known.counters.total(key);
+    (calendar && value > limit.max).then_some((value, limit.max))
+}
