@@ -62,9 +62,9 @@ macro_rules! ulid_ids {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                let mut buffer = [0; ulid::ULID_LEN];
-                f.write_str($prefix)?;
-                f.write_str(ulid::Ulid(self.0).array_to_str(&mut buffer))
+                // Written at once: ids are written more often than anything else.
+                let mut buffer = [0; $prefix.len() + ulid::ULID_LEN];
+                f.write_str(written($prefix, self.0, &mut buffer))
             }
         }
 
@@ -95,6 +95,16 @@ macro_rules! ulid_ids {
             }
         }
     )*};
+}
+
+/// The prefix and the ULID, in a buffer that is as long as both.
+fn written<'a>(prefix: &str, bits: u128, buffer: &'a mut [u8]) -> &'a str {
+    let (start, end) = buffer.split_at_mut(prefix.len());
+    start.copy_from_slice(prefix.as_bytes());
+    if let Ok(end) = end.try_into() {
+        ulid::Ulid(bits).array_to_str(end);
+    }
+    core::str::from_utf8(buffer).unwrap_or_default()
 }
 
 ulid_ids! {

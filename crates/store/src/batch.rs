@@ -14,6 +14,10 @@ use crate::dialect::AnyConnection;
 use crate::error::{StoreError, StoreResult};
 use crate::tx::LockTx;
 
+mod reply;
+
+use self::reply::{Reply, send_all};
+
 /// Carries out the commands of one batch, in order, and answers each. It runs in one transaction; an error
 /// rolls all of it back. It runs again if the transaction has to be repeated.
 pub type BatchHandler<C, R> = Arc<dyn Fn(&mut LockTx<'_>, &[C]) -> StoreResult<Vec<R>> + Send + Sync>;
@@ -61,8 +65,6 @@ struct Queue<C, R> {
     scheduled: bool,
 }
 
-type Reply<R> = oneshot::Sender<StoreResult<R>>;
-
 impl<C, R> Batcher<C, R>
 where
     C: Send + Sync + 'static,
@@ -96,8 +98,8 @@ where
         let count = u128::try_from(self.lanes.len()).unwrap_or(1).max(1);
         let index = usize::try_from(lane_key % count).unwrap_or(0);
         let lane = self.lanes.get(index).ok_or(StoreError::Stopped)?;
-        let (reply, answer) = oneshot::channel();
-        lane.push(command, reply)?;
+        let (sender, answer) = oneshot::channel();
+        lane.push(command, Reply::here(sender))?;
         answer.await.unwrap_or(Err(StoreError::Stopped))
     }
 }
@@ -134,9 +136,7 @@ where
         queue.scheduled = false;
         let waiting = std::mem::take(&mut queue.waiting);
         drop(queue);
-        for (_, reply) in waiting {
-            let _gone = reply.send(Err(error.clone()));
-        }
+        send_all(waiting.into_iter().map(|(_, reply)| (reply, Err(error.clone()))));
     }
 }
 
@@ -226,9 +226,7 @@ where
             // The transaction did not even begin: whoever waits would wait until one does.
             Err(error) if commands.is_empty() => shared.refuse_what_waits(&error),
             Ok(()) => {
-                for (reply, answer) in replies.into_iter().zip(answers) {
-                    let _gone = reply.send(Ok(answer));
-                }
+                send_all(replies.into_iter().zip(answers.into_iter().map(Ok)));
             }
             Err(error) if error.may_be_poison() && commands.len() > 1 => {
                 for (command, reply) in commands.into_iter().zip(replies) {
@@ -243,9 +241,7 @@ where
                 }
             }
             Err(error) => {
-                for reply in replies {
-                    let _gone = reply.send(Err(error.clone()));
-                }
+                send_all(replies.into_iter().map(|reply| (reply, Err(error.clone()))));
             }
         }
         if !alone {

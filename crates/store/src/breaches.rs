@@ -5,13 +5,12 @@ use model::breach::Breach;
 use model::id::{LimitId, TenantId};
 use model::time::Timestamp;
 
-use crate::dialect::insert_all;
+use crate::dialect::append::{append, appended};
+use crate::dialect::prepared::{Rows as _, Value};
 use crate::error::StoreResult;
 use crate::schema::limit_breaches;
 use crate::tx::{LockTx, Tx};
 
-#[derive(Insertable)]
-#[diesel(table_name = limit_breaches, treat_none_as_default_value = false)]
 struct Row {
     tenant_id: String,
     id: String,
@@ -23,6 +22,31 @@ struct Row {
     value_at_breach: i64,
     limit_value: i64,
     breached_at: i64,
+}
+
+impl Row {
+    fn values(&self) -> [Value<'_>; NewBreaches::COLUMNS] {
+        [
+            Value::Text(&self.tenant_id),
+            Value::Text(&self.id),
+            Value::Text(&self.limit_owner),
+            Value::Text(&self.limit_id),
+            Value::MaybeText(self.run_id.as_deref()),
+            Value::Text(&self.decision_id),
+            Value::Text(&self.breach_type),
+            Value::Number(self.value_at_breach),
+            Value::Number(self.limit_value),
+            Value::Number(self.breached_at),
+        ]
+    }
+}
+
+appended! {
+    /// Limits that were hit.
+    NewBreaches: limit_breaches (
+        tenant_id, id, limit_owner, limit_id, run_id, decision_id, breach_type, value_at_breach, limit_value,
+        breached_at
+    )
 }
 
 /// Adds breaches.
@@ -45,8 +69,11 @@ pub fn insert(tx: &mut LockTx<'_>, breaches: &[Breach]) -> StoreResult<()> {
             breached_at: breach.at.as_micros(),
         })
         .collect();
-    insert_all!(tx, limit_breaches::table, &rows);
-    Ok(())
+    let values: Vec<_> = rows.iter().flat_map(Row::values).collect();
+    Ok(append::<NewBreaches>(
+        crate::tx::sealed::Connected::conn(tx),
+        &values,
+    )?)
 }
 
 /// How often a tenant's request has hit the limit since.

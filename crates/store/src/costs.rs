@@ -9,7 +9,8 @@ use model::id::{RunId, TenantId};
 use model::money::NanoUsd;
 use model::time::Timestamp;
 
-use crate::dialect::insert_all;
+use crate::dialect::append::{append, appended};
+use crate::dialect::prepared::{Rows as _, Value};
 use crate::error::StoreResult;
 use crate::rows::{Table, at, to_json};
 use crate::schema::cost_records;
@@ -17,8 +18,8 @@ use crate::tx::{LockTx, Tx};
 
 const TABLE: Table = Table("cost_records");
 
-#[derive(Queryable, Insertable)]
-#[diesel(table_name = cost_records, treat_none_as_default_value = false)]
+#[derive(Queryable)]
+#[diesel(table_name = cost_records)]
 struct Row {
     tenant_id: String,
     id: String,
@@ -41,14 +42,51 @@ struct Row {
     created_at: i64,
 }
 
+impl Row {
+    fn values(&self) -> [Value<'_>; NewCosts::COLUMNS] {
+        [
+            Value::Text(&self.tenant_id),
+            Value::Text(&self.id),
+            Value::MaybeText(self.run_id.as_deref()),
+            Value::Text(&self.hold_id),
+            Value::MaybeText(self.api_key_id.as_deref()),
+            Value::MaybeText(self.project_id.as_deref()),
+            Value::MaybeText(self.agent_id.as_deref()),
+            Value::MaybeText(self.feature.as_deref()),
+            Value::MaybeText(self.session_id.as_deref()),
+            Value::MaybeText(self.end_user.as_deref()),
+            Value::MaybeText(self.provider.as_deref()),
+            Value::MaybeText(self.model.as_deref()),
+            Value::Number(self.input_tokens),
+            Value::Number(self.output_tokens),
+            Value::Text(&self.usage),
+            Value::Number(self.cost),
+            Value::MaybeText(self.price_version.as_deref()),
+            Value::Text(&self.source),
+            Value::Number(self.created_at),
+        ]
+    }
+}
+
+appended! {
+    /// Costs of what has been settled.
+    NewCosts: cost_records (
+        tenant_id, id, run_id, hold_id, api_key_id, project_id, agent_id, feature, session_id, end_user,
+        provider, model, input_tokens, output_tokens, usage, cost, price_version, source, created_at
+    )
+}
+
 /// Adds cost records.
 ///
 /// # Errors
 /// What the database says.
 pub fn insert(tx: &mut LockTx<'_>, records: &[CostRecord]) -> StoreResult<()> {
     let rows: Vec<Row> = records.iter().map(row).collect();
-    insert_all!(tx, cost_records::table, &rows);
-    Ok(())
+    let values: Vec<_> = rows.iter().flat_map(Row::values).collect();
+    Ok(append::<NewCosts>(
+        crate::tx::sealed::Connected::conn(tx),
+        &values,
+    )?)
 }
 
 /// The cost records of one LLM Run, oldest first.

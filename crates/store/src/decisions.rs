@@ -1,15 +1,12 @@
 //! What was decided, and on what?
 
-use diesel::prelude::*;
 use model::decision::DecisionSnapshot;
 
-use crate::dialect::insert_all;
+use crate::dialect::append::{append, appended};
+use crate::dialect::prepared::{Rows as _, Value};
 use crate::error::StoreResult;
-use crate::schema::decisions;
 use crate::tx::LockTx;
 
-#[derive(Insertable)]
-#[diesel(table_name = decisions, treat_none_as_default_value = false)]
 struct Row {
     tenant_id: String,
     id: String,
@@ -23,6 +20,33 @@ struct Row {
     output: String,
     correlation_id: String,
     created_at: i64,
+}
+
+impl Row {
+    fn values(&self) -> [Value<'_>; NewDecisions::COLUMNS] {
+        [
+            Value::Text(&self.tenant_id),
+            Value::Text(&self.id),
+            Value::Text(&self.engine),
+            Value::Text(&self.engine_version),
+            Value::Text(&self.outcome),
+            Value::MaybeText(self.run_id.as_deref()),
+            Value::MaybeText(self.hold_id.as_deref()),
+            Value::Text(&self.input_hash),
+            Value::Text(&self.input),
+            Value::Text(&self.output),
+            Value::Text(&self.correlation_id),
+            Value::Number(self.created_at),
+        ]
+    }
+}
+
+appended! {
+    /// Snapshots of decisions.
+    NewDecisions: decisions (
+        tenant_id, id, engine, engine_version, outcome, run_id, hold_id, input_hash, input, output,
+        correlation_id, created_at
+    )
 }
 
 /// Adds decision snapshots.
@@ -47,6 +71,9 @@ pub fn insert(tx: &mut LockTx<'_>, snapshots: &[DecisionSnapshot]) -> StoreResul
             created_at: snapshot.created_at.as_micros(),
         })
         .collect();
-    insert_all!(tx, decisions::table, &rows);
-    Ok(())
+    let values: Vec<_> = rows.iter().flat_map(Row::values).collect();
+    Ok(append::<NewDecisions>(
+        crate::tx::sealed::Connected::conn(tx),
+        &values,
+    )?)
 }

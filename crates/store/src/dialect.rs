@@ -6,9 +6,11 @@
 //! Look-ups by a key end in `get_result`, not in `first`: that adds `LIMIT ?`, and SQLite compiles a statement anew for
 //! each value of its limit.
 
+pub(crate) mod append;
 pub(crate) mod counters;
 pub(crate) mod holds;
-mod prepared;
+pub(crate) mod prepared;
+pub(crate) mod update;
 
 use diesel::{PgConnection, SqliteConnection};
 
@@ -20,26 +22,6 @@ pub enum AnyConnection {
     /// SQLite.
     Sqlite(SqliteConnection),
 }
-
-/// Inserts all rows: one statement on PostgreSQL, one prepared statement per row on SQLite.
-macro_rules! insert_all {
-    ($tx:expr, $table:expr, $rows:expr) => {{
-        let rows = $rows;
-        match $crate::tx::sealed::Connected::conn($tx) {
-            $crate::dialect::AnyConnection::Postgres(conn) => {
-                if !rows.is_empty() {
-                    diesel::insert_into($table).values(rows).execute(conn)?;
-                }
-            }
-            $crate::dialect::AnyConnection::Sqlite(conn) => {
-                for row in rows {
-                    diesel::insert_into($table).values(row).execute(conn)?;
-                }
-            }
-        }
-    }};
-}
-pub(crate) use insert_all;
 
 /// Inserts the rows whose primary key is new and says how many those were.
 macro_rules! insert_new {

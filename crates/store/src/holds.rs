@@ -1,6 +1,9 @@
 //! The ledger: every hold that was ever taken, and how it ended.
 
+mod words;
+
 use diesel::prelude::*;
+use model::amounts::Amounts;
 use model::hold::{Hold, HoldStatus};
 use model::id::{HoldId, TenantId};
 use model::time::Timestamp;
@@ -10,6 +13,8 @@ use crate::error::StoreResult;
 use crate::rows::{Table, at, micros, to_json};
 use crate::schema::holds;
 use crate::tx::{LockTx, Tx};
+
+use self::words::{AmountsWords, ItemWords, SubjectWords};
 
 const TABLE: Table = Table("holds");
 
@@ -36,7 +41,7 @@ pub(crate) struct HoldRow {
 /// What the database says.
 pub fn insert(tx: &mut LockTx<'_>, holds: &[Hold]) -> StoreResult<()> {
     let rows: Vec<HoldRow> = holds.iter().map(row).collect();
-    Ok(dialect::insert(crate::tx::sealed::Connected::conn(tx), &rows)?)
+    Ok(dialect::insert(crate::tx::sealed::Connected::conn(tx), rows)?)
 }
 
 /// Locks the holds and reads them; those that do not exist are left out. `ids` must ascend.
@@ -135,16 +140,22 @@ pub fn stretch(tx: &mut impl Tx, after: Option<(TenantId, HoldId)>, most: i64) -
 }
 
 fn row(hold: &Hold) -> HoldRow {
+    let items = hold.items.iter().map(|item| ItemWords::of(item, hold.tenant));
     HoldRow {
         tenant_id: hold.tenant.to_string(),
         id: hold.id.to_string(),
         status: hold.status.as_str().to_owned(),
         decision_id: hold.decision.to_string(),
         run_id: hold.run.map(|run| run.to_string()),
-        subject: to_json(&hold.subject),
-        requested: to_json(&hold.requested),
-        settled: hold.settled.as_ref().map(to_json),
-        items: to_json(&hold.items),
+        subject: to_json(&SubjectWords::from(&hold.subject)),
+        requested: to_json(&AmountsWords::from(&hold.requested)),
+        settled: hold
+            .settled
+            .as_ref()
+            .map(AmountsWords::from)
+            .as_ref()
+            .map(to_json),
+        items: to_json(&items.collect::<Vec<_>>()),
         created_at: hold.created_at.as_micros(),
         expires_at: hold.expires_at.as_micros(),
         ended_at: micros(hold.ended_at),
@@ -152,16 +163,21 @@ fn row(hold: &Hold) -> HoldRow {
 }
 
 fn hold(row: HoldRow) -> StoreResult<Hold> {
+    let tenant = TABLE.parse("tenant_id", &row.tenant_id)?;
+    let items: Vec<ItemWords> = TABLE.json("items", &row.items)?;
+    let settled = row
+        .settled
+        .map(|text| TABLE.json::<AmountsWords>("settled", &text));
     Ok(Hold {
         id: TABLE.parse("id", &row.id)?,
-        tenant: TABLE.parse("tenant_id", &row.tenant_id)?,
+        tenant,
         status: TABLE.parse::<HoldStatus>("status", &row.status)?,
         decision: TABLE.parse("decision_id", &row.decision_id)?,
         run: TABLE.parse_opt("run_id", row.run_id.as_deref())?,
-        subject: TABLE.json("subject", &row.subject)?,
-        requested: TABLE.json("requested", &row.requested)?,
-        settled: row.settled.map(|text| TABLE.json("settled", &text)).transpose()?,
-        items: TABLE.json("items", &row.items)?,
+        subject: TABLE.json::<SubjectWords<'_>>("subject", &row.subject)?.into(),
+        requested: TABLE.json::<AmountsWords>("requested", &row.requested)?.into(),
+        settled: settled.transpose()?.map(Amounts::from),
+        items: items.into_iter().map(|item| item.item(tenant)).collect(),
         created_at: at(row.created_at),
         expires_at: at(row.expires_at),
         ended_at: row.ended_at.map(at),

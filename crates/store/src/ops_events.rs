@@ -5,13 +5,12 @@ use model::event::{OpsEvent, OpsEventType};
 use model::id::TenantId;
 use model::time::Timestamp;
 
-use crate::dialect::insert_all;
+use crate::dialect::append::{append, appended};
+use crate::dialect::prepared::{Rows as _, Value};
 use crate::error::StoreResult;
 use crate::schema::ops_events;
 use crate::tx::{Tx, Writes};
 
-#[derive(Insertable)]
-#[diesel(table_name = ops_events, treat_none_as_default_value = false)]
 struct Row {
     tenant_id: String,
     id: String,
@@ -25,6 +24,33 @@ struct Row {
     latency_ms: Option<i64>,
     cost: Option<i64>,
     metadata: String,
+}
+
+impl Row {
+    fn values(&self) -> [Value<'_>; NewEvents::COLUMNS] {
+        [
+            Value::Text(&self.tenant_id),
+            Value::Text(&self.id),
+            Value::Number(self.at),
+            Value::Text(&self.event_type),
+            Value::MaybeText(self.user_id.as_deref()),
+            Value::MaybeText(self.session_id.as_deref()),
+            Value::MaybeText(self.entity_type.as_deref()),
+            Value::MaybeText(self.entity_id.as_deref()),
+            Value::MaybeNumber(self.severity.map(i64::from)),
+            Value::MaybeNumber(self.latency_ms),
+            Value::MaybeNumber(self.cost),
+            Value::Text(&self.metadata),
+        ]
+    }
+}
+
+appended! {
+    /// What has happened.
+    NewEvents: ops_events (
+        tenant_id, id, at, event_type, user_id, session_id, entity_type, entity_id, severity, latency_ms, cost,
+        metadata
+    )
 }
 
 /// Adds events.
@@ -49,8 +75,11 @@ pub fn insert(tx: &mut impl Writes, events: &[OpsEvent]) -> StoreResult<()> {
             metadata: event.metadata.clone(),
         })
         .collect();
-    insert_all!(tx, ops_events::table, &rows);
-    Ok(())
+    let values: Vec<_> = rows.iter().flat_map(Row::values).collect();
+    Ok(append::<NewEvents>(
+        crate::tx::sealed::Connected::conn(tx),
+        &values,
+    )?)
 }
 
 /// How many events of a type there are since, over all tenants.

@@ -6,7 +6,9 @@ use model::page::{Cursor, Page, PageRequest};
 use model::run::{Run, RunStatus};
 use model::time::Timestamp;
 
-use crate::dialect::insert_all;
+use crate::dialect::append::{append, appended};
+use crate::dialect::prepared::{Rows as _, Value};
+use crate::dialect::update::{Update as _, update, updated};
 use crate::error::StoreResult;
 use crate::rows::{Table, at, micros, to_json};
 use crate::schema::runs;
@@ -14,8 +16,8 @@ use crate::tx::{LockTx, Tx};
 
 const TABLE: Table = Table("runs");
 
-#[derive(Queryable, Insertable, AsChangeset)]
-#[diesel(table_name = runs, treat_none_as_null = true, treat_none_as_default_value = false)]
+#[derive(Queryable)]
+#[diesel(table_name = runs)]
 struct Row {
     tenant_id: String,
     id: String,
@@ -42,14 +44,83 @@ struct Row {
     correlation_id: String,
 }
 
+impl Row {
+    fn values(&self) -> [Value<'_>; NewRuns::COLUMNS] {
+        [
+            Value::Text(&self.tenant_id),
+            Value::Text(&self.id),
+            Value::Text(&self.status),
+            Value::Text(&self.operation),
+            Value::Text(&self.subject),
+            Value::MaybeText(self.provider.as_deref()),
+            Value::MaybeText(self.model.as_deref()),
+            Value::MaybeText(self.api_key_id.as_deref()),
+            Value::MaybeText(self.served_model.as_deref()),
+            Value::Flag(self.stream),
+            Value::Text(&self.decision_id),
+            Value::MaybeText(self.hold_id.as_deref()),
+            Value::Text(&self.estimated),
+            Value::MaybeText(self.usage.as_deref()),
+            Value::Text(&self.usage_source),
+            Value::MaybeNumber(self.cost),
+            Value::MaybeNumber(self.http_status.map(i64::from)),
+            Value::MaybeText(self.error_code.as_deref()),
+            Value::Number(self.retries.into()),
+            Value::Number(self.started_at),
+            Value::MaybeNumber(self.first_byte_at),
+            Value::MaybeNumber(self.completed_at),
+            Value::Text(&self.correlation_id),
+        ]
+    }
+}
+
+impl Row {
+    fn ended(&self) -> [Value<'_>; Ended::VALUES] {
+        [
+            Value::Text(&self.status),
+            Value::MaybeText(self.served_model.as_deref()),
+            Value::MaybeText(self.usage.as_deref()),
+            Value::Text(&self.usage_source),
+            Value::MaybeNumber(self.cost),
+            Value::MaybeNumber(self.http_status.map(i64::from)),
+            Value::MaybeText(self.error_code.as_deref()),
+            Value::Number(self.retries.into()),
+            Value::MaybeNumber(self.first_byte_at),
+            Value::MaybeNumber(self.completed_at),
+            Value::Text(&self.tenant_id),
+            Value::Text(&self.id),
+        ]
+    }
+}
+
+appended! {
+    /// Runs that begin.
+    NewRuns: runs (
+        tenant_id, id, status, operation, subject, provider, model, api_key_id, served_model, stream,
+        decision_id, hold_id, estimated, usage, usage_source, cost, http_status, error_code, retries,
+        started_at, first_byte_at, completed_at, correlation_id
+    )
+}
+
+updated! {
+    /// What is known of a run when it has ended, and not before.
+    Ended: runs (
+        status, served_model, usage, usage_source, cost, http_status, error_code, retries, first_byte_at,
+        completed_at
+    )
+}
+
 /// Adds runs.
 ///
 /// # Errors
 /// What the database says.
 pub fn insert(tx: &mut LockTx<'_>, list: &[Run]) -> StoreResult<()> {
     let rows: Vec<Row> = list.iter().map(row).collect();
-    insert_all!(tx, runs::table, &rows);
-    Ok(())
+    let values: Vec<_> = rows.iter().flat_map(Row::values).collect();
+    Ok(append::<NewRuns>(
+        crate::tx::sealed::Connected::conn(tx),
+        &values,
+    )?)
 }
 
 /// Writes how runs ended.
@@ -57,13 +128,9 @@ pub fn insert(tx: &mut LockTx<'_>, list: &[Run]) -> StoreResult<()> {
 /// # Errors
 /// What the database says.
 pub fn finish(tx: &mut LockTx<'_>, list: &[Run]) -> StoreResult<()> {
-    use crate::tx::sealed::Connected as _;
-    for run in list {
-        diesel::update(runs::table.find((run.tenant.to_string(), run.id.to_string())))
-            .set(row(run))
-            .execute(tx.conn())?;
-    }
-    Ok(())
+    let rows: Vec<Row> = list.iter().map(row).collect();
+    let values: Vec<_> = rows.iter().flat_map(Row::ended).collect();
+    Ok(update::<Ended>(crate::tx::sealed::Connected::conn(tx), &values)?)
 }
 
 /// Marks runs as crashed whose process has gone away without a word; a run that has ended is left alone. Gives those

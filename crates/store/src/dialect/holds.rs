@@ -4,7 +4,9 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text};
 
 use super::AnyConnection;
-use super::prepared::{Column, Rows, Statement, Value, With, WithRow, for_rows};
+use super::append::{append, appended};
+use super::prepared::{Column, Rows as _, Statement, Value, With};
+use super::update::{Update as _, update, updated};
 use crate::holds::HoldRow;
 use crate::schema::holds;
 
@@ -31,54 +33,34 @@ impl Statement for Lock {
     );
 }
 
-struct Insert;
-
-impl Statement for Insert {
-    const SQL: &'static str = "INSERT INTO holds (tenant_id, id, status, decision_id, run_id, subject, requested, \
-        settled, items, created_at, expires_at, ended_at) \
-        SELECT * FROM unnest($, $, $, $, $, $, $, $, $, $, $, $)";
-    type Row = ();
+appended! {
+    /// New holds.
+    Insert: holds (
+        tenant_id, id, status, decision_id, run_id, subject, requested, settled, items, created_at, expires_at, ended_at
+    )
 }
 
-struct InsertRows;
-
-impl Rows for InsertRows {
-    const HEAD: &'static str = "INSERT INTO holds (tenant_id, id, status, decision_id, run_id, subject, requested, \
-        settled, items, created_at, expires_at, ended_at) VALUES ";
-    const COLUMNS: usize = 12;
-    const TAIL: &'static str = "";
+updated! {
+    /// How holds end.
+    End: holds (status, settled, items, ended_at)
 }
 
-struct End;
-
-impl Statement for End {
-    const SQL: &'static str = "UPDATE holds h SET status = v.status, settled = v.settled, items = v.items, ended_at = v.ended_at \
-        FROM unnest($, $, $, $, $, $) AS v (tenant_id, id, status, settled, items, ended_at) \
-        WHERE h.tenant_id = v.tenant_id AND h.id = v.id";
-    type Row = ();
-}
-
-struct EndOne;
-
-impl Statement for EndOne {
-    const SQL: &'static str = "UPDATE holds SET status = $, settled = $, items = $, ended_at = $ \
-        WHERE tenant_id = $ AND id = $";
-    type Row = ();
-}
-
-/// Adds new holds.
-pub(crate) fn insert(conn: &mut AnyConnection, rows: &[HoldRow]) -> QueryResult<()> {
+/// Adds new holds, in the order of the key: what is appended to an index is written to fewer of its pages than what is
+/// put between others.
+pub(crate) fn insert(conn: &mut AnyConnection, mut rows: Vec<HoldRow>) -> QueryResult<()> {
     match conn {
-        AnyConnection::Postgres(_) if rows.is_empty() => Ok(()),
-        AnyConnection::Postgres(conn) => With::<Insert>::new(all_columns(rows)).execute(conn).map(drop),
-        AnyConnection::Sqlite(conn) => {
-            let values: Vec<Value<'_>> = rows.iter().flat_map(values).collect();
-            for_rows::<InsertRows>(conn, &values)
+        AnyConnection::Postgres(_) => {
+            rows.sort_unstable_by(|a, b| (&a.tenant_id, &a.id).cmp(&(&b.tenant_id, &b.id)))
+        }
+        AnyConnection::Sqlite(_) => {
+            rows.sort_unstable_by(|a, b| (&a.id, &a.tenant_id).cmp(&(&b.id, &b.tenant_id)))
         }
     }
+    let values: Vec<Value<'_>> = rows.iter().flat_map(values).collect();
+    append::<Insert>(conn, &values)
 }
 
-fn values(row: &HoldRow) -> [Value<'_>; InsertRows::COLUMNS] {
+fn values(row: &HoldRow) -> [Value<'_>; Insert::COLUMNS] {
     [
         Value::Text(&row.tenant_id),
         Value::Text(&row.id),
@@ -93,31 +75,6 @@ fn values(row: &HoldRow) -> [Value<'_>; InsertRows::COLUMNS] {
         Value::Number(row.expires_at),
         Value::MaybeNumber(row.ended_at),
     ]
-}
-
-fn all_columns(rows: &[HoldRow]) -> [Column<'_>; 12] {
-    [
-        texts(rows, |row| &row.tenant_id),
-        texts(rows, |row| &row.id),
-        texts(rows, |row| &row.status),
-        texts(rows, |row| &row.decision_id),
-        maybe_texts(rows, |row| row.run_id.as_deref()),
-        texts(rows, |row| &row.subject),
-        texts(rows, |row| &row.requested),
-        maybe_texts(rows, |row| row.settled.as_deref()),
-        texts(rows, |row| &row.items),
-        Column::Numbers(rows.iter().map(|row| row.created_at).collect()),
-        Column::Numbers(rows.iter().map(|row| row.expires_at).collect()),
-        Column::MaybeNumbers(rows.iter().map(|row| row.ended_at).collect()),
-    ]
-}
-
-fn texts(rows: &[HoldRow], pick: fn(&HoldRow) -> &str) -> Column<'_> {
-    Column::Texts(rows.iter().map(pick).collect())
-}
-
-fn maybe_texts(rows: &[HoldRow], pick: fn(&HoldRow) -> Option<&str>) -> Column<'_> {
-    Column::MaybeTexts(rows.iter().map(pick).collect())
 }
 
 /// Locks the holds of `(tenant_id, id)`, which must be in ascending order, and reads them.
@@ -173,37 +130,17 @@ pub(crate) fn stretch(
 
 /// Ends the holds: status, what was settled, items and time of end are taken from the rows.
 pub(crate) fn end(conn: &mut AnyConnection, rows: &[HoldRow]) -> QueryResult<()> {
-    match conn {
-        AnyConnection::Postgres(conn) => end_set(conn, rows),
-        AnyConnection::Sqlite(conn) => {
-            for row in rows {
-                let values = [
-                    Value::Text(&row.status),
-                    Value::MaybeText(row.settled.as_deref()),
-                    Value::Text(&row.items),
-                    Value::MaybeNumber(row.ended_at),
-                    Value::Text(&row.tenant_id),
-                    Value::Text(&row.id),
-                ];
-                WithRow::<EndOne>::new(values).execute(conn)?;
-            }
-            Ok(())
-        }
-    }
+    let values: Vec<Value<'_>> = rows.iter().flat_map(ended).collect();
+    update::<End>(conn, &values)
 }
 
-fn end_set(conn: &mut PgConnection, rows: &[HoldRow]) -> QueryResult<()> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let columns = [
-        texts(rows, |row| &row.tenant_id),
-        texts(rows, |row| &row.id),
-        texts(rows, |row| &row.status),
-        maybe_texts(rows, |row| row.settled.as_deref()),
-        texts(rows, |row| &row.items),
-        Column::MaybeNumbers(rows.iter().map(|row| row.ended_at).collect()),
-    ];
-    With::<End>::new(columns).execute(conn)?;
-    Ok(())
+fn ended(row: &HoldRow) -> [Value<'_>; End::VALUES] {
+    [
+        Value::Text(&row.status),
+        Value::MaybeText(row.settled.as_deref()),
+        Value::Text(&row.items),
+        Value::MaybeNumber(row.ended_at),
+        Value::Text(&row.tenant_id),
+        Value::Text(&row.id),
+    ]
 }

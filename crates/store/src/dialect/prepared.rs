@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::sql_types::{Array, BigInt, Nullable, Text};
+use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text};
 use diesel::sqlite::Sqlite;
 
 /// A statement: on PostgreSQL over columns of values, all of the same length, on SQLite over one row of them.
@@ -26,6 +26,7 @@ pub(crate) enum Column<'a> {
     MaybeTexts(Vec<Option<&'a str>>),
     Numbers(Vec<i64>),
     MaybeNumbers(Vec<Option<i64>>),
+    Flags(Vec<bool>),
 }
 
 /// A statement with its parameters.
@@ -68,6 +69,7 @@ impl<S: Statement> QueryFragment<Pg> for With<'_, S> {
                     Some(Column::MaybeNumbers(values)) => {
                         out.push_bind_param::<Array<Nullable<BigInt>>, _>(values)?;
                     }
+                    Some(Column::Flags(values)) => out.push_bind_param::<Array<Bool>, _>(values)?,
                     None => return Err(diesel::result::Error::QueryBuilderError("too few columns".into())),
                 }
             }
@@ -77,13 +79,14 @@ impl<S: Statement> QueryFragment<Pg> for With<'_, S> {
     }
 }
 
-/// One parameter on SQLite.
-#[derive(Debug)]
+/// One value of a row.
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum Value<'a> {
     Text(&'a str),
     MaybeText(Option<&'a str>),
     Number(i64),
     MaybeNumber(Option<i64>),
+    Flag(bool),
 }
 
 impl Value<'_> {
@@ -93,6 +96,7 @@ impl Value<'_> {
             Self::MaybeText(value) => out.push_bind_param::<Nullable<Text>, _>(value),
             Self::Number(value) => out.push_bind_param::<BigInt, _>(value),
             Self::MaybeNumber(value) => out.push_bind_param::<Nullable<BigInt>, _>(value),
+            Self::Flag(value) => out.push_bind_param::<Bool, _>(value),
         }
     }
 }

@@ -1,0 +1,223 @@
+//! In which words does a hold stand in its row?
+//!
+//! In short ones, and nothing is said twice: a ledger is mostly these three texts, and every byte of them is written
+//! to the log of the database before anybody is answered.
+
+use std::borrow::Cow;
+
+use model::amounts::Amounts;
+use model::hold::{HoldItem, Subject};
+use model::id::{KeyId, LimitId, TenantId};
+use model::limit::LimitType;
+use model::money::NanoUsd;
+use serde::{Deserialize, Serialize};
+
+/// What is set aside on one limit.
+#[derive(Serialize, Deserialize)]
+pub(super) struct ItemWords {
+    /// The owner of the limit, if that is not the tenant of the hold.
+    #[serde(rename = "t", default, skip_serializing_if = "Option::is_none")]
+    owner: Option<TenantId>,
+    #[serde(rename = "l")]
+    limit: LimitId,
+    #[serde(rename = "k")]
+    counts: LimitType,
+    #[serde(rename = "w")]
+    window_start: i64,
+    #[serde(rename = "a")]
+    amount: i64,
+    #[serde(rename = "s", default, skip_serializing_if = "is_zero")]
+    settled: i64,
+}
+
+impl ItemWords {
+    pub(super) fn of(item: &HoldItem, tenant: TenantId) -> Self {
+        Self {
+            owner: (item.owner != tenant).then_some(item.owner),
+            limit: item.limit,
+            counts: item.counts,
+            window_start: item.window_start,
+            amount: item.amount,
+            settled: item.settled,
+        }
+    }
+
+    pub(super) fn item(self, tenant: TenantId) -> HoldItem {
+        HoldItem {
+            owner: self.owner.unwrap_or(tenant),
+            limit: self.limit,
+            counts: self.counts,
+            window_start: self.window_start,
+            amount: self.amount,
+            settled: self.settled,
+        }
+    }
+}
+
+/// Who and what it is for.
+#[derive(Serialize, Deserialize)]
+pub(super) struct SubjectWords<'a> {
+    #[serde(rename = "k", default, skip_serializing_if = "Option::is_none")]
+    api_key_id: Option<KeyId>,
+    #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
+    project_id: Option<Cow<'a, str>>,
+    #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
+    agent_id: Option<Cow<'a, str>>,
+    #[serde(rename = "f", default, skip_serializing_if = "Option::is_none")]
+    feature: Option<Cow<'a, str>>,
+    #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
+    session_id: Option<Cow<'a, str>>,
+    #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
+    end_user: Option<Cow<'a, str>>,
+    #[serde(rename = "v", default, skip_serializing_if = "Option::is_none")]
+    provider: Option<Cow<'a, str>>,
+    #[serde(rename = "m", default, skip_serializing_if = "Option::is_none")]
+    model: Option<Cow<'a, str>>,
+}
+
+impl<'a> From<&'a Subject> for SubjectWords<'a> {
+    fn from(subject: &'a Subject) -> Self {
+        let text = |text: &'a Option<String>| text.as_deref().map(Cow::Borrowed);
+        Self {
+            api_key_id: subject.api_key_id,
+            project_id: text(&subject.project_id),
+            agent_id: text(&subject.agent_id),
+            feature: text(&subject.feature),
+            session_id: text(&subject.session_id),
+            end_user: text(&subject.end_user),
+            provider: text(&subject.provider),
+            model: text(&subject.model),
+        }
+    }
+}
+
+impl From<SubjectWords<'_>> for Subject {
+    fn from(words: SubjectWords<'_>) -> Self {
+        let text = |text: Option<Cow<'_, str>>| text.map(Cow::into_owned);
+        Self {
+            api_key_id: words.api_key_id,
+            project_id: text(words.project_id),
+            agent_id: text(words.agent_id),
+            feature: text(words.feature),
+            session_id: text(words.session_id),
+            end_user: text(words.end_user),
+            provider: text(words.provider),
+            model: text(words.model),
+        }
+    }
+}
+
+/// What was asked for, or used.
+#[derive(Serialize, Deserialize)]
+pub(super) struct AmountsWords {
+    #[serde(rename = "c", default, skip_serializing_if = "is_zero")]
+    cost: i64,
+    #[serde(rename = "i", default, skip_serializing_if = "is_zero")]
+    input_tokens: i64,
+    #[serde(rename = "o", default, skip_serializing_if = "is_zero")]
+    output_tokens: i64,
+    #[serde(rename = "r", default, skip_serializing_if = "is_zero")]
+    requests: i64,
+}
+
+impl From<&Amounts> for AmountsWords {
+    fn from(amounts: &Amounts) -> Self {
+        Self {
+            cost: amounts.cost.0,
+            input_tokens: amounts.input_tokens,
+            output_tokens: amounts.output_tokens,
+            requests: amounts.requests,
+        }
+    }
+}
+
+impl From<AmountsWords> for Amounts {
+    fn from(words: AmountsWords) -> Self {
+        Self {
+            cost: NanoUsd(words.cost),
+            input_tokens: words.input_tokens,
+            output_tokens: words.output_tokens,
+            requests: words.requests,
+        }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_zero(amount: &i64) -> bool {
+    *amount == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TENANT: TenantId = TenantId::from_bits(1);
+
+    fn item(owner: TenantId, settled: i64) -> HoldItem {
+        HoldItem {
+            owner,
+            limit: LimitId::from_bits(7),
+            counts: LimitType::CostUsd,
+            window_start: 5,
+            amount: 700,
+            settled,
+        }
+    }
+
+    fn text<T: Serialize>(words: &T) -> String {
+        serde_json::to_string(words).unwrap()
+    }
+
+    #[test]
+    fn what_a_hold_sets_aside_comes_back_as_it_was() {
+        for item in [
+            item(TENANT, 0),
+            item(TENANT, 12),
+            item(TenantId::PLATFORM, 0),
+            item(TenantId::from_bits(2), -3),
+        ] {
+            let stored = text(&ItemWords::of(&item, TENANT));
+            let read: ItemWords = serde_json::from_str(&stored).unwrap();
+            assert_eq!(read.item(TENANT), item, "{stored}");
+        }
+        assert_eq!(
+            text(&ItemWords::of(&item(TENANT, 0), TENANT)),
+            r#"{"l":"LIM-00000000000000000000000007","k":"COST_USD","w":5,"a":700}"#
+        );
+    }
+
+    #[test]
+    fn who_it_is_for_comes_back_as_it_was() {
+        let full = Subject {
+            api_key_id: Some(KeyId::from_bits(3)),
+            project_id: Some("p".to_owned()),
+            agent_id: Some("a \"quoted\"\n".to_owned()),
+            feature: Some("f".to_owned()),
+            session_id: Some("s".to_owned()),
+            end_user: Some("ü".to_owned()),
+            provider: Some("v".to_owned()),
+            model: Some("m".to_owned()),
+        };
+        for subject in [Subject::default(), full] {
+            let stored = text(&SubjectWords::from(&subject));
+            let read: SubjectWords<'_> = serde_json::from_str(&stored).unwrap();
+            assert_eq!(Subject::from(read), subject, "{stored}");
+        }
+        assert_eq!(text(&SubjectWords::from(&Subject::default())), "{}");
+    }
+
+    #[test]
+    fn amounts_come_back_as_they_were() {
+        let some = Amounts {
+            cost: NanoUsd(1),
+            input_tokens: 2,
+            output_tokens: 3,
+            requests: 4,
+        };
+        for amounts in [Amounts::ZERO, some] {
+            let stored = text(&AmountsWords::from(&amounts));
+            let read: AmountsWords = serde_json::from_str(&stored).unwrap();
+            assert_eq!(Amounts::from(read), amounts, "{stored}");
+        }
+    }
+}
