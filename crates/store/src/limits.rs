@@ -42,6 +42,9 @@ struct Row {
 /// What the database says.
 pub fn versions(tx: &mut impl Tx, owners: &[TenantId]) -> StoreResult<Vec<(TenantId, i64)>> {
     let mut found = Vec::with_capacity(owners.len());
+    if owners.is_empty() {
+        return Ok(found);
+    }
     if let [only] = owners {
         let version: Option<i64> = tenants::table
             .find(only.to_string())
