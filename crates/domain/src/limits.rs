@@ -247,6 +247,7 @@ fn weigh(input: &CheckInput<'_>, state: &LimitState<'_>, requested: i64, output:
             window_start: window.start.as_micros(),
             amount: requested,
             settled: 0,
+            carried: false,
         });
     }
     output.reports.push(report);

@@ -200,6 +200,7 @@ mod tests {
             window_start: 5,
             amount: 100,
             settled: 0,
+            carried: false,
         }
     }
 

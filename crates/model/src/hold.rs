@@ -46,6 +46,25 @@ pub struct HoldItem {
     /// How much of it was used, once settled.
     #[serde(rename = "s", default, skip_serializing_if = "is_zero")]
     pub settled: i64,
+    /// Whether nobody used this: it tells a counter what other windows have counted since the counter's own began
+    /// (the window of the limit was changed).
+    #[serde(rename = "c", default, skip_serializing_if = "is_false")]
+    pub carried: bool,
+}
+
+impl HoldItem {
+    /// The start of the window in which it counts as long as it is not settled: the one in which it was taken, unless
+    /// that one was moved, when the limit got another window, to one (`moved_to`) that had begun before it was taken.
+    pub fn counts_in(&self, taken_at: Timestamp, moved_to: Option<i64>) -> i64 {
+        moved_to
+            .filter(|start| *start <= taken_at.as_micros())
+            .unwrap_or(self.window_start)
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]

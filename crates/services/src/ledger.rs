@@ -11,6 +11,7 @@ mod command;
 mod late;
 mod load;
 mod memory;
+mod moved;
 mod verify;
 
 use std::sync::Arc;
@@ -25,10 +26,8 @@ pub use self::command::{
 };
 pub use self::verify::{Mismatch, Verification};
 
-use self::batch::Batch;
-use self::cache::LimitsCache;
+use self::batch::{Batch, Lasting};
 use self::command::Command;
-use self::memory::Memory;
 
 /// The hold ledger.
 #[derive(Clone)]
@@ -46,11 +45,11 @@ impl std::fmt::Debug for Ledger {
 impl Ledger {
     /// The ledger of this database.
     pub fn new(db: Db, clock: Arc<dyn Clock>, ids: Arc<dyn IdGenerator>) -> Self {
-        let (limits, memory) = (LimitsCache::default(), Memory::default());
+        let lasting = Lasting::default();
         let shared = db.is_shared();
         let batcher = db.batcher(Arc::new(
             move |tx: &mut store::LockTx<'_>, commands: &[Command]| {
-                Batch::new((&limits, &memory), clock.now(), ids.as_ref(), shared).run(tx, commands)
+                Batch::new(&lasting, clock.now(), ids.as_ref(), shared).run(tx, commands)
             },
         ));
         Self { db, batcher }

@@ -1,5 +1,6 @@
 //! What has every window of every limit settled, and what does it hold?
 
+use model::hold::HoldItem;
 use model::id::{LimitId, TenantId};
 
 use crate::dialect::counters as dialect;
@@ -24,6 +25,17 @@ pub struct CounterKey {
     pub window_start: i64,
 }
 
+impl From<&HoldItem> for CounterKey {
+    /// The counter in whose window the item was taken.
+    fn from(item: &HoldItem) -> Self {
+        Self {
+            owner: item.owner,
+            limit: item.limit,
+            window_start: item.window_start,
+        }
+    }
+}
+
 /// A counter, or what is to be added to one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Counter {
@@ -35,13 +47,22 @@ pub struct Counter {
     pub held: i64,
 }
 
+/// A counter as it stands under its lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Locked {
+    /// The counter.
+    pub counter: Counter,
+    /// The window to which its limit was moved, if that is another one: see [`HoldItem::counts_in`].
+    pub moved_to: Option<i64>,
+}
+
 /// Locks the counters and reads them. Those that do not exist read as zero and are left out.
 ///
 /// `keys` must ascend, so that two transactions never wait for each other in a circle.
 ///
 /// # Errors
 /// What the database says.
-pub fn lock(tx: &mut LockTx<'_>, keys: &[CounterKey]) -> StoreResult<Vec<Counter>> {
+pub fn lock(tx: &mut LockTx<'_>, keys: &[CounterKey]) -> StoreResult<Vec<Locked>> {
     debug_assert!(
         keys.is_sorted_by(|a, b| a < b),
         "locks are taken in ascending order"
@@ -49,10 +70,14 @@ pub fn lock(tx: &mut LockTx<'_>, keys: &[CounterKey]) -> StoreResult<Vec<Counter
     if keys.is_empty() {
         return Ok(Vec::new());
     }
-    dialect::lock(crate::tx::sealed::Connected::conn(tx), &texts(keys))?
-        .iter()
-        .map(counter)
-        .collect()
+    let rows = dialect::lock(crate::tx::sealed::Connected::conn(tx), &texts(keys))?;
+    let locked = |row: &dialect::Row| {
+        Ok(Locked {
+            counter: counter(row)?,
+            moved_to: row.moved_to,
+        })
+    };
+    rows.iter().map(locked).collect()
 }
 
 /// Reads all counters of these limits that started at `window_start` or later.
@@ -77,6 +102,35 @@ pub fn all(tx: &mut impl Tx) -> StoreResult<Vec<Counter>> {
     use diesel::RunQueryDsl as _;
     let rows: Vec<dialect::Row> = crate::schema::limit_counters::table.load(tx.conn())?;
     rows.iter().map(counter).collect()
+}
+
+/// Where counters were moved, of all that were.
+///
+/// # Errors
+/// What the database says.
+pub fn moves(tx: &mut impl Tx) -> StoreResult<Vec<(CounterKey, i64)>> {
+    use diesel::prelude::*;
+    let moved =
+        crate::schema::limit_counters::table.filter(crate::schema::limit_counters::moved_to.is_not_null());
+    let rows: Vec<dialect::Row> = moved.load(tx.conn())?;
+    rows.iter()
+        .filter_map(|row| Some((row, row.moved_to?)))
+        .map(|(row, to)| Ok((counter(row)?.key, to)))
+        .collect()
+}
+
+/// Says of each counter where it was moved; `moves` ascend by key, and the counters are locked.
+///
+/// # Errors
+/// What the database says.
+pub fn set_moves(tx: &mut LockTx<'_>, moves: &[(CounterKey, Option<i64>)]) -> StoreResult<()> {
+    debug_assert!(
+        moves.is_sorted_by(|a, b| a.0 < b.0),
+        "locks are taken in ascending order"
+    );
+    let (keys, to): (Vec<_>, Vec<_>) = moves.iter().copied().unzip();
+    let rows: Vec<_> = texts(&keys).into_iter().zip(to).collect();
+    Ok(dialect::set_moves(crate::tx::sealed::Connected::conn(tx), &rows)?)
 }
 
 /// A state of the database that nobody else has changed since. It says nothing about whether the transaction in which
@@ -113,6 +167,7 @@ pub fn add(tx: &mut LockTx<'_>, deltas: &[Counter]) -> StoreResult<()> {
             window_start: delta.key.window_start,
             settled: delta.settled,
             held: delta.held,
+            moved_to: None,
         })
         .collect();
     Ok(dialect::add(crate::tx::sealed::Connected::conn(tx), &rows)?)

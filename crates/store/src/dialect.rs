@@ -9,6 +9,7 @@
 pub(crate) mod append;
 pub(crate) mod counters;
 pub(crate) mod holds;
+pub(crate) mod limits;
 pub(crate) mod prepared;
 pub(crate) mod update;
 

@@ -96,6 +96,12 @@ impl StoreError {
         }
     }
 
+    /// What this transaction has read was changed by another one before it came to a lock: to be repeated.
+    pub fn overtaken() -> Self {
+        let what = "what was read has been changed meanwhile".to_owned();
+        DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, Box::new(what)).into()
+    }
+
     /// Whether the connection and everything else in the same commit are lost with it.
     pub(crate) fn ends_transaction(&self) -> bool {
         matches!(

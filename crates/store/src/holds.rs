@@ -4,8 +4,8 @@ mod words;
 
 use diesel::prelude::*;
 use model::amounts::Amounts;
-use model::hold::{Hold, HoldStatus};
-use model::id::{HoldId, TenantId};
+use model::hold::{Hold, HoldItem, HoldStatus};
+use model::id::{HoldId, LimitId, TenantId};
 use model::time::Timestamp;
 
 use crate::dialect::holds as dialect;
@@ -17,6 +17,9 @@ use crate::tx::{LockTx, Tx};
 use self::words::{AmountsWords, ItemWords, SubjectWords};
 
 const TABLE: Table = Table("holds");
+
+/// Holds on a limit that are read at a time.
+const SHARES: i64 = 5_000;
 
 #[derive(Debug, Clone, Queryable, Insertable)]
 #[diesel(table_name = holds, treat_none_as_default_value = false)]
@@ -137,6 +140,88 @@ pub fn stretch(tx: &mut impl Tx, after: Option<(TenantId, HoldId)>, most: i64) -
     let after = after.map(|(tenant, id)| (tenant.to_string(), id.to_string()));
     let rows = dialect::stretch(tx.conn(), after.as_ref(), most)?;
     rows.into_iter().map(hold).collect()
+}
+
+/// What a hold has on a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Share {
+    /// When the hold was taken.
+    pub taken_at: Timestamp,
+    /// What it has on the limit.
+    pub item: HoldItem,
+}
+
+/// Everything that open holds have on a limit. All open holds are looked through, of all tenants.
+///
+/// # Errors
+/// What the database says.
+pub fn open_on(tx: &mut impl Tx, limit: (TenantId, LimitId)) -> StoreResult<Vec<Share>> {
+    let mut open = Vec::new();
+    each_on(tx, limit, (HoldStatus::Pending, i64::MIN, None), |share| {
+        open.push(share);
+    })?;
+    Ok(open)
+}
+
+/// What holds that were taken since then have settled on a limit, leaving out what only carries over what others have
+/// settled. All holds with the id `from` or a later one are looked through: those of the limit's owner, and everybody's for
+/// a limit of the platform.
+///
+/// # Errors
+/// What the database says.
+pub fn settled_on(
+    tx: &mut impl Tx,
+    limit: (TenantId, LimitId),
+    since: Timestamp,
+    from: Option<HoldId>,
+) -> StoreResult<i64> {
+    let mut sum = 0_i64;
+    let since = since.as_micros();
+    each_on(tx, limit, (HoldStatus::Settled, since, from), |share| {
+        let used = if share.item.carried { 0 } else { share.item.settled };
+        sum = sum.saturating_add(used);
+    })?;
+    Ok(sum)
+}
+
+fn each_on(
+    tx: &mut impl Tx,
+    (owner, limit): (TenantId, LimitId),
+    (status, since, from): (HoldStatus, i64, Option<HoldId>),
+    mut each: impl FnMut(Share),
+) -> StoreResult<()> {
+    // The limits of the platform are on the holds of all tenants.
+    let tenant = (owner != TenantId::PLATFORM).then(|| owner.to_string());
+    let from = from.map(|id| id.to_string());
+    let asked = dialect::OnLimit {
+        tenant: tenant.as_deref(),
+        limit: &limit.to_string(),
+        status: status.as_str(),
+        since,
+        from: from.as_deref(),
+    };
+    let mut after = None;
+    loop {
+        let stretch = dialect::on_limit(tx.conn(), &asked, after.as_ref(), SHARES)?;
+        let Some((last, _, _)) = stretch.last() else {
+            return Ok(());
+        };
+        after = Some(last.clone());
+        for ((tenant, _), taken_at, items) in &stretch {
+            let tenant = TABLE.parse("tenant_id", tenant)?;
+            let items: Vec<ItemWords> = TABLE.json("items", items)?;
+            let of_limit = items
+                .into_iter()
+                .map(|item| item.item(tenant))
+                .filter(|item| (item.owner, item.limit) == (owner, limit));
+            of_limit.for_each(|item| {
+                each(Share {
+                    taken_at: at(*taken_at),
+                    item,
+                });
+            });
+        }
+    }
 }
 
 fn row(hold: &Hold) -> HoldRow {

@@ -9,7 +9,7 @@ use model::zone::Zone;
 use crate::error::{StoreError, StoreResult};
 use crate::rows::{Table, at};
 use crate::schema::{limits, tenants};
-use crate::tx::{Tx, Writes};
+use crate::tx::{LockTx, Tx, Writes};
 
 const TABLE: Table = Table("limits");
 
@@ -133,6 +133,16 @@ pub fn find(tx: &mut impl Tx, owner: TenantId, id: LimitId) -> StoreResult<Optio
         .get_result(tx.conn())
         .optional()?;
     row.map(limit).transpose()
+}
+
+/// One limit, which nobody else changes until this transaction ends.
+///
+/// # Errors
+/// What the database says.
+pub fn lock(tx: &mut LockTx<'_>, owner: TenantId, id: LimitId) -> StoreResult<Option<Limit>> {
+    let key = (owner.to_string(), id.to_string());
+    crate::dialect::limits::lock(crate::tx::sealed::Connected::conn(tx), &key)?;
+    find(tx, owner, id)
 }
 
 /// Adds a limit, in the transaction that found no ACTIVE twin of it. From here until it ends, no other transaction

@@ -91,6 +91,7 @@ diesel::table! {
         window_start -> BigInt,
         settled -> BigInt,
         held -> BigInt,
+        moved_to -> Nullable<BigInt>,
     }
 }
 

@@ -105,6 +105,9 @@ CREATE TABLE limit_counters (
     window_start BIGINT NOT NULL,
     settled      BIGINT NOT NULL,
     held         BIGINT NOT NULL,
+    -- The window to which the limit was moved meanwhile, if it was: open holds that were taken since that window began
+    -- count there (model::hold::HoldItem::counts_in), and no hold is taken here any more.
+    moved_to     BIGINT,
     PRIMARY KEY (tenant_id, limit_id, window_start),
     FOREIGN KEY (tenant_id, limit_id) REFERENCES limits (tenant_id, id)
 ) WITH (fillfactor = 50);

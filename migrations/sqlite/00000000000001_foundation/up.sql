@@ -105,6 +105,9 @@ CREATE TABLE limit_counters (
     window_start INTEGER NOT NULL,
     settled      INTEGER NOT NULL,
     held         INTEGER NOT NULL,
+    -- The window to which the limit was moved meanwhile, if it was: open holds that were taken since that window began
+    -- count there (model::hold::HoldItem::counts_in), and no hold is taken here any more.
+    moved_to     INTEGER,
     PRIMARY KEY (tenant_id, limit_id, window_start),
     FOREIGN KEY (tenant_id, limit_id) REFERENCES limits (tenant_id, id)
 ) WITHOUT ROWID, STRICT;

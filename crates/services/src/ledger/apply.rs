@@ -120,12 +120,7 @@ impl Batch<'_> {
 
     fn take(&mut self, command: &HoldCommand, output: &CheckOutput) -> Hold {
         for item in &output.items {
-            let key = CounterKey {
-                owner: item.owner,
-                limit: item.limit,
-                window_start: item.window_start,
-            };
-            self.count(key, 0, item.amount);
+            self.count(item.into(), 0, item.amount);
         }
         let hold = Hold {
             id: command.hold,

@@ -7,7 +7,7 @@ use model::id::{HoldId, IdGenerator, TenantId};
 use model::time::Timestamp;
 use store::counters::CounterKey;
 use store::idempotency::StoredAnswer;
-use store::{LockTx, StoreResult};
+use store::{LockTx, StoreError, StoreResult};
 
 use super::apply::Effects;
 use super::cache::LimitsCache;
@@ -15,13 +15,21 @@ use super::command::{Answer, Command, Idempotency, LedgerError, Replay};
 use super::late::may_be_late;
 use super::load::{Needs, Windows, applying};
 use super::memory::{Known, Memory};
+use super::moved::{self, Moves};
 
 type KeyName = (TenantId, &'static str, String);
 
+/// What outlives a batch.
+#[derive(Default)]
+pub(super) struct Lasting {
+    limits: LimitsCache,
+    memory: Memory,
+    moves: Moves,
+}
+
 /// One batch on its way: what is known, and what is to be written.
 pub(super) struct Batch<'a> {
-    cache: &'a LimitsCache,
-    memory: &'a Memory,
+    lasting: &'a Lasting,
     pub(super) now: Timestamp,
     pub(super) ids: &'a dyn IdGenerator,
     /// Whether other processes change the same counters.
@@ -34,15 +42,9 @@ pub(super) struct Batch<'a> {
 }
 
 impl<'a> Batch<'a> {
-    pub(super) fn new(
-        (cache, memory): (&'a LimitsCache, &'a Memory),
-        now: Timestamp,
-        ids: &'a dyn IdGenerator,
-        shared: bool,
-    ) -> Self {
+    pub(super) fn new(lasting: &'a Lasting, now: Timestamp, ids: &'a dyn IdGenerator, shared: bool) -> Self {
         Self {
-            cache,
-            memory,
+            lasting,
             now,
             ids,
             shared,
@@ -59,11 +61,12 @@ impl<'a> Batch<'a> {
         tx: &mut LockTx<'_>,
         commands: &[Command],
     ) -> StoreResult<Vec<Result<Answer, LedgerError>>> {
-        self.known = self.memory.recall(tx)?;
+        self.known = self.lasting.memory.recall(tx)?;
         self.load(tx, commands)?;
         let answers = commands.iter().map(|command| self.answer(command)).collect();
         self.effects.write(tx, self.now)?;
-        self.memory.keep(tx, self.known, self.effects.witness())?;
+        let witness = self.effects.witness();
+        self.lasting.memory.keep(tx, self.known, witness)?;
         Ok(answers)
     }
 
@@ -94,13 +97,9 @@ impl<'a> Batch<'a> {
         let owners = late.flat_map(|hold| &hold.items).map(|item| item.owner).collect();
         self.learn_limits(tx, owners)?;
         let needs = self.needs(commands);
+        self.lock(tx, needs.locks)?;
+        self.follow_moves(tx, commands)?;
         let known = &mut self.known;
-        let locks = needs.locks.into_iter().filter(|key| !known.knows(key));
-        let locks: Vec<_> = locks.collect();
-        known.counters.learn(store::counters::lock(tx, &locks)?);
-        for key in locks {
-            known.counters.learn_absence(key);
-        }
         let ranges = needs.ranges.into_iter().filter(|key| !known.knows_since(key));
         let ranges: Vec<_> = ranges.collect();
         known.learn_since(&ranges, store::counters::since(tx, &ranges)?);
@@ -110,8 +109,59 @@ impl<'a> Batch<'a> {
     fn learn_limits(&mut self, tx: &mut LockTx<'_>, owners: BTreeSet<TenantId>) -> StoreResult<()> {
         let unknown = |owner: &TenantId| !self.known.limits.contains_key(owner);
         let owners: Vec<_> = owners.into_iter().filter(unknown).collect();
-        self.known.limits.extend(self.cache.of(tx, &owners)?);
+        self.known.limits.extend(self.lasting.limits.of(tx, &owners)?);
         Ok(())
+    }
+
+    fn lock(&mut self, tx: &mut LockTx<'_>, keys: BTreeSet<CounterKey>) -> StoreResult<()> {
+        let known = &mut self.known;
+        let keys = keys.into_iter().filter(|key| !known.knows(key));
+        let keys: Vec<_> = keys.collect();
+        known.counters.learn_locked(&store::counters::lock(tx, &keys)?);
+        for key in keys {
+            known.counters.learn_absence(key);
+        }
+        Ok(())
+    }
+
+    /// Finds where the holds that end count now, under the locks of their counters. If more has to be locked, or if the
+    /// window of a limit was changed after it was read, the batch is to be repeated.
+    fn follow_moves(&mut self, tx: &mut LockTx<'_>, commands: &[Command]) -> StoreResult<()> {
+        if self.known.counters.moves().is_empty() {
+            return Ok(());
+        }
+        let elsewhere = moved::follow(self.holds.values_mut(), &self.known);
+        if !self.shared {
+            // Nobody else locks anything, and limits are read in the transaction that decides.
+            return self.lock(tx, elsewhere);
+        }
+        if !elsewhere.is_empty() || self.has_old_limits(commands) {
+            self.lasting.moves.remember(self.known.counters.moves());
+            return Err(StoreError::overtaken());
+        }
+        Ok(())
+    }
+
+    /// Whether a request is to be decided in a window that its limit has left.
+    fn has_old_limits(&mut self, commands: &[Command]) -> bool {
+        let holds = commands.iter().filter_map(|command| match command {
+            Command::Hold(hold) => Some(hold),
+            Command::End(_) | Command::Renew(_) => None,
+        });
+        let moves = self.known.counters.moves();
+        for hold in holds {
+            for limit in applying(&self.known.limits, hold.tenant, &hold.subject) {
+                let key = CounterKey {
+                    owner: limit.tenant,
+                    limit: limit.id,
+                    window_start: self.windows.current(limit),
+                };
+                if moves.contains_key(&key) {
+                    return true;
+                }
+            }
+        }
+        false
     }
 
     fn needs(&mut self, commands: &[Command]) -> Needs {
@@ -123,15 +173,13 @@ impl<'a> Batch<'a> {
                 }
             }
         }
-        // Counters of ended holds are only added to, unless one is settled late. Where others do the same at the same
-        // time, they are locked here with all the rest, in one ascending order.
-        let locked = |hold: &&Hold| self.shared || may_be_late(hold);
-        let items = self.holds.values().filter(locked).flat_map(|hold| &hold.items);
-        needs.locks.extend(items.map(|item| CounterKey {
-            owner: item.owner,
-            limit: item.limit,
-            window_start: item.window_start,
-        }));
+        // Counters of ended holds are only added to, but they may have been moved. Where others add to them at the
+        // same time, they are locked here with all the rest, in one ascending order.
+        for item in self.holds.values().flat_map(|hold| &hold.items) {
+            let key = CounterKey::from(item);
+            needs.locks.insert(key);
+            needs.locks.extend(self.lasting.moves.of(key));
+        }
         needs
     }
 

@@ -9,20 +9,32 @@ use model::id::{LimitId, TenantId};
 use model::limit::Limit;
 use model::time::Timestamp;
 use model::window::WindowSpec;
-use store::counters::{Counter, CounterKey, ROLLING_LOCK};
+use store::counters::{Counter, CounterKey, Locked, ROLLING_LOCK};
 
 /// The limits of some owners.
 pub(super) type Limits = BTreeMap<TenantId, Arc<Vec<Limit>>>;
 
-/// What the counters hold: settled and held.
+/// What the counters hold: settled and held. And where those were moved that were.
 #[derive(Default)]
-pub(super) struct Counters(BTreeMap<CounterKey, (i64, i64)>);
+pub(super) struct Counters(BTreeMap<CounterKey, (i64, i64)>, BTreeMap<CounterKey, i64>);
 
 impl Counters {
     pub(super) fn learn(&mut self, counters: Vec<Counter>) {
         for counter in counters {
             self.0.insert(counter.key, (counter.settled, counter.held));
         }
+    }
+
+    pub(super) fn learn_locked(&mut self, counters: &[Locked]) {
+        self.learn(counters.iter().map(|locked| locked.counter).collect());
+        for locked in counters {
+            self.1.extend(locked.moved_to.map(|to| (locked.counter.key, to)));
+        }
+    }
+
+    /// Where counters were moved, of those that were.
+    pub(super) fn moves(&self) -> &BTreeMap<CounterKey, i64> {
+        &self.1
     }
 
     /// Learns that the counter is zero, if nothing else is known about it.
@@ -102,6 +114,11 @@ impl Windows {
             now,
             known: BTreeMap::new(),
         }
+    }
+
+    /// The start of the counter that is added to.
+    pub(super) fn current(&mut self, limit: &Limit) -> i64 {
+        self.of(limit).1
     }
 
     /// The starts of the oldest counter that counts and of the one that is added to.

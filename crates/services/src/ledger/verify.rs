@@ -45,6 +45,7 @@ impl Ledger {
 
 fn verify(tx: &mut store::ReadTx<'_>) -> StoreResult<Verification> {
     let mut sums: BTreeMap<CounterKey, (i64, i64)> = BTreeMap::new();
+    let moves: BTreeMap<CounterKey, i64> = store::counters::moves(tx)?.into_iter().collect();
     let mut found = Verification::default();
     let mut after = None;
     loop {
@@ -54,18 +55,13 @@ fn verify(tx: &mut store::ReadTx<'_>) -> StoreResult<Verification> {
         for hold in &stretch {
             found.holds += 1;
             for item in &hold.items {
-                let key = CounterKey {
-                    owner: item.owner,
-                    limit: item.limit,
-                    window_start: item.window_start,
-                };
-                let sum = sums.entry(key).or_default();
-                sum.0 += item.settled;
-                sum.1 += if hold.status == HoldStatus::Pending {
-                    item.amount
+                let key = CounterKey::from(item);
+                if hold.status == HoldStatus::Pending {
+                    let window_start = item.counts_in(hold.created_at, moves.get(&key).copied());
+                    sums.entry(CounterKey { window_start, ..key }).or_default().1 += item.amount;
                 } else {
-                    0
-                };
+                    sums.entry(key).or_default().0 += item.settled;
+                }
             }
         }
     }

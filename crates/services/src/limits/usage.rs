@@ -4,7 +4,8 @@ use domain::limits::Counted;
 use model::id::TenantId;
 use model::limit::{Limit, LimitCategory};
 use model::time::Timestamp;
-use store::counters::CounterKey;
+use model::window::WindowSpec;
+use store::counters::{Counter, CounterKey};
 use store::{StoreResult, Tx};
 
 use super::LimitError;
@@ -72,6 +73,15 @@ pub(super) fn states(
     counted(tx, limits, now)
 }
 
+/// Whether the counter, which has not begun too early, counts for the limit now. A limit that had another window before
+/// may have counters that began later than the window that it has.
+pub(super) fn counts(counter: &Counter, limit: &Limit, now: Timestamp) -> bool {
+    let key = counter.key;
+    let is_now = || key.window_start == limit.window.window_at(now).start.as_micros();
+    (key.owner, key.limit) == (limit.tenant, limit.id)
+        && (matches!(limit.window, WindowSpec::Rolling { .. }) || is_now())
+}
+
 fn counted(tx: &mut impl Tx, limits: Vec<Limit>, now: Timestamp) -> StoreResult<Vec<(Limit, Vec<Counted>)>> {
     let ranges: Vec<CounterKey> = limits
         .iter()
@@ -87,7 +97,7 @@ fn counted(tx: &mut impl Tx, limits: Vec<Limit>, now: Timestamp) -> StoreResult<
         .map(|limit| {
             let mut counted: Vec<Counted> = counters
                 .iter()
-                .filter(|counter| counter.key.limit == limit.id && counter.key.owner == limit.tenant)
+                .filter(|counter| counts(counter, &limit, now))
                 .map(|counter| Counted {
                     window_start: counter.key.window_start,
                     settled: counter.settled,

@@ -58,7 +58,10 @@ fn used(tx: &mut impl Tx, limit: &Limit, now: Timestamp) -> StoreResult<i64> {
         window_start: limit.window.counted_since(now).as_micros(),
     };
     let counters = store::counters::since(tx, &[range])?;
-    Ok(counters.iter().fold(0_i64, |sum, counter| {
+    let counters = counters
+        .iter()
+        .filter(|counter| super::usage::counts(counter, limit, now));
+    Ok(counters.fold(0_i64, |sum, counter| {
         sum.saturating_add(counter.settled).saturating_add(counter.held)
     }))
 }

@@ -9,6 +9,7 @@ use services::limits::{Change, Done, LIMITS_MAX, LimitError, Owner};
 use testkit::both_databases;
 use testkit::db::TestDb;
 
+use crate::books::decided;
 use crate::harness::{World, draft};
 
 fn threshold(model: Option<&str>) -> Draft {
@@ -103,5 +104,23 @@ both_databases! {
         let rival = services::tenants::create(&world.cx, "rival").await.unwrap().id;
         assert_ne!(rival, TenantId::PLATFORM);
         services::limits::create(&world.cx, Owner::Tenant(rival), threshold(None), None, |_| String::new()).await.unwrap();
+    }
+
+    async fn a_rate_keeps_what_it_has_counted_when_its_window_grows(db: TestDb) {
+        let world = World::new(db).await;
+        let limit = world.limit(draft(LimitCategory::Rate, LimitType::RequestsTotal, 3)).await;
+        let spend = || services::limits::check(&world.cx, world.check_request(1), "req_test".to_owned(), None);
+        spend().await.unwrap();
+        world.clock.advance_seconds(1);
+        spend().await.unwrap();
+        let seconds = |seconds| Change { window_seconds: Some(seconds), ..Change::default() };
+        change(&world, limit, seconds(3_600)).await.unwrap();
+        assert_eq!(world.usage(limit).await, (0, 2));
+        world.clock.advance_seconds(59);
+        spend().await.unwrap();
+        assert!(!decided(spend().await.map_err(|error| panic!("{error}"))).allowed());
+        change(&world, limit, seconds(60)).await.unwrap();
+        assert_eq!(world.usage(limit).await, (0, 3), "and when it shrinks, what is younger");
+        world.balanced().await;
     }
 }

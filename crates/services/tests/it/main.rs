@@ -34,3 +34,5 @@ mod ledger_model;
 mod ledger_race;
 #[cfg(test)]
 mod limits;
+#[cfg(test)]
+mod limits_window;

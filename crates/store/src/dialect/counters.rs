@@ -1,7 +1,7 @@
 //! Counters of limits: locked, read and changed for a whole batch.
 
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt};
+use diesel::sql_types::{Array, BigInt, Nullable};
 
 use super::AnyConnection;
 use super::prepared::{Column, Rows, Statement, Value, With, WithRow, for_rows};
@@ -17,6 +17,7 @@ pub(crate) struct Row {
     pub(crate) window_start: i64,
     pub(crate) settled: i64,
     pub(crate) held: i64,
+    pub(crate) moved_to: Option<i64>,
 }
 
 impl Row {
@@ -27,6 +28,7 @@ impl Row {
             window_start,
             settled,
             held,
+            moved_to: None,
         }
     }
 }
@@ -34,11 +36,11 @@ impl Row {
 struct LockExisting;
 
 impl Statement for LockExisting {
-    const SQL: &'static str = "SELECT k.place, c.settled, c.held FROM limit_counters c \
+    const SQL: &'static str = "SELECT k.place, c.settled, c.held, c.moved_to FROM limit_counters c \
         JOIN unnest($, $, $) WITH ORDINALITY AS k (tenant_id, limit_id, window_start, place) \
         USING (tenant_id, limit_id, window_start) ORDER BY tenant_id, limit_id, window_start FOR UPDATE OF c";
-    /// The place of the key, what is settled, what is held.
-    type Row = (BigInt, BigInt, BigInt);
+    /// The place of the key, what is settled, what is held, where it was moved.
+    type Row = (BigInt, BigInt, BigInt, Nullable<BigInt>);
 }
 
 struct InsertMissing;
@@ -69,6 +71,26 @@ impl Statement for Add {
         ON CONFLICT (tenant_id, limit_id, window_start) \
         DO UPDATE SET settled = c.settled + excluded.settled, held = c.held + excluded.held";
     type Row = ();
+}
+
+struct Move;
+
+impl Statement for Move {
+    const SQL: &'static str = "INSERT INTO limit_counters (tenant_id, limit_id, window_start, settled, held, moved_to) \
+        SELECT tenant_id, limit_id, window_start, 0, 0, moved_to \
+        FROM unnest($, $, $, $) AS k (tenant_id, limit_id, window_start, moved_to) ORDER BY 1, 2, 3 \
+        ON CONFLICT (tenant_id, limit_id, window_start) DO UPDATE SET moved_to = excluded.moved_to";
+    type Row = ();
+}
+
+struct MoveRows;
+
+impl Rows for MoveRows {
+    const HEAD: &'static str =
+        "INSERT INTO limit_counters (tenant_id, limit_id, window_start, settled, held, moved_to) VALUES ";
+    const COLUMNS: usize = 6;
+    const TAIL: &'static str = " ON CONFLICT (tenant_id, limit_id, window_start) \
+        DO UPDATE SET moved_to = excluded.moved_to";
 }
 
 struct Mark;
@@ -126,10 +148,11 @@ fn find(conn: &mut SqliteConnection, keys: &[Key]) -> QueryResult<Vec<Row>> {
 }
 
 fn lock_existing(conn: &mut PgConnection, keys: &[Key]) -> QueryResult<Vec<Row>> {
-    let found: Vec<(i64, i64, i64)> = With::<LockExisting>::new(columns(keys)).load(conn)?;
-    let rows = found.into_iter().filter_map(|(place, settled, held)| {
+    let found: Vec<(i64, i64, i64, Option<i64>)> = With::<LockExisting>::new(columns(keys)).load(conn)?;
+    let rows = found.into_iter().filter_map(|(place, settled, held, moved_to)| {
         let (tenant, limit, window_start) = at_place(keys, place)?;
-        Some(Row::of(tenant, limit, *window_start, (settled, held)))
+        let row = Row::of(tenant, limit, *window_start, (settled, held));
+        Some(Row { moved_to, ..row })
     });
     Ok(rows.collect())
 }
@@ -220,4 +243,35 @@ fn add_set(conn: &mut PgConnection, deltas: &[Row]) -> QueryResult<()> {
     ];
     With::<Add>::new(columns).execute(conn)?;
     Ok(())
+}
+
+/// Says of each counter where it was moved; one that does not exist yet exists afterwards. `moves` in ascending order
+/// of their keys.
+pub(crate) fn set_moves(conn: &mut AnyConnection, moves: &[(Key, Option<i64>)]) -> QueryResult<()> {
+    match conn {
+        AnyConnection::Postgres(conn) => {
+            let columns = [
+                Column::Texts(moves.iter().map(|((tenant, _, _), _)| &**tenant).collect()),
+                Column::Texts(moves.iter().map(|((_, limit, _), _)| &**limit).collect()),
+                Column::Numbers(moves.iter().map(|((_, _, window), _)| *window).collect()),
+                Column::MaybeNumbers(moves.iter().map(|(_, to)| *to).collect()),
+            ];
+            With::<Move>::new(columns).execute(conn).map(drop)
+        }
+        AnyConnection::Sqlite(conn) => {
+            let values: Vec<Value<'_>> = moves.iter().flat_map(moved).collect();
+            for_rows::<MoveRows>(conn, &values)
+        }
+    }
+}
+
+fn moved(((tenant, limit, window), to): &(Key, Option<i64>)) -> [Value<'_>; MoveRows::COLUMNS] {
+    [
+        Value::Text(tenant),
+        Value::Text(limit),
+        Value::Number(*window),
+        Value::Number(0),
+        Value::Number(0),
+        Value::MaybeNumber(*to),
+    ]
 }

@@ -128,6 +128,63 @@ pub(crate) fn stretch(
     query.load(conn)
 }
 
+/// What is asked of the holds on a limit.
+pub(crate) struct OnLimit<'a> {
+    /// Whose holds; everybody's if none.
+    pub(crate) tenant: Option<&'a str>,
+    /// The limit.
+    pub(crate) limit: &'a str,
+    /// In which state.
+    pub(crate) status: &'a str,
+    /// Taken since then.
+    pub(crate) since: i64,
+    /// With this id or a later one.
+    pub(crate) from: Option<&'a str>,
+}
+
+/// `(tenant_id, id)`, when it was taken, and its items.
+pub(crate) type Share = ((String, String), i64, String);
+
+/// The holds on a limit that follow in the order of the key, as in [`stretch`].
+pub(crate) fn on_limit(
+    conn: &mut AnyConnection,
+    asked: &OnLimit<'_>,
+    after: Option<&(String, String)>,
+    most: i64,
+) -> QueryResult<Vec<Share>> {
+    let mut query = holds::table
+        .select(((holds::tenant_id, holds::id), holds::created_at, holds::items))
+        .filter(holds::status.eq(asked.status))
+        .filter(holds::created_at.ge(asked.since))
+        .filter(holds::items.like(format!("%{}%", asked.limit)))
+        .limit(most)
+        .into_boxed();
+    if let Some(tenant) = asked.tenant {
+        query = query.filter(holds::tenant_id.eq(tenant));
+    }
+    if let Some(from) = asked.from {
+        query = query.filter(holds::id.ge(from));
+    }
+    match conn {
+        AnyConnection::Postgres(_) => {
+            query = query.order((holds::tenant_id, holds::id));
+            if let Some((tenant, id)) = after {
+                let later = holds::tenant_id.eq(tenant).and(holds::id.gt(id));
+                query = query.filter(holds::tenant_id.gt(tenant).or(later));
+            }
+        }
+        AnyConnection::Sqlite(_) => {
+            query = query.order((holds::id, holds::tenant_id));
+            if let Some((tenant, id)) = after {
+                let later = holds::id.eq(id).and(holds::tenant_id.gt(tenant));
+                // The first condition alone, and not an OR, tells SQLite where in its index to begin.
+                query = query.filter(holds::id.ge(id)).filter(holds::id.gt(id).or(later));
+            }
+        }
+    }
+    query.load(conn)
+}
+
 /// Ends the holds: status, what was settled, items and time of end are taken from the rows.
 pub(crate) fn end(conn: &mut AnyConnection, rows: &[HoldRow]) -> QueryResult<()> {
     let values: Vec<Value<'_>> = rows.iter().flat_map(ended).collect();

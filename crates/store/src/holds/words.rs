@@ -28,6 +28,8 @@ pub(super) struct ItemWords {
     amount: i64,
     #[serde(rename = "s", default, skip_serializing_if = "is_zero")]
     settled: i64,
+    #[serde(rename = "c", default, skip_serializing_if = "is_false")]
+    carried: bool,
 }
 
 impl ItemWords {
@@ -39,6 +41,7 @@ impl ItemWords {
             window_start: item.window_start,
             amount: item.amount,
             settled: item.settled,
+            carried: item.carried,
         }
     }
 
@@ -50,6 +53,7 @@ impl ItemWords {
             window_start: self.window_start,
             amount: self.amount,
             settled: self.settled,
+            carried: self.carried,
         }
     }
 }
@@ -147,6 +151,11 @@ fn is_zero(amount: &i64) -> bool {
     *amount == 0
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_false(flag: &bool) -> bool {
+    !*flag
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -161,6 +170,7 @@ mod tests {
             window_start: 5,
             amount: 700,
             settled,
+            carried: false,
         }
     }
 
@@ -174,7 +184,10 @@ mod tests {
             item(TENANT, 0),
             item(TENANT, 12),
             item(TenantId::PLATFORM, 0),
-            item(TenantId::from_bits(2), -3),
+            HoldItem {
+                carried: true,
+                ..item(TenantId::from_bits(2), -3)
+            },
         ] {
             let stored = text(&ItemWords::of(&item, TENANT));
             let read: ItemWords = serde_json::from_str(&stored).unwrap();

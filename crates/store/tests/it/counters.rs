@@ -35,6 +35,13 @@ async fn add(db: &Db, deltas: Vec<Counter>) {
     db.locked(move |tx| counters::add(tx, &deltas)).await.unwrap();
 }
 
+/// Locks, and says what the counters hold; none of these was moved.
+fn lock(tx: &mut LockTx<'_>, keys: &[CounterKey]) -> Result<Vec<Counter>, StoreError> {
+    let locked = counters::lock(tx, keys)?;
+    assert!(locked.iter().all(|locked| locked.moved_to.is_none()));
+    Ok(locked.into_iter().map(|locked| locked.counter).collect())
+}
+
 /// What is there, without those that count nothing: PostgreSQL makes a row in order to lock it.
 fn counting(found: Vec<Counter>) -> Vec<Counter> {
     found
@@ -74,27 +81,41 @@ testkit::both_databases! {
     async fn a_locked_counter_reads_as_it_is_and_one_that_is_missing_as_zero(db: TestDb) {
         add_limits(&db, 2).await;
         add(&db, vec![counter(1, 10, 5, 7)]).await;
-        let lock = |tx: &mut LockTx<'_>| {
-            let found = counters::lock(tx, &[key(1, 10), key(1, 20), key(2, 10)])?;
-            let nothing = counters::lock(tx, &[])?;
+        let all = |tx: &mut LockTx<'_>| {
+            let found = lock(tx, &[key(1, 10), key(1, 20), key(2, 10)])?;
+            let nothing = lock(tx, &[])?;
             counters::add(tx, &[counter(1, 10, 1, 0), counter(2, 10, 0, 9)])?;
-            let again = counters::lock(tx, &[key(1, 10), key(2, 10)])?;
+            let again = lock(tx, &[key(1, 10), key(2, 10)])?;
             Ok::<_, StoreError>((counting(found), nothing, again))
         };
-        let (found, nothing, again) = db.locked(lock).await.unwrap();
+        let (found, nothing, again) = db.locked(all).await.unwrap();
         assert_eq!(found, [counter(1, 10, 5, 7)]);
         assert_eq!(nothing, []);
         assert_eq!(again, [counter(1, 10, 6, 7), counter(2, 10, 0, 9)]);
     }
 
+    async fn a_counter_says_where_it_was_moved(db: TestDb) {
+        add_limits(&db, 2).await;
+        add(&db, vec![counter(1, 10, 5, 7)]).await;
+        let marks = vec![(key(1, 10), Some(30)), (key(1, 20), Some(30)), (key(1, 30), None)];
+        db.locked(move |tx| counters::set_moves(tx, &marks)).await.unwrap();
+        add(&db, vec![counter(1, 10, 1, 0)]).await;
+        let found = db.locked(|tx| counters::lock(tx, &[key(1, 10), key(1, 20), key(1, 30)])).await.unwrap();
+        let expected = [(counter(1, 10, 6, 7), Some(30)), (counter(1, 20, 0, 0), Some(30)), (counter(1, 30, 0, 0), None)];
+        assert_eq!(found, expected.map(|(counter, moved_to)| counters::Locked { counter, moved_to }));
+        db.locked(|tx| counters::set_moves(tx, &[(key(1, 10), None)])).await.unwrap();
+        let moves = db.read(|tx| counters::moves(tx)).await.unwrap();
+        assert_eq!(moves, [(key(1, 20), 30)]);
+    }
+
     async fn the_lock_of_a_rolling_limit_counts_nothing(db: TestDb) {
         add_limits(&db, 1).await;
-        let lock = db.locked(|tx| {
-            let found = counters::lock(tx, &[key(1, ROLLING_LOCK), key(1, 10)])?;
+        let found = db.locked(|tx| {
+            let found = lock(tx, &[key(1, ROLLING_LOCK), key(1, 10)])?;
             counters::add(tx, &[counter(1, 10, 1, 2)])?;
             Ok::<_, StoreError>(found)
         });
-        assert_eq!(counting(lock.await.unwrap()), []);
+        assert_eq!(counting(found.await.unwrap()), []);
         assert_eq!(since(&db, vec![key(1, -1_000_000)]).await, [counter(1, 10, 1, 2)]);
         let all = since(&db, vec![key(1, i64::MIN)]).await;
         assert_eq!(counting(all), [counter(1, 10, 1, 2)]);

@@ -1,7 +1,8 @@
 //! Is every hold found again, and ended as it was told to?
 
-use model::hold::HoldStatus;
-use model::id::{HoldId, TenantId};
+use model::hold::{HoldItem, HoldStatus};
+use model::id::{HoldId, LimitId, TenantId};
+use store::holds::Share;
 use store::{StoreError, holds};
 use testkit::db::TestDb;
 
@@ -102,5 +103,37 @@ testkit::both_databases! {
         // Each database goes in the order of its own key.
         found.sort_by_key(|hold| (hold.tenant, hold.id));
         assert_eq!(found, expected);
+    }
+
+    async fn what_holds_have_on_a_limit_is_found(db: TestDb) {
+        let name = (ACME, LimitId::from_bits(1));
+        let settled = |n, used, taken_at| {
+            let mut hold = hold(n);
+            (hold.status, hold.settled, hold.ended_at) = (HoldStatus::Settled, Some(amounts(used)), Some(at(9)));
+            (hold.items[0].settled, hold.created_at) = (used, at(taken_at));
+            hold
+        };
+        let mut carried = settled(7, 1_000, 5);
+        carried.items[0].carried = true;
+        let mut foreign = settled(8, 10_000, 5);
+        foreign.tenant = OTHER;
+        let mut else_where = settled(9, 100_000, 5);
+        else_where.items[0].limit = LimitId::from_bits(2);
+        let of_all = HoldItem { owner: TenantId::PLATFORM, ..hold(1).items[0] };
+        foreign.items.push(HoldItem { settled: 3, ..of_all });
+        let mut released = hold(6);
+        (released.status, released.ended_at) = (HoldStatus::Released, Some(at(9)));
+        let all = [hold(1), settled(2, 1, 4), settled(3, 10, 5), settled(4, 100, 6), released, carried, foreign, else_where];
+        db.locked(move |tx| holds::insert(tx, &all)).await.unwrap();
+        let found = db.read(move |tx| {
+            let sum = |tx: &mut _, name, since, from| holds::settled_on(tx, name, at(since), from);
+            let late = Some(HoldId::from_bits(4));
+            let sums = [sum(tx, name, 0, None)?, sum(tx, name, 5, None)?, sum(tx, name, 0, late)?];
+            let platform = sum(tx, (TenantId::PLATFORM, name.1), 0, None)?;
+            Ok::<_, StoreError>((sums, platform, holds::open_on(tx, name)?))
+        });
+        let (sums, platform, open) = found.await.unwrap();
+        assert_eq!((sums, platform), ([111, 110, 100], 3));
+        assert_eq!(open, [Share { taken_at: at(0), item: hold(1).items[0] }]);
     }
 }

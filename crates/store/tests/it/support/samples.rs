@@ -116,6 +116,7 @@ pub(crate) fn hold(n: u128) -> Hold {
             window_start: 0,
             amount: 700,
             settled: 0,
+            carried: false,
         }],
         created_at: at(0),
         expires_at: at(600),

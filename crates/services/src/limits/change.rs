@@ -1,0 +1,115 @@
+//! How is a limit changed?
+
+use domain::limits::draft::{Draft, validate};
+use model::id::{DecisionId, HoldId, LimitId};
+use model::limit::{Enforcement, Limit, LimitStatus};
+use model::window::{ResetPeriod, WindowSpec};
+
+use super::window::{Carrier, change_window};
+use super::written::{self, Written};
+use super::{Done, LimitError, Owner, Render, finish, refuse_too_many, refuse_twin};
+use crate::context::Context;
+use crate::names;
+use crate::once::Once;
+
+/// What is to be changed of a limit; what is none stays as it is.
+#[derive(Debug, Clone, Default)]
+pub struct Change {
+    /// What people call it.
+    pub name: Option<String>,
+    /// What it is for.
+    pub description: Option<String>,
+    /// The most, in the unit of the type.
+    pub max: Option<i64>,
+    /// What happens when a request does not fit.
+    pub enforcement: Option<Enforcement>,
+    /// When the counter starts again. What was used since the start of the new window counts in it.
+    pub reset_period: Option<ResetPeriod>,
+    /// Over how many seconds.
+    pub window_seconds: Option<u32>,
+    /// Whether it applies.
+    pub status: Option<LimitStatus>,
+}
+
+/// Changes a limit. Open holds stay valid; the next decision uses the new limit, on every node.
+///
+/// # Errors
+/// [`LimitError`].
+pub async fn update(
+    cx: &Context,
+    owner: Owner,
+    id: LimitId,
+    change: Change,
+    once: Option<Once>,
+    render: Render<Written>,
+) -> Result<Done<Limit>, LimitError> {
+    let now = cx.clock.now();
+    let carrier = change.reset_period.map(|_| Carrier {
+        hold: HoldId::generate(cx.ids.as_ref()),
+        decision: DecisionId::generate(cx.ids.as_ref()),
+    });
+    let providers = written::providers(cx);
+    cx.db
+        .locked(move |tx| -> Result<Done<Limit>, LimitError> {
+            if let Some(before) = once.as_ref().map(|once| once.before(tx)).transpose()?.flatten() {
+                return Ok(Done::Before(before));
+            }
+            let known = store::limits::lock(tx, owner.id(), id)?.ok_or(LimitError::NotFound)?;
+            let before = known.window.clone();
+            let mut limit = changed(known, &change)?;
+            limit.updated_at = now;
+            if limit.status == LimitStatus::Active {
+                refuse_twin(&store::limits::active(tx, limit.tenant)?, &limit)?;
+            }
+            if let Some(carrier) = carrier {
+                change_window(tx, &before, &limit, carrier, now)?;
+            }
+            store::limits::update(tx, &limit)?;
+            refuse_too_many(tx, limit.tenant)?;
+            let written = Written::of(tx, limit, &providers, now)?;
+            finish(tx, once.as_ref(), 200, &written, render, now)
+        })
+        .await
+}
+
+fn changed(known: Limit, change: &Change) -> Result<Limit, LimitError> {
+    let (mut period, mut zone, mut seconds) = match &known.window {
+        WindowSpec::Calendar { period, zone } => (Some(*period), Some(zone.clone()), None),
+        WindowSpec::Rolling { seconds } => (None, None, Some(*seconds)),
+        WindowSpec::PerRun => (None, None, None),
+    };
+    if change.reset_period.is_some() {
+        period = change.reset_period;
+        zone = zone.or(Some(model::zone::Zone::UTC));
+    }
+    if change.window_seconds.is_some() {
+        seconds = change.window_seconds;
+    }
+    let draft = Draft {
+        name: change.name.clone().unwrap_or(known.name),
+        description: change.description.clone().or(known.description),
+        category: known.category,
+        limit_type: known.limit_type,
+        scope: known.scope,
+        scope_id: known.scope_id,
+        api_key_id: known.api_key_id,
+        model: known.model,
+        max: change.max.unwrap_or(known.max),
+        reset_period: period,
+        zone,
+        window_seconds: seconds,
+        enforcement: change.enforcement.unwrap_or(known.enforcement),
+    };
+    let window = validate(&draft).map_err(LimitError::Invalid)?;
+    Ok(Limit {
+        name: names::normal(&draft.name),
+        description: draft.description,
+        scope_id: draft.scope_id,
+        model: draft.model,
+        max: draft.max,
+        window,
+        enforcement: draft.enforcement,
+        status: change.status.unwrap_or(known.status),
+        ..known
+    })
+}

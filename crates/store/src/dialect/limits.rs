@@ -1,0 +1,27 @@
+//! Limits: locked to be changed.
+
+use diesel::prelude::*;
+
+use super::AnyConnection;
+use super::prepared::{Column, Statement, With};
+
+struct Lock;
+
+impl Statement for Lock {
+    // Not FOR UPDATE: a counter that is inserted meanwhile refers to the limit.
+    const SQL: &'static str = "SELECT l.id FROM limits l JOIN unnest($, $) AS k (tenant_id, id) USING (tenant_id, id) \
+        FOR NO KEY UPDATE OF l";
+    type Row = ();
+}
+
+/// Locks the limit of `(tenant_id, id)`, if there is one.
+pub(crate) fn lock(conn: &mut AnyConnection, (tenant, id): &(String, String)) -> QueryResult<()> {
+    match conn {
+        AnyConnection::Postgres(conn) => {
+            let columns = [Column::Texts(vec![tenant]), Column::Texts(vec![id])];
+            With::<Lock>::new(columns).execute(conn).map(drop)
+        }
+        // The one writer holds the lock of the whole database.
+        AnyConnection::Sqlite(_) => Ok(()),
+    }
+}
