@@ -175,6 +175,11 @@ impl LimitType {
         }
     }
 
+    /// Whether requests are judged by limits of this type in this version: by those whose amount is known beforehand.
+    pub const fn is_judged(self) -> bool {
+        self.amount_of(&Amounts::ZERO).is_some()
+    }
+
     /// The rolling window in seconds that the name itself states.
     pub const fn stated_seconds(self) -> Option<u32> {
         match self {
@@ -317,5 +322,11 @@ mod tests {
         }
         assert_eq!(LimitType::TokensTotal.amount_of(&amounts), Some(5));
         assert_eq!(LimitType::LatencyMs.amount_of(&amounts), None);
+        let not_judged = LimitType::iter().filter(|kind| !kind.is_judged());
+        let not_judged: Vec<_> = not_judged.map(LimitType::as_str).collect();
+        assert_eq!(
+            not_judged.join(" "),
+            "LATENCY_MS DURATION_MS RETRY_COUNT ERROR_RATE_PCT"
+        );
     }
 }

@@ -48,6 +48,9 @@ pub struct LimitView {
     pub enforcement: &'static str,
     /// ACTIVE or DISABLED.
     pub status: &'static str,
+    /// Whether requests are judged by it in this version: not yet if it bounds what an LLM Run turned out to be (its
+    /// latency, duration, retries or errors).
+    pub in_force: bool,
     /// When it was made.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
@@ -99,6 +102,7 @@ impl From<Limit> for LimitView {
             window_seconds,
             enforcement: enforcement.as_str(),
             status: status.as_str(),
+            in_force: limit_type.is_judged(),
             created_at,
             updated_at,
         }
@@ -202,6 +206,9 @@ pub struct LimitUsageView {
     pub enforcement: &'static str,
     /// ACTIVE or DISABLED.
     pub status: &'static str,
+    /// Whether requests are judged by it in this version: not yet if it bounds what an LLM Run turned out to be (its
+    /// latency, duration, retries or errors).
+    pub in_force: bool,
     /// When it was made.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
@@ -274,6 +281,7 @@ impl LimitUsageView {
             window_seconds,
             enforcement,
             status,
+            in_force,
             created_at,
             updated_at,
         } = limit.into();
@@ -294,6 +302,7 @@ impl LimitUsageView {
             window_seconds,
             enforcement,
             status,
+            in_force,
             created_at,
             updated_at,
             spent: Some(spent),

@@ -73,6 +73,7 @@ impl Body for LimitBody {
         "created_at",
         "updated_at",
         "already_exceeded",
+        "in_force",
         "warnings",
     ];
 }
@@ -208,6 +209,7 @@ impl Body for ChangeBody {
         "created_at",
         "updated_at",
         "already_exceeded",
+        "in_force",
         "warnings",
     ];
 }
