@@ -111,8 +111,9 @@ pub async fn create(
         .map(|rpm| rate_limit(LimitId::generate(cx.ids.as_ref()), &key, rpm, now));
     let (stored, hash) = (key.clone(), secret.hash());
     cx.db
-        .write(move |tx| -> Result<(), KeyError> {
-            store::tenants::find(tx, tenant)?.ok_or(KeyError::NoTenant)?;
+        .locked(move |tx| -> Result<(), KeyError> {
+            // Nobody else makes a key between the count and the insertion.
+            store::tenants::lock(tx, tenant)?.ok_or(KeyError::NoTenant)?;
             let live = store::keys::list(tx, tenant)?
                 .iter()
                 .filter(|key| key.revoked_at.is_none())

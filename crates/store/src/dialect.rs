@@ -11,6 +11,7 @@ pub(crate) mod counters;
 pub(crate) mod holds;
 pub(crate) mod limits;
 pub(crate) mod prepared;
+pub(crate) mod tenants;
 pub(crate) mod update;
 
 use diesel::{PgConnection, SqliteConnection};

@@ -9,7 +9,7 @@ use model::time::Timestamp;
 use crate::error::{StoreError, StoreResult};
 use crate::rows::{Table, at, micros};
 use crate::schema::api_keys;
-use crate::tx::{Tx, WriteTx};
+use crate::tx::{Tx, WriteTx, Writes};
 
 const TABLE: Table = Table("api_keys");
 
@@ -79,8 +79,7 @@ pub fn find(tx: &mut impl Tx, tenant: TenantId, id: KeyId) -> StoreResult<Option
 ///
 /// # Errors
 /// What the database says.
-pub fn insert(tx: &mut WriteTx<'_>, key: &ApiKey, hash: &str) -> StoreResult<()> {
-    use crate::tx::sealed::Connected as _;
+pub fn insert(tx: &mut impl Writes, key: &ApiKey, hash: &str) -> StoreResult<()> {
     let row = Row {
         tenant_id: key.tenant.to_string(),
         id: key.id.to_string(),

@@ -7,7 +7,7 @@ use model::tenant::{Agent, Project, Tenant};
 use crate::error::StoreResult;
 use crate::rows::{Table, at};
 use crate::schema::{agents, projects, tenants};
-use crate::tx::{Tx, WriteTx};
+use crate::tx::{LockTx, Tx, WriteTx};
 
 const TABLE: Table = Table("tenants");
 
@@ -33,6 +33,15 @@ pub fn find(tx: &mut impl Tx, id: TenantId) -> StoreResult<Option<Tenant>> {
         .get_result(tx.conn())
         .optional()?;
     row.map(tenant).transpose()
+}
+
+/// One tenant, to which nobody else adds keys or limits until this transaction ends.
+///
+/// # Errors
+/// What the database says.
+pub fn lock(tx: &mut LockTx<'_>, id: TenantId) -> StoreResult<Option<Tenant>> {
+    crate::dialect::tenants::lock(crate::tx::sealed::Connected::conn(tx), &id.to_string())?;
+    find(tx, id)
 }
 
 /// The tenant of this name.
