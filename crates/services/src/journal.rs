@@ -4,7 +4,7 @@
 //! resource ran out. They are collected here and written by upkeep every second, so that a request never waits for
 //! them. API calls of one kind are added up: the stream says that they happened and how often, not one by one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use infra::envelope::{ErrorEnvelope, ErrorId, ErrorSeverity, InfraClass, L5};
@@ -17,10 +17,10 @@ use workers::upstream::UpstreamError;
 
 use crate::context::Context;
 
-/// Errors that wait at most; beyond that they are logged and counted only.
+/// LIMIT: errors that wait at most; beyond that they are logged and counted only.
 const ERRORS_MAX: usize = 10_000;
 
-/// How often the writing of an error is tried under a new id.
+/// How often an error is given another id before it waits for the next time.
 const ID_ATTEMPTS: u32 = 3;
 
 /// One kind of API call.
@@ -65,33 +65,71 @@ impl Journal {
     /// Notes an error for the forensic store.
     pub fn error(&self, envelope: ErrorEnvelope) {
         let mut waiting = self.lock();
-        if waiting.errors.len() < ERRORS_MAX {
-            waiting.errors.push(envelope);
-        } else {
-            drop(waiting);
-            metrics::counter!("plimsoll_errors_not_stored_total").increment(1);
-            tracing::error!(
-                component = envelope.component(),
-                "too many errors wait to be stored"
-            );
+        waiting.errors.push(envelope);
+        let beyond = waiting.beyond();
+        drop(waiting);
+        turned_away(&beyond);
+    }
+
+    fn take(&self) -> Taken<'_> {
+        Taken {
+            journal: self,
+            left: std::mem::take(&mut *self.lock()),
         }
     }
 
-    fn take(&self) -> Waiting {
-        std::mem::take(&mut *self.lock())
-    }
-
-    /// Puts back what could not be written.
-    fn put_back(&self, taken: Waiting) {
+    /// Puts back what could not be written, before what came meanwhile.
+    fn put_back(&self, mut left: Waiting) {
         let mut waiting = self.lock();
-        for (call, count) in taken.calls {
+        for (call, count) in left.calls {
             *waiting.calls.entry(call).or_default() += count;
         }
-        for (resource, count) in taken.limits {
+        for (resource, count) in left.limits {
             *waiting.limits.entry(resource).or_default() += count;
         }
-        let room = ERRORS_MAX.saturating_sub(waiting.errors.len());
-        waiting.errors.extend(taken.errors.into_iter().take(room));
+        left.errors.append(&mut waiting.errors);
+        waiting.errors = left.errors;
+        let beyond = waiting.beyond();
+        drop(waiting);
+        turned_away(&beyond);
+    }
+}
+
+impl Waiting {
+    /// Takes away the newest errors that there is no room for.
+    fn beyond(&mut self) -> Vec<ErrorEnvelope> {
+        let room = self.errors.len().min(ERRORS_MAX);
+        self.errors.split_off(room)
+    }
+}
+
+/// The one way in which an error is not stored: it is said and counted.
+fn turned_away(errors: &[ErrorEnvelope]) {
+    for error in errors {
+        metrics::counter!("plimsoll_errors_not_stored_total").increment(1);
+        tracing::error!(component = error.component(), "too many errors wait to be stored");
+    }
+}
+
+/// What is being written. Whatever is left of it when this is dropped waits again: after a failure, and when nobody
+/// waits for the writing any more.
+struct Taken<'a> {
+    journal: &'a Journal,
+    left: Waiting,
+}
+
+impl Taken<'_> {
+    /// The errors as they are written now, and those that must wait because another one here has their id.
+    fn told_apart(&self) -> (Vec<ErrorEnvelope>, Vec<ErrorEnvelope>) {
+        let mut ids = BTreeSet::new();
+        let errors = self.left.errors.iter().cloned();
+        errors.partition(|error| ids.insert(error.error_id().clone()))
+    }
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        self.journal.put_back(std::mem::take(&mut self.left));
     }
 }
 
@@ -128,44 +166,38 @@ pub(crate) fn provider_failed(cx: &Context, run: &Run, error: &UpstreamError) {
 /// # Errors
 /// What the database says.
 pub async fn write_down(cx: &Context) -> StoreResult<()> {
-    let taken = cx.journal.take();
-    let now = cx.clock.now();
-    let events = events(&taken, cx.ids.as_ref(), now);
-    if events.is_empty() && taken.errors.is_empty() {
-        return Ok(());
-    }
-    let mut errors = taken.errors.clone();
-    let mut result = Ok(());
-    for attempt in 0..ID_ATTEMPTS {
-        let records: Vec<_> = errors.iter().map(ErrorEnvelope::to_record).collect();
-        let fresh = if attempt == 0 { events.clone() } else { Vec::new() };
-        let written = cx
+    let mut taken = cx.journal.take();
+    let mut fresh = events(&taken.left, cx.ids.as_ref(), cx.clock.now());
+    for _ in 0..ID_ATTEMPTS {
+        if fresh.is_empty() && taken.left.errors.is_empty() {
+            return Ok(());
+        }
+        let (now, later) = taken.told_apart();
+        let records: Vec<_> = now.iter().map(ErrorEnvelope::to_record).collect();
+        let events = std::mem::take(&mut fresh);
+        let collided = cx
             .db
             .write(move |tx| -> StoreResult<Vec<String>> {
-                store::ops_events::insert(tx, &fresh)?;
+                store::ops_events::insert(tx, &events)?;
                 store::infra_errors::insert(tx, &records)
             })
-            .await;
-        match written {
-            Ok(collided) if collided.is_empty() => return Ok(()),
-            // An id of 48 bits can be taken: never drop the error, give it another one.
-            Ok(collided) => {
-                errors.retain(|error| collided.iter().any(|id| id == error.error_id().as_str()));
-                errors = errors
-                    .into_iter()
-                    .map(|error| error.with_error_id(ErrorId::from_bits(cx.ids.next())))
-                    .collect();
-            }
-            Err(error) => {
-                if attempt == 0 {
-                    cx.journal.put_back(taken);
-                }
-                result = Err(error);
-                break;
-            }
-        }
+            .await?;
+        // An id of 48 bits can be taken: never drop the error, give it another one.
+        let again = now
+            .into_iter()
+            .filter(|error| collided.iter().any(|id| id == error.error_id().as_str()))
+            .chain(later)
+            .map(|error| error.with_error_id(ErrorId::from_bits(cx.ids.next())));
+        taken.left = Waiting {
+            errors: again.collect(),
+            ..Waiting::default()
+        };
     }
-    result
+    if !taken.left.errors.is_empty() {
+        let errors = taken.left.errors.len();
+        tracing::warn!(errors, "no free id was found for errors; they wait");
+    }
+    Ok(())
 }
 
 fn events(waiting: &Waiting, ids: &dyn IdGenerator, at: Timestamp) -> Vec<OpsEvent> {

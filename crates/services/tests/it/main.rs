@@ -27,6 +27,8 @@ mod harness;
 #[cfg(test)]
 mod journal;
 #[cfg(test)]
+mod journal_errors;
+#[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod ledger;
