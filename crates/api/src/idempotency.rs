@@ -1,7 +1,9 @@
-//! Which idempotency key does a request carry?
+//! Which idempotency key does a request carry, and how is it answered?
 
-use actix_web::HttpRequest;
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse};
 use model::id::TenantId;
+use services::limits::Done;
 use services::once::{Once, OnceError, fingerprint};
 
 use crate::problem::ApiError;
@@ -56,6 +58,24 @@ pub(crate) fn once(
         principal,
         fingerprint,
     }))
+}
+
+/// The answer to a request: now, or as it was given before.
+pub(crate) fn respond<T>(status: u16, done: Done<T>) -> HttpResponse {
+    let (status, body, replayed) = match done {
+        Done::Now(_, body) => (status, body, false),
+        Done::Before(replay) => (replay.status, replay.body, true),
+    };
+    let mut response = HttpResponse::build(StatusCode::from_u16(status).unwrap_or(StatusCode::OK));
+    if replayed {
+        response.insert_header(("idempotency-replayed", "true"));
+    }
+    if body.is_empty() {
+        return response.finish();
+    }
+    response
+        .insert_header(("content-type", "application/json"))
+        .body(body)
 }
 
 /// How a key that cannot be used is refused.

@@ -15,7 +15,7 @@ use crate::problem::ApiError;
 use crate::query::Query;
 use crate::state::State;
 use crate::v1::limits::{Asked, limit_error, page};
-use crate::v1::limits_change::{ChangeBody, LimitBody, body_of, change_of, respond};
+use crate::v1::limits_change::{ChangeBody, LimitBody, body_of, change_of};
 
 #[utoipa::path(post, path = "/api/v1/ops/limits", tag = "Operators", request_body = LimitBody,
     responses((status = 201, description = "The new GLOBAL Limit", body = WrittenLimitView),
@@ -38,7 +38,7 @@ pub(crate) async fn create(
     let done = services::limits::create(&state.cx, Owner::Platform, draft, once, body_of)
         .await
         .map_err(limit_error)?;
-    Ok(respond(201, done))
+    Ok(idempotency::respond(201, done))
 }
 
 #[utoipa::path(get, path = "/api/v1/ops/limits", tag = "Operators", params(PageQuery),
@@ -99,5 +99,5 @@ pub(crate) async fn update(
     let done = services::limits::update(&state.cx, Owner::Platform, id, change, once, body_of)
         .await
         .map_err(limit_error)?;
-    Ok(respond(200, done))
+    Ok(idempotency::respond(200, done))
 }

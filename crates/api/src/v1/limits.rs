@@ -18,6 +18,7 @@ use services::cursors::List;
 use services::ledger::{Answer, Idempotency};
 use services::limits::{CheckRequest, ListFilter, Owner};
 use services::once::fingerprint;
+use services::words::CheckOutput;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::actor::{LlmActor, ReadActor};
@@ -361,18 +362,30 @@ pub(crate) fn rendered(answer: &Answer) -> (u16, String) {
 }
 
 #[utoipa::path(post, path = "/api/v1/limits/simulate", tag = "Limits", request_body = CheckBody,
-    responses((status = 200, description = "The decision a check would get; nothing is held or recorded", body = CheckView)))]
+    params(("Idempotency-Key" = Option<String>, Header)),
+    responses((status = 200, description = "The decision a check would get; nothing is held or recorded", body = CheckView),
+              (status = 422, description = "The body is not valid", body = Problem)))]
 pub(crate) async fn simulate(
     actor: ReadActor,
     state: Data<State>,
     request: HttpRequest,
     body: Json<CheckBody>,
 ) -> Result<HttpResponse, ApiError> {
-    // There is nothing to repeat: a key is checked for its form only.
-    idempotency::key(&request)?;
+    let tenant = actor.0.tenant_id();
+    let once = idempotency::once(
+        &request,
+        "limits.simulate",
+        tenant,
+        actor.0.principal(),
+        &body.bytes,
+    )?;
     let wanted = body.value.request(&actor.0)?;
-    let output = services::limits::simulate(&state.cx, wanted)
+    let done = services::limits::simulate(&state.cx, wanted, once, simulated)
         .await
         .map_err(check_error)?;
-    Ok(HttpResponse::Ok().json(CheckView::of(&output, None, None)))
+    Ok(idempotency::respond(200, done))
+}
+
+fn simulated(output: &CheckOutput) -> String {
+    serde_json::to_string(&CheckView::of(output, None, None)).unwrap_or_default()
 }

@@ -1,16 +1,15 @@
 //! `/api/v1/limits`: make, change and disable limits.
 
-use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use adapters::customer::limits::WrittenLimitView;
 use adapters::problem::Problem;
 use model::id::{KeyId, LimitId};
-use model::limit::{Enforcement, Limit, LimitCategory, LimitScope, LimitStatus, LimitType, Unit};
+use model::limit::{Enforcement, LimitCategory, LimitScope, LimitStatus, LimitType, Unit};
 use model::window::ResetPeriod;
 use model::zone::Zone;
 use serde::Deserialize;
-use services::limits::{Change, Done, Owner, Written};
+use services::limits::{Change, Owner, Written};
 use services::words::Draft;
 use utoipa::ToSchema;
 
@@ -126,24 +125,6 @@ pub(crate) fn body_of(written: &Written) -> String {
     serde_json::to_string(&view).unwrap_or_default()
 }
 
-/// The answer to a change: now, or as it was given before.
-pub(crate) fn respond(status: u16, done: Done<Limit>) -> HttpResponse {
-    let (status, body, replayed) = match done {
-        Done::Now(_, body) => (status, body, false),
-        Done::Before(replay) => (replay.status, replay.body, true),
-    };
-    let mut response = HttpResponse::build(StatusCode::from_u16(status).unwrap_or(StatusCode::OK));
-    if replayed {
-        response.insert_header(("idempotency-replayed", "true"));
-    }
-    if body.is_empty() {
-        return response.finish();
-    }
-    response
-        .insert_header(("content-type", "application/json"))
-        .body(body)
-}
-
 #[utoipa::path(post, path = "/api/v1/limits", tag = "Limits", request_body = LimitBody,
     params(("Idempotency-Key" = Option<String>, Header)),
     responses((status = 201, description = "The new Limit", body = WrittenLimitView),
@@ -167,7 +148,7 @@ pub(crate) async fn create(
     let done = services::limits::create(&state.cx, Owner::Tenant(tenant), draft, once, body_of)
         .await
         .map_err(limit_error)?;
-    Ok(respond(201, done))
+    Ok(idempotency::respond(201, done))
 }
 
 /// What to change of a Limit; what is left out stays as it is.
@@ -264,7 +245,7 @@ pub(crate) async fn update(
     let done = services::limits::update(&state.cx, owner, id, change, once, body_of)
         .await
         .map_err(limit_error)?;
-    Ok(respond(200, done))
+    Ok(idempotency::respond(200, done))
 }
 
 #[utoipa::path(delete, path = "/api/v1/limits/{limit_id}", tag = "Limits",
@@ -283,5 +264,5 @@ pub(crate) async fn delete(
     let done = services::limits::delete(&state.cx, Owner::Tenant(tenant), id, once)
         .await
         .map_err(limit_error)?;
-    Ok(respond(204, done))
+    Ok(idempotency::respond(204, done))
 }

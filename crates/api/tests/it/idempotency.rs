@@ -35,6 +35,12 @@ async fn operations(world: &World) -> Vec<(&'static str, Call<'_>)> {
                 .bytes(r#"{"estimated_cost_usd":2,"run_count":1}"#),
         ),
         (
+            "limits.simulate",
+            world
+                .call("POST", "/api/v1/limits/simulate")
+                .bytes(r#"{"estimated_cost_usd":3,"run_count":1}"#),
+        ),
+        (
             "holds.settle",
             world
                 .call("POST", &format!("/api/v1/holds/{settled}/settle"))
@@ -181,10 +187,26 @@ testkit::both_databases! {
         assert!(replayed(&call().await));
     }
 
+    async fn a_simulation_with_a_key_is_answered_as_before_and_one_without_as_things_are(db: TestDb) {
+        let world = World::new(db).await;
+        world.limit(&budget(50)).await;
+        let simulate = || world.post("/api/v1/limits/simulate", &json!({ "estimated_cost_usd": 40 }));
+        let first = simulate().once("k-9").send().await;
+        assert_eq!(first.ok(200).at("/allowed"), true);
+        world.hold(20).await;
+        let now = simulate().send().await;
+        assert!(now.ok(200).at("/allowed") == false && !replayed(&now), "{now:?}");
+        let again = simulate().once("k-9").send().await;
+        assert!(replayed(&again) && again.body == first.body, "{again:?}");
+        // Nothing was held by any of them.
+        assert_eq!(world.get("/api/v1/limits/usage").send().await.at("/items/0/held"), 20);
+    }
+
     async fn many_checks_at_once_with_one_key_hold_once(db: TestDb) {
         let world = World::new(db).await;
         world.limit(&budget(50)).await;
         done_once(world.call("POST", "/api/v1/limits/check").bytes(r#"{"estimated_cost_usd":10}"#).once("k-8")).await;
+        done_once(world.call("POST", "/api/v1/limits/simulate").bytes(r#"{"estimated_cost_usd":10}"#).once("k-8")).await;
         assert_eq!(world.get("/api/v1/limits/usage").send().await.at("/items/0/held"), 10);
     }
 }
@@ -259,19 +281,6 @@ async fn a_key_is_one_header_of_1_to_255_visible_characters() {
     ] {
         check.clone().once(&key).send().await.ok(200);
     }
-    // What changes nothing needs no key, and does not look at one.
+    // What changes nothing and has no body needs no key, and does not look at one.
     world.get("/api/v1/limits").once("a b").send().await.ok(200);
-    world
-        .post("/api/v1/limits/simulate", &json!({}))
-        .once("same")
-        .send()
-        .await
-        .ok(200);
-    assert!(!replayed(
-        &world
-            .post("/api/v1/limits/simulate", &json!({}))
-            .once("same")
-            .send()
-            .await
-    ));
 }

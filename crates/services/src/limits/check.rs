@@ -7,10 +7,13 @@ use model::cost::{CostSource, TokenUsage};
 use model::hold::Subject;
 use model::id::{CostId, DecisionId, HoldId, TenantId};
 use model::money::NanoUsd;
-use store::{StoreError, StoreResult};
+use model::time::Timestamp;
+use store::{StoreError, StoreResult, Tx, TxError};
 
+use super::{Done, Render};
 use crate::context::Context;
 use crate::ledger::{Answer, CostFacts, EndCommand, HoldCommand, Idempotency, LedgerError};
+use crate::once::{Once, OnceError};
 use crate::prices::PriceError;
 
 /// Why a check cannot be made.
@@ -19,9 +22,21 @@ pub enum CheckError {
     /// The ledger said no.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// The idempotency key cannot be used.
+    #[error(transparent)]
+    Once(#[from] OnceError),
     /// The database failed.
     #[error("the limits could not be read")]
     Store(#[from] StoreError),
+}
+
+impl TxError for CheckError {
+    fn store_error(&self) -> Option<&StoreError> {
+        match self {
+            Self::Store(error) | Self::Once(OnceError::Store(error)) => Some(error),
+            _ => None,
+        }
+    }
 }
 
 /// What somebody wants to spend.
@@ -75,35 +90,61 @@ pub async fn check(
     Ok(cx.ledger.hold(command).await?)
 }
 
-/// Decides without holding, recording or locking anything.
+/// Decides without holding or locking anything. Nothing is recorded either, but the answer to an idempotency key.
 ///
 /// # Errors
-/// [`CheckError::Store`].
-pub async fn simulate(cx: &Context, request: CheckRequest) -> Result<CheckOutput, CheckError> {
+/// [`CheckError::Once`] and [`CheckError::Store`].
+pub async fn simulate(
+    cx: &Context,
+    request: CheckRequest,
+    once: Option<Once>,
+    render: Render<CheckOutput>,
+) -> Result<Done<CheckOutput>, CheckError> {
     let now = cx.clock.now();
-    let (amounts, cost_known) = amounts(cx, &request);
+    let wanted = amounts(cx, &request);
     let (tenant, subject) = (request.tenant, request.subject);
-    let output = cx
-        .db
-        .read(move |tx| -> StoreResult<CheckOutput> {
-            let states = super::usage::states(tx, tenant, now)?;
-            let applying: Vec<LimitState<'_>> = states
-                .iter()
-                .filter(|(limit, _)| domain::limits::applies(limit, &subject))
-                .map(|(limit, counted)| LimitState {
-                    limit,
-                    counted: counted.clone(),
-                })
-                .collect();
-            Ok(domain::limits::check(&CheckInput {
-                now,
-                amounts,
-                cost_known,
-                limits: &applying,
-            }))
+    let Some(once) = once else {
+        let read = cx.db.read(move |tx| would_be(tx, tenant, &subject, wanted, now));
+        let output = read.await?;
+        let body = render(&output);
+        return Ok(Done::Now(output, body));
+    };
+    cx.db
+        .write(move |tx| -> Result<Done<CheckOutput>, CheckError> {
+            if let Some(before) = once.before(tx)? {
+                return Ok(Done::Before(before));
+            }
+            let output = would_be(tx, tenant, &subject, wanted, now)?;
+            let body = render(&output);
+            once.record(tx, 200, &body, now)?;
+            Ok(Done::Now(output, body))
         })
-        .await?;
-    Ok(output)
+        .await
+}
+
+/// What a check would decide.
+fn would_be(
+    tx: &mut impl Tx,
+    tenant: TenantId,
+    subject: &Subject,
+    (amounts, cost_known): (Amounts, bool),
+    now: Timestamp,
+) -> StoreResult<CheckOutput> {
+    let states = super::usage::states(tx, tenant, now)?;
+    let applying: Vec<LimitState<'_>> = states
+        .iter()
+        .filter(|(limit, _)| domain::limits::applies(limit, subject))
+        .map(|(limit, counted)| LimitState {
+            limit,
+            counted: counted.clone(),
+        })
+        .collect();
+    Ok(domain::limits::check(&CheckInput {
+        now,
+        amounts,
+        cost_known,
+        limits: &applying,
+    }))
 }
 
 /// The amounts of a request, and whether its cost is known: stated, from the price table, or from the floor.

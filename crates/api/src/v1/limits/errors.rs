@@ -10,6 +10,7 @@ use crate::problem::ApiError;
 pub(crate) fn check_error(error: CheckError) -> ApiError {
     match error {
         CheckError::Ledger(error) => ledger_error(error),
+        CheckError::Once(error) => idempotency::refusal(error),
         CheckError::Store(error) => error.into(),
     }
 }
