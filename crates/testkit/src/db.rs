@@ -4,6 +4,7 @@
 //! test run. Both are gone when the [`TestDb`] is dropped. A test that must hold on both is written once,
 //! in [`both_databases!`](crate::both_databases).
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
@@ -20,7 +21,35 @@ pub struct TestDb {
     /// First, so that its connections are closed before the database goes.
     db: Db,
     url: String,
-    _home: Home,
+    home: Home,
+}
+
+/// What was done to a table.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TableActivity {
+    /// How often all of it was read, row by row.
+    pub sequential_scans: u64,
+    /// Rows that were added.
+    pub inserted: u64,
+    /// Rows that were changed.
+    pub updated: u64,
+}
+
+impl TableActivity {
+    /// A line of psql: a name and three numbers.
+    fn named(line: &str) -> (String, Self) {
+        let parts: Vec<&str> = line.split('|').collect();
+        let [name, scans, inserted, updated] = parts[..] else {
+            panic!("psql said {line}");
+        };
+        let number = |text: &str| text.parse().unwrap_or_else(|_| panic!("psql said {line}"));
+        let activity = Self {
+            sequential_scans: number(scans),
+            inserted: number(inserted),
+            updated: number(updated),
+        };
+        (name.to_owned(), activity)
+    }
 }
 
 #[derive(Debug)]
@@ -53,7 +82,7 @@ impl TestDb {
 
     fn open(url: String, home: Home) -> Self {
         let db = Db::open(&settings(&url)).unwrap_or_else(|error| panic!("cannot open {url}: {error:?}"));
-        Self { db, url, _home: home }
+        Self { db, url, home }
     }
 
     /// What a process is configured with to use this database.
@@ -64,6 +93,19 @@ impl TestDb {
     /// The database, for what keeps one.
     pub fn db(&self) -> Db {
         self.db.clone()
+    }
+
+    /// What PostgreSQL has counted of each table that was touched. A connection tells it when it is closed.
+    pub fn table_activity(&self) -> BTreeMap<String, TableActivity> {
+        let Home::Database(name) = &self.home else {
+            panic!("only PostgreSQL counts what is done to its tables");
+        };
+        let counted = PrivatePostgres::shared().sql(
+            name,
+            "SELECT relname, seq_scan, n_tup_ins, n_tup_upd FROM pg_stat_user_tables ORDER BY relname",
+        );
+        let counted = counted.unwrap_or_else(|error| panic!("{error}"));
+        counted.lines().map(TableActivity::named).collect()
     }
 
     /// The same database opened once more, as another process would.

@@ -37,6 +37,8 @@ mod ledger_model;
 #[cfg(test)]
 mod ledger_race;
 #[cfg(test)]
+mod ledger_scans;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod limits_window;
