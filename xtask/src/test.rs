@@ -1,12 +1,14 @@
 //! What must pass before a change is merged, and what did not?
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use crate::cargo;
+use crate::{cargo, check};
 
 /// One command that must succeed.
 pub(crate) struct Step {
@@ -96,8 +98,19 @@ struct Done<'a> {
     took: Duration,
 }
 
+/// Where tests that do nothing for want of data say so, a line each (`testkit::data`).
+fn not_run_list() -> PathBuf {
+    check::root().join("target/tests/not-run")
+}
+
 /// Runs all steps; false when one of them failed.
 pub(crate) fn run() -> Result<bool> {
+    let list = not_run_list();
+    // What an earlier run left.
+    match std::fs::remove_file(&list) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+        _ => {}
+    }
     let done = run_all(STEPS, |step| {
         writeln!(io::stdout(), "\n=== {}: {}", step.name, step.argv.join(" "))?;
         let started = Instant::now();
@@ -112,7 +125,8 @@ pub(crate) fn run() -> Result<bool> {
         )?;
         Ok((outcome, took))
     })?;
-    write!(io::stdout(), "\n{}", summary(&done))?;
+    let lines = std::fs::read_to_string(&list).unwrap_or_default();
+    write!(io::stdout(), "\n{}\n{}", summary(&done), not_run(&lines))?;
     Ok(done.iter().all(|done| done.outcome == Outcome::Passed))
 }
 
@@ -192,6 +206,31 @@ fn summary(done: &[Done<'_>]) -> String {
     text
 }
 
+/// Which tests did nothing, and why. They count as passed, so nobody would know.
+fn not_run(lines: &str) -> String {
+    use std::fmt::Write as _;
+    let mut reasons: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for line in lines.lines() {
+        let (test, reason) = line.split_once(": ").unwrap_or((line, "no reason was given"));
+        reasons.entry(reason).or_default().insert(test);
+    }
+    let tests: usize = reasons.values().map(BTreeSet::len).sum();
+    if tests == 0 {
+        return "NOT RUN: no test for want of data\n".to_owned();
+    }
+    let mut text = format!(
+        "NOT RUN: {tests} tests, which count as passed; PLIMSOLL_REQUIRE_RECORDINGS=1 makes that a failure\n"
+    );
+    for (reason, tests) in reasons {
+        // Writing to a `String` cannot fail.
+        let _ = writeln!(text, "  {reason}");
+        for test in tests {
+            let _ = writeln!(text, "    {test}");
+        }
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -233,6 +272,18 @@ mod tests {
         use Outcome::{Failed, Passed};
         let done = run_with([Failed, Passed, Passed, Passed]);
         assert_eq!(done.last().unwrap().outcome, Passed);
+    }
+
+    #[test]
+    fn tests_that_did_nothing_are_counted_and_listed_with_their_reason() {
+        let lines = "a::b: the file x is missing: not here\nc: the file x is missing: not here\nc: the file x is missing: not here\n";
+        insta::assert_snapshot!(not_run(lines), @r"
+        NOT RUN: 2 tests, which count as passed; PLIMSOLL_REQUIRE_RECORDINGS=1 makes that a failure
+          the file x is missing: not here
+            a::b
+            c
+        ");
+        assert_eq!(not_run(""), "NOT RUN: no test for want of data\n");
     }
 
     #[test]

@@ -26,12 +26,10 @@ pub use recording::Exchange;
 pub use script::{Outcome, Seen};
 pub use synthetic::Reply;
 
+use crate::data::EXCHANGES;
 use recording::Recordings;
 use script::Script;
 use server::Server;
-
-/// The data file with the recorded exchanges.
-const EXCHANGES: &str = "exchanges.jsonl";
 
 /// How an upstream is started.
 #[derive(Debug, Clone)]
@@ -69,7 +67,7 @@ impl Scripted {
     /// An upstream that replays the recorded exchanges. `None`, said loudly, where they are missing: then the
     /// test that needs them has nothing to do.
     pub fn recorded() -> Option<Self> {
-        crate::data::find(EXCHANGES)?;
+        crate::data::recordings()?;
         let started = Self::with(&Options::default());
         Some(started.unwrap_or_else(|error| panic!("no scripted upstream: {error}")))
     }

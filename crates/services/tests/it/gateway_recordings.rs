@@ -120,7 +120,7 @@ fn outcome(run: &Run) -> String {
 testkit::both_databases! {
     async fn every_recorded_exchange_passes_unchanged_and_is_recorded_as_the_table_prices_it(db: TestDb) {
         // Says that it does not run when the recordings are not there.
-        if testkit::data::find("exchanges.jsonl").is_none() {
+        if testkit::data::recordings().is_none() {
             return;
         }
         let setup = Setup { recordings: true, ..Setup::default() };

@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     fn recordings() -> Option<Recordings> {
-        crate::data::find("exchanges.jsonl").map(|path| Recordings::read(&path))
+        crate::data::recordings().map(|path| Recordings::read(&path))
     }
 
     #[test]

@@ -29,7 +29,7 @@ fn tapped(tap: UsageTap, body: &str, size: usize) -> (Vec<u8>, TapReport) {
 
 #[test]
 fn usage_is_found_in_every_recorded_answer_that_has_any() {
-    let Some(path) = testkit::data::find("exchanges.jsonl") else {
+    let Some(path) = testkit::data::recordings() else {
         return;
     };
     let text = std::fs::read_to_string(path).unwrap();
