@@ -98,7 +98,7 @@ def main() -> int:
     seconds = time.monotonic() - started
     print_table(result, len(exchanges), seconds)
     if args.report:
-        pathlib.Path(args.report).write_text(json.dumps(report(result), indent=2) + "\n")
+        pathlib.Path(args.report).write_text(json.dumps(report(result, len(exchanges)), indent=2) + "\n")
     return 1 if result.differences or not result.usable else 0
 
 
@@ -365,9 +365,10 @@ def http(method: str, url: str, body: Any = None, headers: dict[str, str] | None
     return text if raw else json.loads(text)
 
 
-def report(result: Result) -> dict[str, Any]:
+def report(result: Result, total: int) -> dict[str, Any]:
     return {
         "versions": {sdk.__name__: sdk.__version__ for sdk in (openai, anthropic, genai_prices)},
+        "recordings": total,
         "usable": len(result.usable),
         "modes": [{"endpoint": endpoint, "mode": mode, **vars(tally)}
                   for (endpoint, mode), tally in sorted(result.tallies.items())],

@@ -1,5 +1,8 @@
 //! Do the official SDKs of OpenAI and Anthropic notice that Plimsoll is there?
 
+mod table;
+
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -100,6 +103,9 @@ async fn every_recorded_exchange_is_the_same_with_and_without_plimsoll_and_costs
         ],
     );
     let report: Value = serde_json::from_slice(&std::fs::read(report).unwrap()).unwrap();
+    // Seen on success too (.config/nextest.toml).
+    let table = table::of(&report);
+    writeln!(std::io::stdout(), "{}\n{table}", ran.stdout).unwrap();
     assert_eq!(report["differences"], json!([]), "{}", ran.stdout);
     assert_eq!(
         report["usable"],
@@ -109,6 +115,7 @@ async fn every_recorded_exchange_is_the_same_with_and_without_plimsoll_and_costs
     );
     assert_eq!(tenant.used().await.1, 0, "nothing is held any more");
     home.verify_ledger();
+    table::is_documented(&table, &root().join("docs/compatibility.md"));
 }
 
 /// A key of a tenant of its own, with this limit.
