@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use adapters::customer::checks::HoldView;
 use adapters::problem::Problem;
 use model::amounts::Amounts;
-use model::id::HoldId;
+use model::id::{HoldId, KeyId, TenantId};
 use model::money::NanoUsd;
 use serde::Deserialize;
 use services::ledger::Idempotency;
@@ -87,6 +87,11 @@ impl SettleBody {
     }
 }
 
+/// The key that asks, and whose it is.
+fn caller(actor: &LlmActor) -> (TenantId, KeyId) {
+    (actor.0.tenant_id(), actor.0.key.id)
+}
+
 fn idempotency_of(
     request: &HttpRequest,
     operation: &'static str,
@@ -105,7 +110,7 @@ fn idempotency_of(
 #[utoipa::path(post, path = "/api/v1/holds/{hold_id}/settle", tag = "Limits", request_body = SettleBody,
     params(("hold_id" = String, Path), ("Idempotency-Key" = Option<String>, Header)),
     responses((status = 200, description = "The hold is settled", body = HoldView),
-              (status = 404, description = "There is no such hold", body = Problem),
+              (status = 404, description = "There is no such hold, or another key took it", body = Problem),
               (status = 409, description = "The hold has ended, or less was held than was used", body = Problem)))]
 pub(crate) async fn settle(
     actor: LlmActor,
@@ -117,7 +122,7 @@ pub(crate) async fn settle(
     let id: HoldId = id.parse().ok().ok_or_else(ApiError::not_found)?;
     let idempotency = idempotency_of(&request, "holds.settle", actor.0.principal(), &body.bytes)?;
     let used = Some((body.value.amounts()?, body.value.model));
-    let answer = services::limits::settle_by_client(&state.cx, actor.0.tenant_id(), id, used, idempotency)
+    let answer = services::limits::settle_by_client(&state.cx, caller(&actor), id, used, idempotency)
         .await
         .map_err(ledger_error)?;
     Ok(respond(&answer))
@@ -126,6 +131,7 @@ pub(crate) async fn settle(
 #[utoipa::path(post, path = "/api/v1/holds/{hold_id}/release", tag = "Limits",
     params(("hold_id" = String, Path), ("Idempotency-Key" = Option<String>, Header)),
     responses((status = 200, description = "The hold is released", body = HoldView),
+              (status = 404, description = "There is no such hold, or another key took it", body = Problem),
               (status = 409, description = "The hold has ended before", body = Problem)))]
 pub(crate) async fn release(
     actor: LlmActor,
@@ -135,7 +141,7 @@ pub(crate) async fn release(
 ) -> Result<HttpResponse, ApiError> {
     let id: HoldId = id.parse().ok().ok_or_else(ApiError::not_found)?;
     let idempotency = idempotency_of(&request, "holds.release", actor.0.principal(), b"")?;
-    let answer = services::limits::settle_by_client(&state.cx, actor.0.tenant_id(), id, None, idempotency)
+    let answer = services::limits::settle_by_client(&state.cx, caller(&actor), id, None, idempotency)
         .await
         .map_err(ledger_error)?;
     Ok(respond(&answer))

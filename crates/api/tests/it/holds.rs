@@ -56,6 +56,25 @@ testkit::both_databases! {
         assert_eq!(used(&world).await.1, json!(0));
     }
 
+    async fn the_hold_of_another_key_is_as_one_that_is_not_there(db: TestDb) {
+        let world = World::new(db).await;
+        world.limit(&budget(50)).await;
+        let hold = world.hold(10).await;
+        let colleague = world.key_with(&crate::harness::ALL).await;
+        let (_, rival) = world.other_tenant("rival").await;
+        for stranger in [&colleague, &rival] {
+            for call in [settle(&world, &hold, 4), release(&world, &hold), release(&world, &hold).once("k")] {
+                call.with(stranger).send().await.is(404, "not-found");
+            }
+        }
+        assert_eq!(used(&world).await, (json!(0), json!(10)));
+        settle(&world, &hold, 4).once("k").send().await.ok(200);
+        // Even now that it has ended, nobody else learns that it was there.
+        settle(&world, &hold, 4).with(&colleague).send().await.is(404, "not-found");
+        settle(&world, &hold, 4).once("k").with(&colleague).send().await.is(403, "idempotency-key-foreign");
+        assert_eq!(used(&world).await, (json!(4), json!(0)));
+    }
+
     async fn all_of_a_hold_and_nothing_of_it_can_be_settled(db: TestDb) {
         let world = World::new(db).await;
         world.limit(&budget(50)).await;

@@ -5,7 +5,7 @@ use domain::settle::{Authority, End};
 use model::amounts::Amounts;
 use model::cost::{CostSource, TokenUsage};
 use model::hold::Subject;
-use model::id::{CostId, DecisionId, HoldId, TenantId};
+use model::id::{CostId, DecisionId, HoldId, KeyId, TenantId};
 use model::money::NanoUsd;
 use model::time::Timestamp;
 use store::{StoreError, StoreResult, Tx, TxError};
@@ -187,17 +187,18 @@ fn priced(cx: &Context, request: &CheckRequest) -> Option<NanoUsd> {
     }
 }
 
-/// Settles or releases a hold for a caller of the API.
+/// Settles or releases a hold for a caller of the API: the key that took it.
 ///
 /// # Errors
 /// [`LedgerError`].
 pub async fn settle_by_client(
     cx: &Context,
-    tenant: TenantId,
+    (tenant, key): (TenantId, KeyId),
     hold: HoldId,
     used: Option<(Amounts, Option<String>)>,
     idempotency: Option<Idempotency>,
 ) -> Result<Answer, LedgerError> {
+    refuse_foreign(cx, (tenant, key), hold, idempotency.as_ref()).await?;
     let cost_id = CostId::generate(cx.ids.as_ref());
     let cost = used.as_ref().map(|(amounts, model)| CostFacts {
         id: cost_id,
@@ -222,4 +223,28 @@ pub async fn settle_by_client(
         idempotency,
     };
     cx.ledger.end(command).await
+}
+
+/// Refuses the hold of another key as if it were not there. Who took a hold never changes, so this needs no lock.
+async fn refuse_foreign(
+    cx: &Context,
+    (tenant, key): (TenantId, KeyId),
+    hold: HoldId,
+    idempotency: Option<&Idempotency>,
+) -> Result<(), LedgerError> {
+    let answered = idempotency.map(|once| (once.operation, once.key.clone()));
+    let reading = cx.db.read(move |tx| -> StoreResult<bool> {
+        // A key that has been answered is the ledger's to answer or refuse again.
+        if let Some((operation, name)) = &answered
+            && store::idempotency::find(tx, tenant, operation, name)?.is_some()
+        {
+            return Ok(false);
+        }
+        let found = store::holds::find(tx, tenant, hold)?;
+        Ok(found.is_some_and(|hold| hold.subject.api_key_id != Some(key)))
+    });
+    if reading.await? {
+        return Err(LedgerError::HoldNotFound);
+    }
+    Ok(())
 }

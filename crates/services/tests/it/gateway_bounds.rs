@@ -19,7 +19,7 @@ testkit::both_databases! {
         world.upstream.fault(Fault::DelayBetweenEvents { ms: 100 });
         let answer = world.serve(Operation::Chat, &chat(&json!({"stream": true}))).await.unwrap();
         let hold = answer.answer.hold.clone().unwrap();
-        let released = services::limits::settle_by_client(&world.cx, world.tenant, hold.id, None, None).await;
+        let released = services::limits::settle_by_client(&world.cx, (world.tenant, world.key.key.id), hold.id, None, None).await;
         let got = read(answer).await;
         world.run_ended(got.run).await;
         assert!(released.is_err(), "{released:?}");

@@ -85,14 +85,18 @@ testkit::both_databases! {
         let world = World::new(db).await;
         let request = chat(&json!({"max_tokens": 10}));
         let budget = world.budget(worst_case(&request, 10) + 500).await;
-        let check = |nano| services::limits::check(&world.cx, world.check_request(nano), String::new(), None);
+        let check = |nano| {
+            let mut wanted = world.check_request(nano);
+            wanted.subject.api_key_id = Some(world.key.key.id);
+            services::limits::check(&world.cx, wanted, String::new(), None)
+        };
         let held = match check(501).await.unwrap() {
             Answer::Decided(answer) => answer.hold.unwrap().id,
             other => panic!("expected a decision, got {other:?}"),
         };
         let answer = world.refused(Operation::Chat, &request).await;
         assert_eq!((answer.output.blocking[0].settled, answer.output.blocking[0].held), (0, 501));
-        services::limits::settle_by_client(&world.cx, world.tenant, held, None, None).await.unwrap();
+        services::limits::settle_by_client(&world.cx, (world.tenant, world.key.key.id), held, None, None).await.unwrap();
         check(500).await.unwrap();
         let got = world.call(Operation::Chat, &request).await;
         assert_eq!(world.run(got.run).await.status, RunStatus::Succeeded);
