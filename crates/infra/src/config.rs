@@ -22,8 +22,8 @@ use layers::Layer;
 
 pub use error::{ConfigError, Problem, Source};
 pub use sections::{
-    DatabaseConfig, FloorPrice, GatewayConfig, LogConfig, OutputCap, PriceOverride, PricesConfig,
-    SecretsConfig, ServerConfig, UpstreamConfig, UpstreamKind, Upstreams,
+    DatabaseConfig, FloorPrice, GatewayConfig, LogConfig, MetricsExposure, NetworkFilesystem, OutputCap,
+    PriceOverride, PricesConfig, SecretsConfig, ServerConfig, UpstreamConfig, UpstreamKind, Upstreams,
 };
 
 /// The file that is read when nobody names one; it need not exist.

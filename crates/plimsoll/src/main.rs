@@ -4,6 +4,7 @@ mod alone;
 mod cli;
 mod commands;
 mod demo;
+mod filesystem;
 mod output;
 mod simulate;
 mod telemetry;

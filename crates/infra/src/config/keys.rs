@@ -66,9 +66,14 @@ const fn millis(most: u64) -> Kind {
 }
 
 /// All of them, in reading order.
-pub(super) static KEYS: [Key; 36] = [
+pub(super) static KEYS: [Key; 38] = [
     key("server.listen", Kind::Address, "127.0.0.1:8080"),
     key("server.metrics_listen", Kind::Address, "127.0.0.1:9090"),
+    key(
+        "server.metrics_exposure",
+        Kind::OneOf(&["loopback", "network"]),
+        "loopback",
+    ),
     key("server.workers", Kind::Whole(0..=1024), "0"),
     key("server.max_body_bytes", Kind::Whole(1024..=64 * MIB), "1048576"),
     key(
@@ -88,6 +93,11 @@ pub(super) static KEYS: [Key; 36] = [
     key("database.batch_max", Kind::Whole(1..=4096), "512"),
     key("database.statement_timeout_ms", millis(10 * MINUTE_MS), "30000"),
     key("database.lock_timeout_ms", millis(10 * MINUTE_MS), "5000"),
+    key(
+        "database.network_filesystem",
+        Kind::OneOf(&["refuse", "allow"]),
+        "refuse",
+    ),
     key("log.format", Kind::OneOf(&["json", "pretty"]), "json"),
     key("log.level", Kind::Filter, "info"),
     unset("secrets.master_key", Kind::MasterKey),

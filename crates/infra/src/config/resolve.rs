@@ -1,6 +1,7 @@
 //! What is the configuration when everybody has spoken, and is it sound as a whole?
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::path::Path;
 
 use figment::value::{Dict, Value};
@@ -175,6 +176,15 @@ fn check_bounds(settings: &BTreeMap<String, Setting>, problems: &mut Vec<Problem
             &source(metrics),
             "is the same as server.listen".to_owned(),
         ));
+    }
+    let reached = address(metrics)
+        .and_then(|text| text.parse::<SocketAddr>().ok())
+        .is_some_and(|listen| !listen.ip().is_loopback());
+    if reached && address("server.metrics_exposure") == Some("loopback") {
+        let message = "can be reached from other machines, without a credential and without TLS: choose an \
+                       address of this machine, or say server.metrics_exposure = \"network\" if only a network \
+                       that you trust reaches it";
+        problems.push(problem(metrics, &source(metrics), message.to_owned()));
     }
 }
 

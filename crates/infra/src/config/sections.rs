@@ -15,6 +15,26 @@ use super::check;
 use crate::secrets::{KeyEnvironment, MasterKey, MasterKeyError, Secret};
 use crate::telemetry::LogFormat;
 
+/// Who may reach the listener of metrics and health, which asks for no credential and has no TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MetricsExposure {
+    /// Programs of the same machine.
+    Loopback,
+    /// A network that the operator trusts.
+    Network,
+}
+
+/// What becomes of an SQLite file on a file system of a network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NetworkFilesystem {
+    /// The server does not start.
+    Refuse,
+    /// It starts with a warning.
+    Allow,
+}
+
 /// The HTTP server.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -23,6 +43,8 @@ pub struct ServerConfig {
     pub listen: SocketAddr,
     /// Where metrics and health are answered; not meant for the public.
     pub metrics_listen: SocketAddr,
+    /// Who may reach that.
+    pub metrics_exposure: MetricsExposure,
     /// Threads that serve requests; 0 means one for each core.
     pub workers: usize,
     /// The largest body of a request to our own API.
@@ -63,6 +85,8 @@ pub struct DatabaseConfig {
     /// The longest a lock may be waited for.
     #[serde(rename = "lock_timeout_ms", deserialize_with = "millis")]
     pub lock_timeout: Duration,
+    /// What becomes of an SQLite file on a file system of a network.
+    pub network_filesystem: NetworkFilesystem,
 }
 
 /// Logs.

@@ -1,6 +1,7 @@
 //! Is the configuration what flag, environment and file say, in this order?
 
 mod documentation;
+mod exposure;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;

@@ -16,6 +16,7 @@ use tokio::time::timeout;
 use super::runtime;
 use crate::alone;
 use crate::cli::Global;
+use crate::filesystem;
 use crate::output::{self, Format};
 use crate::telemetry::{self, Metrics};
 use crate::upkeep::{self, Upkeep};
@@ -57,6 +58,7 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<()> {
     if config.upstreams.is_empty() {
         tracing::warn!("no upstream is configured: LLM routes have nowhere to go");
     }
+    filesystem::refuse_network(&config)?;
     let _alone = alone::on_database(&config)?;
     let migrations = if args.no_migrate {
         wiring::refuse_other_schema(&config)?;

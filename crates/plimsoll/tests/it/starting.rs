@@ -73,6 +73,15 @@ fn an_unknown_key_is_named_with_what_was_probably_meant() {
 }
 
 #[test]
+fn metrics_that_other_machines_reach_are_refused_at_the_start() {
+    let ended = served_with("[server]\nmetrics_listen = \"0.0.0.0:0\"\n");
+    assert_eq!((ended.code, ended.stdout.as_str()), (78, ""));
+    let said = &ended.stderr;
+    assert!(said.contains("server.metrics_listen"), "{said}");
+    assert!(said.contains("server.metrics_exposure"), "{said}");
+}
+
+#[test]
 fn a_database_that_is_none_is_named_and_its_password_is_not() {
     // The last one is one, at the place where libpq looks by default.
     for (url, code) in [
