@@ -1,7 +1,7 @@
-//! The two consoles, embedded.
+//! The place of the two consoles: files that are embedded in the binary.
 //!
-//! They are built from `ui/` and talk to the API over HTTP only. Without a build there is nothing to embed, and the
-//! server says so.
+//! There is no `ui/` yet and no server mounts these files. What is built there one day talks to the API over HTTP only;
+//! without a build there is nothing to embed.
 
 mod assets;
 

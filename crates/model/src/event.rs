@@ -38,7 +38,7 @@ wire_enum! {
         SubscriptionCancelled,
         /// A kill switch was pulled.
         FreezeActivated,
-        /// Somebody logged in.
+        /// Somebody logged in. Nobody can yet: credentials come with each request.
         Login,
     }
 }

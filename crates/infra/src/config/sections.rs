@@ -103,7 +103,7 @@ pub struct LogConfig {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SecretsConfig {
-    /// What secrets at rest are encrypted under: 32 bytes in base64.
+    /// What secrets at rest will be encrypted under: 32 bytes in base64. Reserved, nothing is yet.
     pub master_key: Option<Secret>,
 }
 

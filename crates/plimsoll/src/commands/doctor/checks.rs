@@ -196,7 +196,11 @@ pub(super) fn upstreams(config: &Config) -> Check {
 /// What is sealed can be opened.
 pub(super) fn master_key(config: &Config) -> Check {
     match config.secrets.master_key() {
-        Ok(Some(_)) => Check::new("master key", Verdict::Ok, "set"),
+        Ok(Some(_)) => Check::new(
+            "master key",
+            Verdict::Ok,
+            "set; reserved, nothing is encrypted under it yet",
+        ),
         Ok(None) => Check::new(
             "master key",
             Verdict::Ok,
