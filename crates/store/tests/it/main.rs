@@ -31,6 +31,8 @@ mod outages;
 #[cfg(test)]
 mod runs;
 #[cfg(test)]
+mod spreading;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod transactions;
