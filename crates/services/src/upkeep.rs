@@ -58,6 +58,7 @@ pub async fn expire_holds(cx: &Context) -> Result<u64, StoreError> {
                 hold,
                 end: End::Expire,
                 authority: Authority::Gateway,
+                key: None,
                 cost: None,
                 run: None,
                 events: Vec::new(),

@@ -21,8 +21,7 @@ const TABLE: Table = Table("holds");
 /// Holds on a limit that are read at a time.
 const SHARES: i64 = 5_000;
 
-#[derive(Debug, Clone, Queryable, Insertable)]
-#[diesel(table_name = holds, treat_none_as_default_value = false)]
+#[derive(Debug, Clone, Queryable)]
 pub(crate) struct HoldRow {
     pub(crate) tenant_id: String,
     pub(crate) id: String,
@@ -35,6 +34,16 @@ pub(crate) struct HoldRow {
     pub(crate) items: String,
     pub(crate) created_at: i64,
     pub(crate) expires_at: i64,
+    pub(crate) ended_at: Option<i64>,
+}
+
+/// What the end of a hold changes.
+pub(crate) struct EndRow {
+    pub(crate) tenant_id: String,
+    pub(crate) id: String,
+    pub(crate) status: &'static str,
+    pub(crate) settled: Option<String>,
+    pub(crate) items: String,
     pub(crate) ended_at: Option<i64>,
 }
 
@@ -71,7 +80,7 @@ pub fn lock(tx: &mut LockTx<'_>, ids: &[(TenantId, HoldId)]) -> StoreResult<Vec<
 /// # Errors
 /// What the database says.
 pub fn end(tx: &mut LockTx<'_>, holds: &[Hold]) -> StoreResult<()> {
-    let rows: Vec<HoldRow> = holds.iter().map(row).collect();
+    let rows: Vec<EndRow> = holds.iter().map(end_row).collect();
     Ok(dialect::end(crate::tx::sealed::Connected::conn(tx), &rows)?)
 }
 
@@ -225,7 +234,6 @@ fn each_on(
 }
 
 fn row(hold: &Hold) -> HoldRow {
-    let items = hold.items.iter().map(|item| ItemWords::of(item, hold.tenant));
     HoldRow {
         tenant_id: hold.tenant.to_string(),
         id: hold.id.to_string(),
@@ -234,17 +242,33 @@ fn row(hold: &Hold) -> HoldRow {
         run_id: hold.run.map(|run| run.to_string()),
         subject: to_json(&SubjectWords::from(&hold.subject)),
         requested: to_json(&AmountsWords::from(&hold.requested)),
-        settled: hold
-            .settled
-            .as_ref()
-            .map(AmountsWords::from)
-            .as_ref()
-            .map(to_json),
-        items: to_json(&items.collect::<Vec<_>>()),
+        settled: settled(hold),
+        items: items(hold),
         created_at: hold.created_at.as_micros(),
         expires_at: hold.expires_at.as_micros(),
         ended_at: micros(hold.ended_at),
     }
+}
+
+fn end_row(hold: &Hold) -> EndRow {
+    EndRow {
+        tenant_id: hold.tenant.to_string(),
+        id: hold.id.to_string(),
+        status: hold.status.as_str(),
+        settled: settled(hold),
+        items: items(hold),
+        ended_at: micros(hold.ended_at),
+    }
+}
+
+fn settled(hold: &Hold) -> Option<String> {
+    let words = hold.settled.as_ref().map(AmountsWords::from);
+    words.as_ref().map(to_json)
+}
+
+fn items(hold: &Hold) -> String {
+    let words = hold.items.iter().map(|item| ItemWords::of(item, hold.tenant));
+    to_json(&words.collect::<Vec<_>>())
 }
 
 fn hold(row: HoldRow) -> StoreResult<Hold> {

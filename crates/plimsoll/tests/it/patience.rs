@@ -10,8 +10,8 @@ use crate::harness::{Home, World, chat};
 
 /// The call takes twice as long as its hold lives; whether it is still held is looked at shortly before its end.
 const TTL: &str = "[gateway]\nhold_ttl_ms = 3000";
-const CALL: Duration = Duration::from_millis(6_000);
-const LOOK: Duration = Duration::from_millis(5_000);
+const CALL: Duration = Duration::from_secs(6);
+const LOOK: Duration = Duration::from_secs(5);
 
 async fn check(world: World) {
     let tenant = world.tenant("Harbour Freight").await;

@@ -173,6 +173,7 @@ impl Ticket {
                 .as_ref()
                 .map_or(End::Release, |used| End::Settle(used.amounts)),
             authority: Authority::Gateway,
+            key: None,
             cost: facts,
             events: books::events(cx, &run, now),
             run: Some(Box::new(run)),

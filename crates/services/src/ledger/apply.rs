@@ -238,6 +238,7 @@ impl Batch<'_> {
             .hold(command.tenant, command.hold)
             // What our gateway holds for a call is ended by our gateway alone.
             .filter(|hold| hold.run.is_none() || command.authority == Authority::Gateway)
+            .filter(|hold| command.key.is_none() || hold.subject.api_key_id == command.key)
             .ok_or(LedgerError::HoldNotFound)?;
         let expired_before = hold.status == HoldStatus::Expired;
         let ended = domain::settle::end(hold, command.end, command.authority, self.now)?;

@@ -7,7 +7,7 @@ use model::cost::{CostSource, TokenUsage};
 use model::decision::Outcome;
 use model::event::OpsEvent;
 use model::hold::{Hold, HoldStatus, Subject};
-use model::id::{CostId, DecisionId, HoldId, TenantId};
+use model::id::{CostId, DecisionId, HoldId, KeyId, TenantId};
 use model::run::{Operation, Run};
 use model::time::Timestamp;
 use store::StoreError;
@@ -66,6 +66,8 @@ pub struct EndCommand {
     pub end: End,
     /// Who says so.
     pub authority: Authority,
+    /// The key that must have taken the hold; none if whoever may end it may end any.
+    pub key: Option<KeyId>,
     /// What is to be recorded as cost, if it is settled.
     pub cost: Option<CostFacts>,
     /// How the LLM Run ended, if it was one of our gateway's.

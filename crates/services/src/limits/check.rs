@@ -198,7 +198,6 @@ pub async fn settle_by_client(
     used: Option<(Amounts, Option<String>)>,
     idempotency: Option<Idempotency>,
 ) -> Result<Answer, LedgerError> {
-    refuse_foreign(cx, (tenant, key), hold, idempotency.as_ref()).await?;
     let cost_id = CostId::generate(cx.ids.as_ref());
     let cost = used.as_ref().map(|(amounts, model)| CostFacts {
         id: cost_id,
@@ -217,34 +216,11 @@ pub async fn settle_by_client(
         hold,
         end,
         authority: Authority::Client,
+        key: Some(key),
         cost,
         run: None,
         events: Vec::new(),
         idempotency,
     };
     cx.ledger.end(command).await
-}
-
-/// Refuses the hold of another key as if it were not there. Who took a hold never changes, so this needs no lock.
-async fn refuse_foreign(
-    cx: &Context,
-    (tenant, key): (TenantId, KeyId),
-    hold: HoldId,
-    idempotency: Option<&Idempotency>,
-) -> Result<(), LedgerError> {
-    let answered = idempotency.map(|once| (once.operation, once.key.clone()));
-    let reading = cx.db.read(move |tx| -> StoreResult<bool> {
-        // A key that has been answered is the ledger's to answer or refuse again.
-        if let Some((operation, name)) = &answered
-            && store::idempotency::find(tx, tenant, operation, name)?.is_some()
-        {
-            return Ok(false);
-        }
-        let found = store::holds::find(tx, tenant, hold)?;
-        Ok(found.is_some_and(|hold| hold.subject.api_key_id != Some(key)))
-    });
-    if reading.await? {
-        return Err(LedgerError::HoldNotFound);
-    }
-    Ok(())
 }

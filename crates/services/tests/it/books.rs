@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use domain::limits::draft::Draft;
 use domain::settle::{Authority, End};
 use infra::clock::RandomIds;
 use model::amounts::Amounts;
@@ -185,6 +186,7 @@ pub(crate) fn end(tenant: TenantId, hold: HoldId, end: End, authority: Authority
         hold,
         end,
         authority,
+        key: None,
         cost: None,
         run: None,
         events: Vec::new(),
@@ -203,5 +205,25 @@ pub(crate) fn ended(answer: Result<Answer, LedgerError>) -> Result<EndAnswer, Le
     match answer? {
         Answer::Ended(answer) => Ok(*answer),
         other => panic!("expected an end, got {other:?}"),
+    }
+}
+
+/// A strict limit of the whole tenant: daily for budgets, a minute for rates.
+pub(crate) fn draft(category: LimitCategory, limit_type: LimitType, max: i64) -> Draft {
+    let counts_seconds = category == LimitCategory::Rate && limit_type.stated_seconds().is_none();
+    Draft {
+        name: format!("{category:?} {limit_type:?} {max}"),
+        description: None,
+        category,
+        limit_type,
+        scope: LimitScope::Tenant,
+        scope_id: None,
+        api_key_id: None,
+        model: None,
+        max,
+        reset_period: (category == LimitCategory::Budget).then_some(ResetPeriod::Daily),
+        zone: None,
+        window_seconds: counts_seconds.then_some(60),
+        enforcement: Enforcement::Block,
     }
 }

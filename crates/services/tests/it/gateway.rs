@@ -11,7 +11,8 @@ use testkit::db::TestDb;
 use testkit::upstream::Reply;
 use workers::upstream::UpstreamRequest;
 
-use crate::harness::{Got, USD, World, draft};
+use crate::books::draft;
+use crate::harness::{Got, USD, World};
 
 /// What the provider uses unless the test says otherwise, at the price of `round-1`.
 pub(crate) const PLAIN_COST: i64 = 12 * 1_000 + 7 * 2_000;

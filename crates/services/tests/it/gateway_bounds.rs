@@ -128,6 +128,7 @@ testkit::both_databases! {
             hold,
             end: domain::settle::End::Expire,
             authority: domain::settle::Authority::Gateway,
+            key: None,
             cost: None,
             run: None,
             events: Vec::new(),

@@ -14,8 +14,9 @@ use store::StoreError;
 use testkit::db::TestDb;
 use testkit::upstream::Fault;
 
+use crate::books::draft;
 use crate::gateway::{Ended, PLAIN_COST, assert_ended, chat, served, worst_case};
-use crate::harness::{Setup, USD, World, draft};
+use crate::harness::{Setup, USD, World};
 
 /// A chat with a model that no table knows.
 fn unpriced() -> Value {
@@ -86,9 +87,7 @@ testkit::both_databases! {
         let request = chat(&json!({"max_tokens": 10}));
         let budget = world.budget(worst_case(&request, 10) + 500).await;
         let check = |nano| {
-            let mut wanted = world.check_request(nano);
-            wanted.subject.api_key_id = Some(world.key.key.id);
-            services::limits::check(&world.cx, wanted, String::new(), None)
+            services::limits::check(&world.cx, world.check_request(nano), String::new(), None)
         };
         let held = match check(501).await.unwrap() {
             Answer::Decided(answer) => answer.hold.unwrap().id,

@@ -9,8 +9,9 @@ use services::gateway::GatewayError;
 use testkit::db::TestDb;
 use testkit::upstream::{Fault, Reply};
 
+use crate::books::draft;
 use crate::gateway::{assert_ended, body, chat, released, served, worst_case};
-use crate::harness::{PROVIDER_KEY, USD, World, draft};
+use crate::harness::{PROVIDER_KEY, USD, World};
 
 async fn sent(world: &World, operation: Operation, body: &Value) -> Value {
     world.call(operation, body).await;

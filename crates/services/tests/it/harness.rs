@@ -15,11 +15,11 @@ use model::event::OpsEventType;
 use model::hold::{Hold, HoldStatus, Subject};
 use model::id::{DecisionId, IdGenerator, LimitId, RunId, TenantId};
 use model::key::KeyScope;
-use model::limit::{Enforcement, LimitCategory, LimitScope, LimitType};
+use model::limit::{LimitCategory, LimitType};
 use model::money::NanoUsd;
 use model::run::{Operation, Run};
 use model::time::{Clock as _, Timestamp};
-use model::window::ResetPeriod;
+
 use serde_json::Value;
 use services::Context;
 use services::auth::TenantActor;
@@ -35,6 +35,8 @@ use testkit::db::TestDb;
 use testkit::ids::CountingIds;
 use testkit::upstream::{Options, Scripted};
 use workers::upstream::{Timeouts, UpstreamPool};
+
+use crate::books::draft;
 
 /// The key of every provider in these tests.
 pub(crate) const PROVIDER_KEY: &str = "sk-provider-secret";
@@ -191,7 +193,10 @@ impl World {
         CheckRequest {
             tenant: self.tenant,
             floor_price: None,
-            subject: Subject::default(),
+            subject: Subject {
+                api_key_id: Some(self.key.key.id),
+                ..Subject::default()
+            },
             cost: Some(NanoUsd(nano)),
             input_tokens: 1,
             output_tokens: 1,
@@ -341,26 +346,6 @@ pub(crate) async fn read(served: Served) -> Got {
         }
     }
     got
-}
-
-/// A strict limit of the whole tenant: daily for budgets, a minute for rates.
-pub(crate) fn draft(category: LimitCategory, limit_type: LimitType, max: i64) -> Draft {
-    let counts_seconds = category == LimitCategory::Rate && limit_type.stated_seconds().is_none();
-    Draft {
-        name: format!("{category:?} {limit_type:?} {max}"),
-        description: None,
-        category,
-        limit_type,
-        scope: LimitScope::Tenant,
-        scope_id: None,
-        api_key_id: None,
-        model: None,
-        max,
-        reset_period: (category == LimitCategory::Budget).then_some(ResetPeriod::Daily),
-        zone: None,
-        window_seconds: counts_seconds.then_some(60),
-        enforcement: Enforcement::Block,
-    }
 }
 
 /// One more tenant with a key that may do everything, and the secret of the key.

@@ -119,6 +119,7 @@ impl SumThenInsert {
                 window_start: self.key.window_start,
                 amount: wish,
                 settled: 0,
+                carried: false,
             }],
             created_at: now,
             expires_at: now.plus_seconds(60),

@@ -10,7 +10,8 @@ use testkit::both_databases;
 use testkit::db::TestDb;
 
 use crate::books::decided;
-use crate::harness::{World, draft};
+use crate::books::draft;
+use crate::harness::World;
 
 fn threshold(model: Option<&str>) -> Draft {
     Draft {

@@ -17,8 +17,8 @@ use store::counters::CounterKey;
 use testkit::both_databases;
 use testkit::db::TestDb;
 
-use crate::books::{decided, end, ended};
-use crate::harness::{World, draft, tenant};
+use crate::books::{decided, draft, end, ended};
+use crate::harness::{World, tenant};
 
 const DAY: u32 = 86_400;
 
@@ -72,10 +72,9 @@ impl World {
     }
 
     async fn fits(&self, nano: i64) -> bool {
-        let simulated = services::limits::simulate(&self.cx, self.check_request(nano))
-            .await
-            .unwrap();
-        simulated.blocking.is_empty()
+        let wanted = self.check_request(nano);
+        let simulated = services::limits::simulate(&self.cx, wanted, None, |_| String::new());
+        matches!(simulated.await.unwrap(), Done::Now(output, _) if output.blocking.is_empty())
     }
 
     fn another(&self) -> Context {
@@ -266,7 +265,7 @@ both_databases! {
         let limit = world.limit(budget(100, ResetPeriod::Monthly)).await;
         let hold = world.held(30).await;
         let used = Some((hold.requested, None));
-        services::limits::settle_by_client(&world.cx, world.tenant, hold.id, used, None).await.unwrap();
+        services::limits::settle_by_client(&world.cx, (world.tenant, world.key.key.id), hold.id, used, None).await.unwrap();
         let by_day = || services::analytics::costs(&world.cx, world.tenant, GroupBy::Day, None, None);
         let before = by_day().await.unwrap().groups;
         world.reset(limit, ResetPeriod::Daily).await;

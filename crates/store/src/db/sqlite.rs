@@ -70,6 +70,8 @@ pub(crate) fn writer(path: &Path, settings: &Settings) -> StoreResult<Lane> {
         let mut left_over = VecDeque::new();
         let mut commits: u32 = 0;
         while let Some(group) = inbox.next_group(std::mem::take(&mut left_over), most) {
+            // Those who are about to ask come along: a commit costs the same for all of them.
+            std::thread::yield_now();
             left_over = commit_group(&mut conn, group);
             commits = commits.wrapping_add(1);
             if commits.is_multiple_of(CHECKPOINT_COMMITS) {

@@ -7,7 +7,7 @@ use super::AnyConnection;
 use super::append::{append, appended};
 use super::prepared::{Column, Rows as _, Statement, Value, With};
 use super::update::{Update as _, update, updated};
-use crate::holds::HoldRow;
+use crate::holds::{EndRow, HoldRow};
 use crate::schema::holds;
 
 struct Lock;
@@ -50,10 +50,10 @@ updated! {
 pub(crate) fn insert(conn: &mut AnyConnection, mut rows: Vec<HoldRow>) -> QueryResult<()> {
     match conn {
         AnyConnection::Postgres(_) => {
-            rows.sort_unstable_by(|a, b| (&a.tenant_id, &a.id).cmp(&(&b.tenant_id, &b.id)))
+            rows.sort_unstable_by(|a, b| (&a.tenant_id, &a.id).cmp(&(&b.tenant_id, &b.id)));
         }
         AnyConnection::Sqlite(_) => {
-            rows.sort_unstable_by(|a, b| (&a.id, &a.tenant_id).cmp(&(&b.id, &b.tenant_id)))
+            rows.sort_unstable_by(|a, b| (&a.id, &a.tenant_id).cmp(&(&b.id, &b.tenant_id)));
         }
     }
     let values: Vec<Value<'_>> = rows.iter().flat_map(values).collect();
@@ -186,14 +186,14 @@ pub(crate) fn on_limit(
 }
 
 /// Ends the holds: status, what was settled, items and time of end are taken from the rows.
-pub(crate) fn end(conn: &mut AnyConnection, rows: &[HoldRow]) -> QueryResult<()> {
+pub(crate) fn end(conn: &mut AnyConnection, rows: &[EndRow]) -> QueryResult<()> {
     let values: Vec<Value<'_>> = rows.iter().flat_map(ended).collect();
     update::<End>(conn, &values)
 }
 
-fn ended(row: &HoldRow) -> [Value<'_>; End::VALUES] {
+fn ended(row: &EndRow) -> [Value<'_>; End::VALUES] {
     [
-        Value::Text(&row.status),
+        Value::Text(row.status),
         Value::MaybeText(row.settled.as_deref()),
         Value::Text(&row.items),
         Value::MaybeNumber(row.ended_at),
