@@ -71,13 +71,43 @@ pub fn lock(tx: &mut LockTx<'_>, keys: &[CounterKey]) -> StoreResult<Vec<Locked>
         return Ok(Vec::new());
     }
     let rows = dialect::lock(crate::tx::sealed::Connected::conn(tx), &texts(keys))?;
-    let locked = |row: &dialect::Row| {
-        Ok(Locked {
-            counter: counter(row)?,
-            moved_to: row.moved_to,
-        })
-    };
     rows.iter().map(locked).collect()
+}
+
+fn locked(row: &dialect::Row) -> StoreResult<Locked> {
+    Ok(Locked {
+        counter: counter(row)?,
+        moved_to: row.moved_to,
+    })
+}
+
+/// Owners with the versions of their limits.
+pub type Versions = Vec<(TenantId, i64)>;
+
+/// The same, with the versions of the owners' limits as they are before anything is waited for: what two calls
+/// ([`crate::limits::versions`] and [`lock`]) give, in one.
+///
+/// # Errors
+/// What the database says.
+pub fn lock_and_confirm(
+    tx: &mut LockTx<'_>,
+    keys: &[CounterKey],
+    owners: &[TenantId],
+) -> StoreResult<(Vec<Locked>, Versions)> {
+    debug_assert!(
+        keys.is_sorted_by(|a, b| a < b),
+        "locks are taken in ascending order"
+    );
+    if keys.is_empty() {
+        return Ok((Vec::new(), crate::limits::versions(tx, owners)?));
+    }
+    let names: Vec<String> = owners.iter().map(ToString::to_string).collect();
+    let conn = crate::tx::sealed::Connected::conn(tx);
+    let (rows, versions) = dialect::lock_and_confirm(conn, &texts(keys), &names)?;
+    let rows = rows.iter().map(locked).collect::<StoreResult<_>>()?;
+    let version = |(owner, version): (String, i64)| Ok((Table("tenants").parse("id", &owner)?, version));
+    let versions = versions.into_iter().map(version).collect::<StoreResult<_>>()?;
+    Ok((rows, versions))
 }
 
 /// Reads all counters of these limits that started at `window_start` or later.
@@ -159,7 +189,12 @@ pub fn add(tx: &mut LockTx<'_>, deltas: &[Counter]) -> StoreResult<()> {
         deltas.is_sorted_by(|a, b| a.key < b.key),
         "locks are taken in ascending order"
     );
-    let rows: Vec<dialect::Row> = deltas
+    let rows = delta_rows(deltas);
+    Ok(dialect::add(crate::tx::sealed::Connected::conn(tx), &rows)?)
+}
+
+pub(crate) fn delta_rows(deltas: &[Counter]) -> Vec<dialect::Row> {
+    deltas
         .iter()
         .map(|delta| dialect::Row {
             tenant_id: delta.key.owner.to_string(),
@@ -169,8 +204,7 @@ pub fn add(tx: &mut LockTx<'_>, deltas: &[Counter]) -> StoreResult<()> {
             held: delta.held,
             moved_to: None,
         })
-        .collect();
-    Ok(dialect::add(crate::tx::sealed::Connected::conn(tx), &rows)?)
+        .collect()
 }
 
 fn texts(keys: &[CounterKey]) -> Vec<dialect::Key> {

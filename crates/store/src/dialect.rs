@@ -27,9 +27,9 @@ pub enum AnyConnection {
 
 /// Inserts the rows whose primary key is new and says how many those were.
 macro_rules! insert_new {
-    ($tx:expr, $table:expr, $rows:expr) => {{
+    ($conn:expr, $table:expr, $rows:expr) => {{
         let rows = $rows;
-        match $crate::tx::sealed::Connected::conn($tx) {
+        match $conn {
             $crate::dialect::AnyConnection::Postgres(conn) => diesel::insert_into($table)
                 .values(rows)
                 .on_conflict_do_nothing()

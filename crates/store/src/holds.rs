@@ -8,7 +8,8 @@ use model::hold::{Hold, HoldItem, HoldStatus};
 use model::id::{HoldId, LimitId, TenantId};
 use model::time::Timestamp;
 
-use crate::dialect::holds as dialect;
+use crate::counters::Counter;
+use crate::dialect::holds::{self as dialect, EndRow, HoldRow};
 use crate::error::StoreResult;
 use crate::rows::{Table, at, micros, to_json};
 use crate::schema::holds;
@@ -21,32 +22,6 @@ const TABLE: Table = Table("holds");
 /// Holds on a limit that are read at a time.
 const SHARES: i64 = 5_000;
 
-#[derive(Debug, Clone, Queryable)]
-pub(crate) struct HoldRow {
-    pub(crate) tenant_id: String,
-    pub(crate) id: String,
-    pub(crate) status: String,
-    pub(crate) decision_id: String,
-    pub(crate) run_id: Option<String>,
-    pub(crate) subject: String,
-    pub(crate) requested: String,
-    pub(crate) settled: Option<String>,
-    pub(crate) items: String,
-    pub(crate) created_at: i64,
-    pub(crate) expires_at: i64,
-    pub(crate) ended_at: Option<i64>,
-}
-
-/// What the end of a hold changes.
-pub(crate) struct EndRow {
-    pub(crate) tenant_id: String,
-    pub(crate) id: String,
-    pub(crate) status: &'static str,
-    pub(crate) settled: Option<String>,
-    pub(crate) items: String,
-    pub(crate) ended_at: Option<i64>,
-}
-
 /// Adds new holds to the ledger.
 ///
 /// # Errors
@@ -54,6 +29,20 @@ pub(crate) struct EndRow {
 pub fn insert(tx: &mut LockTx<'_>, holds: &[Hold]) -> StoreResult<()> {
     let rows: Vec<HoldRow> = holds.iter().map(row).collect();
     Ok(dialect::insert(crate::tx::sealed::Connected::conn(tx), rows)?)
+}
+
+/// Adds to the counters, as [`crate::counters::add`] does, and adds the holds that explain it.
+///
+/// # Errors
+/// What the database says.
+pub fn take(tx: &mut LockTx<'_>, holds: &[Hold], deltas: &[Counter]) -> StoreResult<()> {
+    let rows: Vec<HoldRow> = holds.iter().map(row).collect();
+    let deltas = crate::counters::delta_rows(deltas);
+    Ok(dialect::take(
+        crate::tx::sealed::Connected::conn(tx),
+        rows,
+        &deltas,
+    )?)
 }
 
 /// Locks the holds and reads them; those that do not exist are left out. `ids` must ascend.

@@ -49,7 +49,7 @@ pub fn insert(tx: &mut impl Writes, records: &[ErrorRecord]) -> StoreResult<Vec<
     let rows: Vec<Row> = records.iter().map(row).collect();
     let mut collided = Vec::new();
     for chunk in rows.chunks(CHUNK) {
-        let inserted = insert_new!(tx, events::table, chunk);
+        let inserted = insert_new!(crate::tx::sealed::Connected::conn(tx), events::table, chunk);
         if inserted < chunk.len() {
             collided.extend(differing(tx, chunk)?);
         }

@@ -128,6 +128,12 @@ impl PrivatePostgres {
         format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
     }
 
+    /// The connection URL of a database by the server's Unix socket, as one connects on the same machine.
+    pub fn socket_url(&self, database: &str) -> String {
+        let folder = self.dir.join("data").display().to_string().replace('/', "%2F");
+        format!("postgres://postgres@{folder}:{}/{database}", self.port)
+    }
+
     /// The server's directory, which goes when it goes.
     pub fn dir(&self) -> &Path {
         &self.dir

@@ -45,9 +45,8 @@ pub(super) struct Effects {
 impl Effects {
     pub(super) fn write(&self, tx: &mut LockTx<'_>, now: Timestamp) -> StoreResult<()> {
         let deltas: Vec<Counter> = self.deltas.iter().collect();
-        store::counters::add(tx, &deltas)?;
         // A hold that was taken and ended in one batch is inserted first.
-        store::holds::insert(tx, &self.taken)?;
+        store::holds::take(tx, &self.taken, &deltas)?;
         store::holds::renew(tx, &self.renewed)?;
         store::holds::end(tx, &self.ended)?;
         store::runs::insert(tx, &self.started)?;

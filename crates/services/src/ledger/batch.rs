@@ -38,6 +38,8 @@ pub(super) struct Batch<'a> {
     pub(super) windows: Windows,
     pub(super) holds: BTreeMap<(TenantId, HoldId), Hold>,
     answered: BTreeMap<KeyName, StoredAnswer>,
+    /// The versions of limits that are used as they were known last, until the database has confirmed them.
+    assumed: BTreeMap<TenantId, i64>,
     pub(super) effects: Effects,
 }
 
@@ -52,6 +54,7 @@ impl<'a> Batch<'a> {
             windows: Windows::at(now),
             holds: BTreeMap::new(),
             answered: BTreeMap::new(),
+            assumed: BTreeMap::new(),
             effects: Effects::default(),
         }
     }
@@ -88,7 +91,9 @@ impl<'a> Batch<'a> {
                 }
             }
         }
-        self.learn_limits(tx, owners)?;
+        if !self.assume_limits(&owners) {
+            self.learn_limits(tx, owners)?;
+        }
         let ended: Vec<_> = ended.into_iter().collect();
         for hold in store::holds::lock(tx, &ended)? {
             self.holds.insert((hold.tenant, hold.id), hold);
@@ -106,6 +111,24 @@ impl<'a> Batch<'a> {
         Ok(())
     }
 
+    /// Takes the limits as they were known last, where the database confirms them with the locks and not with a
+    /// question of its own; false if one has to be read.
+    fn assume_limits(&mut self, owners: &BTreeSet<TenantId>) -> bool {
+        let owners: Vec<_> = owners.iter().copied().collect();
+        let Some(assumed) = self
+            .shared
+            .then(|| self.lasting.limits.assumed(&owners))
+            .flatten()
+        else {
+            return false;
+        };
+        for (owner, (version, limits)) in assumed {
+            self.assumed.insert(owner, version);
+            self.known.limits.insert(owner, limits);
+        }
+        true
+    }
+
     fn learn_limits(&mut self, tx: &mut LockTx<'_>, owners: BTreeSet<TenantId>) -> StoreResult<()> {
         let unknown = |owner: &TenantId| !self.known.limits.contains_key(owner);
         let owners: Vec<_> = owners.into_iter().filter(unknown).collect();
@@ -117,7 +140,18 @@ impl<'a> Batch<'a> {
         let known = &mut self.known;
         let keys = keys.into_iter().filter(|key| !known.knows(key));
         let keys: Vec<_> = keys.collect();
-        known.counters.learn_locked(&store::counters::lock(tx, &keys)?);
+        let assumed = std::mem::take(&mut self.assumed);
+        if assumed.is_empty() {
+            known.counters.learn_locked(&store::counters::lock(tx, &keys)?);
+        } else {
+            let owners: Vec<_> = assumed.keys().copied().collect();
+            let (locked, versions) = store::counters::lock_and_confirm(tx, &keys, &owners)?;
+            if versions.into_iter().collect::<BTreeMap<_, _>>() != assumed {
+                self.lasting.limits.forget(assumed.into_keys());
+                return Err(StoreError::overtaken());
+            }
+            known.counters.learn_locked(&locked);
+        }
         for key in keys {
             known.counters.learn_absence(key);
         }

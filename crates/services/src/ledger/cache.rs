@@ -25,6 +25,22 @@ impl LimitsCache {
         self.copies.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The limits of all owners as they were known last, with their versions; none if one is not known. Whoever uses
+    /// them must make sure of the versions before anything is decided.
+    pub(super) fn assumed(&self, owners: &[TenantId]) -> Option<Copies> {
+        let copies = self.lock();
+        let known = |owner: &TenantId| Some((*owner, copies.get(owner)?.clone()));
+        owners.iter().map(known).collect()
+    }
+
+    /// Forgets what was assumed in vain.
+    pub(super) fn forget(&self, owners: impl Iterator<Item = TenantId>) {
+        let mut copies = self.lock();
+        for owner in owners {
+            copies.remove(&owner);
+        }
+    }
+
     /// The ACTIVE limits of each owner as this transaction sees them. `owners` ascend.
     pub(super) fn of(
         &self,

@@ -9,6 +9,7 @@ use services::gateway::{OutputCap, OutputCaps};
 use testkit::db::TestDb;
 use testkit::upstream::{Fault, Reply};
 
+use crate::books::draft;
 use crate::gateway::*;
 use crate::harness::*;
 

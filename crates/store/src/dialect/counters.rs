@@ -1,11 +1,14 @@
 //! Counters of limits: locked, read and changed for a whole batch.
 
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Nullable};
+use diesel::sql_types::{Array, BigInt, Nullable, Text};
 
 use super::AnyConnection;
 use super::prepared::{Column, Rows, Statement, Value, With, WithRow, for_rows};
-use crate::schema::limit_counters;
+use crate::schema::{limit_counters, tenants};
+
+/// The ids of owners with the versions of their limits.
+pub(crate) type Versions = Vec<(String, i64)>;
 
 /// `(tenant_id, limit_id, window_start)`.
 pub(crate) type Key = (String, String, i64);
@@ -41,6 +44,27 @@ impl Statement for LockExisting {
         USING (tenant_id, limit_id, window_start) ORDER BY tenant_id, limit_id, window_start FOR UPDATE OF c";
     /// The place of the key, what is settled, what is held, where it was moved.
     type Row = (BigInt, BigInt, BigInt, Nullable<BigInt>);
+}
+
+struct LockAndConfirm;
+
+impl Statement for LockAndConfirm {
+    const SQL: &'static str = "WITH versions AS MATERIALIZED \
+        (SELECT id, limits_version FROM tenants WHERE id = ANY ($)), \
+        locked AS MATERIALIZED (SELECT k.place, c.settled, c.held, c.moved_to FROM limit_counters c \
+        JOIN unnest($, $, $) WITH ORDINALITY AS k (tenant_id, limit_id, window_start, place) \
+        USING (tenant_id, limit_id, window_start) ORDER BY tenant_id, limit_id, window_start FOR UPDATE OF c) \
+        SELECT NULL, limits_version, NULL, NULL, id FROM versions \
+        UNION ALL SELECT place, settled, held, moved_to, NULL FROM locked";
+    /// Of a counter: its place, what is settled, what is held, where it was moved. Of an owner: the version in the
+    /// second place, and the id in the last.
+    type Row = (
+        Nullable<BigInt>,
+        BigInt,
+        Nullable<BigInt>,
+        Nullable<BigInt>,
+        Nullable<Text>,
+    );
 }
 
 struct InsertMissing;
@@ -135,6 +159,51 @@ pub(crate) fn lock(conn: &mut AnyConnection, keys: &[Key]) -> QueryResult<Vec<Ro
     }
 }
 
+/// Locks as [`lock`] does, and reads the versions of the limits of these owners.
+pub(crate) fn lock_and_confirm(
+    conn: &mut AnyConnection,
+    keys: &[Key],
+    owners: &[String],
+) -> QueryResult<(Vec<Row>, Versions)> {
+    match conn {
+        AnyConnection::Postgres(conn) => {
+            let (rows, versions) = lock_existing_and_confirm(conn, keys, owners)?;
+            if rows.len() == keys.len() {
+                return Ok((rows, versions));
+            }
+            insert_missing(conn, keys)?;
+            Ok((lock_existing(conn, keys)?, versions))
+        }
+        AnyConnection::Sqlite(conn) => {
+            let versions = tenants::table
+                .filter(tenants::id.eq_any(owners))
+                .select((tenants::id, tenants::limits_version))
+                .load(conn)?;
+            Ok((find(conn, keys)?, versions))
+        }
+    }
+}
+
+fn lock_existing_and_confirm(
+    conn: &mut PgConnection,
+    keys: &[Key],
+    owners: &[String],
+) -> QueryResult<(Vec<Row>, Versions)> {
+    type Found = (Option<i64>, i64, Option<i64>, Option<i64>, Option<String>);
+    let mut parameters = vec![Column::Texts(owners.iter().map(|owner| &**owner).collect())];
+    parameters.extend(columns(keys));
+    let found: Vec<Found> = With::<LockAndConfirm>::new(parameters).load(conn)?;
+    let (mut rows, mut versions) = (Vec::with_capacity(keys.len()), Vec::with_capacity(owners.len()));
+    for (place, number, held, moved_to, owner) in found {
+        if let Some(owner) = owner {
+            versions.push((owner, number));
+        } else if let (Some(place), Some(held)) = (place, held) {
+            rows.extend(row_at(keys, place, (number, held), moved_to));
+        }
+    }
+    Ok((rows, versions))
+}
+
 fn find(conn: &mut SqliteConnection, keys: &[Key]) -> QueryResult<Vec<Row>> {
     let mut rows = Vec::with_capacity(keys.len());
     for (tenant, limit, window) in keys {
@@ -149,12 +218,16 @@ fn find(conn: &mut SqliteConnection, keys: &[Key]) -> QueryResult<Vec<Row>> {
 
 fn lock_existing(conn: &mut PgConnection, keys: &[Key]) -> QueryResult<Vec<Row>> {
     let found: Vec<(i64, i64, i64, Option<i64>)> = With::<LockExisting>::new(columns(keys)).load(conn)?;
-    let rows = found.into_iter().filter_map(|(place, settled, held, moved_to)| {
-        let (tenant, limit, window_start) = at_place(keys, place)?;
-        let row = Row::of(tenant, limit, *window_start, (settled, held));
-        Some(Row { moved_to, ..row })
-    });
+    let rows = found
+        .into_iter()
+        .filter_map(|(place, settled, held, moved_to)| row_at(keys, place, (settled, held), moved_to));
     Ok(rows.collect())
+}
+
+fn row_at(keys: &[Key], place: i64, amounts: (i64, i64), moved_to: Option<i64>) -> Option<Row> {
+    let (tenant, limit, window_start) = at_place(keys, place)?;
+    let row = Row::of(tenant, limit, *window_start, amounts);
+    Some(Row { moved_to, ..row })
 }
 
 /// The key that PostgreSQL has counted as the `place`th, from 1 on.
@@ -234,15 +307,19 @@ fn add_set(conn: &mut PgConnection, deltas: &[Row]) -> QueryResult<()> {
     if deltas.is_empty() {
         return Ok(());
     }
-    let columns = [
+    With::<Add>::new(delta_columns(deltas)).execute(conn)?;
+    Ok(())
+}
+
+/// The columns of what is to be added.
+pub(crate) fn delta_columns(deltas: &[Row]) -> [Column<'_>; 5] {
+    [
         Column::Texts(deltas.iter().map(|delta| &*delta.tenant_id).collect()),
         Column::Texts(deltas.iter().map(|delta| &*delta.limit_id).collect()),
         Column::Numbers(deltas.iter().map(|delta| delta.window_start).collect()),
         Column::Numbers(deltas.iter().map(|delta| delta.settled).collect()),
         Column::Numbers(deltas.iter().map(|delta| delta.held).collect()),
-    ];
-    With::<Add>::new(columns).execute(conn)?;
-    Ok(())
+    ]
 }
 
 /// Says of each counter where it was moved; one that does not exist yet exists afterwards. `moves` in ascending order

@@ -4,11 +4,38 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text};
 
 use super::AnyConnection;
-use super::append::{append, appended};
+use super::append::{append, appended, columns};
+use super::counters;
 use super::prepared::{Column, Rows as _, Statement, Value, With};
 use super::update::{Update as _, update, updated};
-use crate::holds::{EndRow, HoldRow};
 use crate::schema::holds;
+
+/// A row of the ledger.
+#[derive(Debug, Clone, Queryable)]
+pub(crate) struct HoldRow {
+    pub(crate) tenant_id: String,
+    pub(crate) id: String,
+    pub(crate) status: String,
+    pub(crate) decision_id: String,
+    pub(crate) run_id: Option<String>,
+    pub(crate) subject: String,
+    pub(crate) requested: String,
+    pub(crate) settled: Option<String>,
+    pub(crate) items: String,
+    pub(crate) created_at: i64,
+    pub(crate) expires_at: i64,
+    pub(crate) ended_at: Option<i64>,
+}
+
+/// What the end of a hold changes.
+pub(crate) struct EndRow {
+    pub(crate) tenant_id: String,
+    pub(crate) id: String,
+    pub(crate) status: &'static str,
+    pub(crate) settled: Option<String>,
+    pub(crate) items: String,
+    pub(crate) ended_at: Option<i64>,
+}
 
 struct Lock;
 
@@ -45,13 +72,49 @@ updated! {
     End: holds (status, settled, items, ended_at)
 }
 
+/// What [`counters::add`] and [`insert`] do, in one go.
+struct Take;
+
+impl Statement for Take {
+    const SQL: &'static str = "WITH counted AS (INSERT INTO limit_counters AS c \
+        (tenant_id, limit_id, window_start, settled, held) SELECT * FROM unnest($, $, $, $, $) AS d ORDER BY 1, 2, 3 \
+        ON CONFLICT (tenant_id, limit_id, window_start) \
+        DO UPDATE SET settled = c.settled + excluded.settled, held = c.held + excluded.held) \
+        INSERT INTO holds (tenant_id, id, status, decision_id, run_id, subject, requested, settled, items, created_at, \
+        expires_at, ended_at) SELECT * FROM unnest($, $, $, $, $, $, $, $, $, $, $, $)";
+    type Row = ();
+}
+
+/// Adds to the counters, and the holds that explain it.
+pub(crate) fn take(
+    conn: &mut AnyConnection,
+    mut rows: Vec<HoldRow>,
+    deltas: &[counters::Row],
+) -> QueryResult<()> {
+    match conn {
+        AnyConnection::Postgres(conn) if !rows.is_empty() && !deltas.is_empty() => {
+            sort_by_tenant(&mut rows);
+            let values: Vec<Value<'_>> = rows.iter().flat_map(values).collect();
+            let mut parameters = Vec::from(counters::delta_columns(deltas));
+            parameters.extend(columns(&values, Insert::COLUMNS)?);
+            With::<Take>::new(parameters).execute(conn).map(drop)
+        }
+        conn => {
+            counters::add(conn, deltas)?;
+            insert(conn, rows)
+        }
+    }
+}
+
+fn sort_by_tenant(rows: &mut [HoldRow]) {
+    rows.sort_unstable_by(|a, b| (&a.tenant_id, &a.id).cmp(&(&b.tenant_id, &b.id)));
+}
+
 /// Adds new holds, in the order of the key: what is appended to an index is written to fewer of its pages than what is
 /// put between others.
 pub(crate) fn insert(conn: &mut AnyConnection, mut rows: Vec<HoldRow>) -> QueryResult<()> {
     match conn {
-        AnyConnection::Postgres(_) => {
-            rows.sort_unstable_by(|a, b| (&a.tenant_id, &a.id).cmp(&(&b.tenant_id, &b.id)));
-        }
+        AnyConnection::Postgres(_) => sort_by_tenant(&mut rows),
         AnyConnection::Sqlite(_) => {
             rows.sort_unstable_by(|a, b| (&a.id, &a.tenant_id).cmp(&(&b.id, &b.tenant_id)));
         }

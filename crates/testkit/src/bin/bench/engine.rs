@@ -52,7 +52,8 @@ impl Engine {
             }
             Self::Postgres(server) => {
                 server.drop_database(name)?;
-                Ok(server.create_database(name)?)
+                server.create_database(name)?;
+                Ok(server.socket_url(name))
             }
         }
     }
