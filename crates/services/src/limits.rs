@@ -166,7 +166,7 @@ pub async fn delete(
             if let Some(before) = once.as_ref().map(|once| once.before(tx)).transpose()?.flatten() {
                 return Ok(Done::Before(before));
             }
-            let mut limit = store::limits::find(tx, owner.id(), id)?.ok_or(LimitError::NotFound)?;
+            let mut limit = store::limits::lock(tx, owner.id(), id)?.ok_or(LimitError::NotFound)?;
             let all = store::counters::CounterKey {
                 owner: owner.id(),
                 limit: id,

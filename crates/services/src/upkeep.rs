@@ -8,33 +8,40 @@ use crate::ledger::{Answer, EndCommand, LedgerError, RenewCommand};
 
 /// Holds that are expired at a time.
 const EXPIRE_MOST: i64 = 500;
+/// Holds that are renewed at a time.
+const RENEW_MOST: usize = 500;
 
 /// How long before its end a hold is renewed at the latest, in milliseconds; long-lived ones at half of their time.
 /// Several turns of the loop that renews fit into it.
 const RENEW_BEFORE_MS: i64 = 5_000;
 
-/// Lets the holds live on under which requests of this process are on their way.
-async fn renew_holds(cx: &Context) -> Result<(), StoreError> {
+/// Lets the holds live on under which requests of this process are on their way. One that cannot be renewed now is tried
+/// again at the next turn.
+async fn renew_holds(cx: &Context) {
     let (flights, ttl_ms) = (&cx.gateway.flights, cx.gateway.settings.hold_ttl_ms);
     let soon = cx.clock.now().plus_millis(RENEW_BEFORE_MS.max(ttl_ms / 2));
     let due = flights.expiring(soon);
-    let renewals = due.iter().map(|(tenant, hold)| {
-        cx.ledger.renew(RenewCommand {
-            tenant: *tenant,
-            hold: *hold,
-            ttl_ms,
-        })
-    });
-    let renewed = futures_util::future::join_all(renewals).await;
-    for (name, answer) in due.iter().zip(renewed) {
-        match answer {
-            Ok(Answer::Renewed(hold)) => flights.renewed(*name, hold.expires_at),
-            Err(LedgerError::Store(error)) => return Err(error),
-            // It has just ended, or another process saw nobody renew it in time.
-            Ok(_) | Err(_) => {}
+    // Not all at once: what waits in the queue of the ledger is bounded.
+    for due in due.chunks(RENEW_MOST) {
+        let renewals = due.iter().map(|(tenant, hold)| {
+            cx.ledger.renew(RenewCommand {
+                tenant: *tenant,
+                hold: *hold,
+                ttl_ms,
+            })
+        });
+        let renewed = futures_util::future::join_all(renewals).await;
+        for (name, answer) in due.iter().zip(renewed) {
+            match answer {
+                Ok(Answer::Renewed(hold)) => flights.renewed(*name, hold.expires_at),
+                Err(LedgerError::Store(error)) => {
+                    tracing::warn!(%error, hold_id = %name.1, "the hold of a call could not be renewed yet");
+                }
+                // It has just ended, or another process saw nobody renew it in time.
+                Ok(_) | Err(_) => {}
+            }
         }
     }
-    Ok(())
 }
 
 /// Ends every hold whose time is over, with the run that was made under it, and says how many there were. A hold under
@@ -43,7 +50,7 @@ async fn renew_holds(cx: &Context) -> Result<(), StoreError> {
 /// # Errors
 /// What the database says.
 pub async fn expire_holds(cx: &Context) -> Result<u64, StoreError> {
-    renew_holds(cx).await?;
+    renew_holds(cx).await;
     let mut expired = 0;
     loop {
         let now = cx.clock.now();
@@ -52,7 +59,9 @@ pub async fn expire_holds(cx: &Context) -> Result<u64, StoreError> {
             .read(move |tx| store::holds::overdue(tx, now, EXPIRE_MOST))
             .await?;
         let found = i64::try_from(due.len()).unwrap_or(i64::MAX);
-        let ends = due.into_iter().map(|(tenant, hold)| {
+        // A call of this process is on its way, whether its hold could be renewed or not.
+        let left = due.into_iter().filter(|name| !cx.gateway.flights.keeps(*name));
+        let ends = left.map(|(tenant, hold)| {
             cx.ledger.end(EndCommand {
                 tenant,
                 hold,

@@ -169,6 +169,7 @@ pub fn set_moves(tx: &mut LockTx<'_>, moves: &[(CounterKey, Option<i64>)]) -> St
 pub struct Mark {
     changes: i64,
     foreign: i64,
+    rollbacks: i64,
 }
 
 /// The state of the database as this transaction sees and leaves it; none where other processes change counters.
@@ -177,7 +178,11 @@ pub struct Mark {
 /// What the database says.
 pub fn mark(tx: &mut LockTx<'_>) -> StoreResult<Option<Mark>> {
     let found = dialect::mark(crate::tx::sealed::Connected::conn(tx))?;
-    Ok(found.map(|(changes, foreign)| Mark { changes, foreign }))
+    Ok(found.map(|(changes, foreign)| Mark {
+        changes,
+        foreign,
+        rollbacks: crate::rollbacks::count(),
+    }))
 }
 
 /// Adds `settled` and `held` to each counter; `deltas` ascend by key.

@@ -5,6 +5,7 @@
 //! neither ids nor times. SQLite and PostgreSQL differ in `dialect` only.
 
 mod dialect;
+mod rollbacks;
 mod rows;
 mod schema;
 

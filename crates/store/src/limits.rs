@@ -3,6 +3,7 @@
 use diesel::prelude::*;
 use model::id::{KeyId, LimitId, TenantId};
 use model::limit::{Limit, LimitCategory, LimitStatus};
+use model::time::Timestamp;
 use model::window::{ResetPeriod, WindowSpec};
 use model::zone::Zone;
 
@@ -156,7 +157,7 @@ pub fn insert(tx: &mut impl Writes, limit: &Limit) -> StoreResult<()> {
         .values(row(limit))
         .execute(tx.conn());
     unless_twin(inserted)?;
-    bump_version(tx, limit.tenant)
+    bump_version(tx, limit.tenant, limit.updated_at)
 }
 
 /// Replaces a limit, in the transaction that found no ACTIVE twin of it.
@@ -168,7 +169,7 @@ pub fn update(tx: &mut impl Writes, limit: &Limit) -> StoreResult<()> {
         .set(row(limit))
         .execute(tx.conn());
     unless_twin(updated)?;
-    bump_version(tx, limit.tenant)
+    bump_version(tx, limit.tenant, limit.updated_at)
 }
 
 fn unless_twin(written: QueryResult<usize>) -> StoreResult<()> {
@@ -179,9 +180,18 @@ fn unless_twin(written: QueryResult<usize>) -> StoreResult<()> {
     }
 }
 
-fn bump_version(tx: &mut impl Writes, owner: TenantId) -> StoreResult<()> {
-    diesel::update(tenants::table.find(owner.to_string()))
-        .set(tenants::limits_version.eq(tenants::limits_version + 1))
+/// Makes the version another one, also than that of a change that came to nothing: what was remembered of that must not
+/// seem to be what comes now. The times of two changes in one process differ.
+fn bump_version(tx: &mut impl Writes, owner: TenantId, at: Timestamp) -> StoreResult<()> {
+    let owner = tenants::table.find(owner.to_string());
+    let known: Option<i64> = owner
+        .clone()
+        .select(tenants::limits_version)
+        .get_result(tx.conn())
+        .optional()?;
+    let next = at.as_micros().max(known.unwrap_or_default().saturating_add(1));
+    diesel::update(owner)
+        .set(tenants::limits_version.eq(next))
         .execute(tx.conn())?;
     Ok(())
 }

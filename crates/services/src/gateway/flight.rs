@@ -75,6 +75,11 @@ impl Flights {
         due.map(|(name, _)| *name).collect()
     }
 
+    /// Whether a request is on its way under this hold.
+    pub(crate) fn keeps(&self, name: (TenantId, HoldId)) -> bool {
+        self.holds.lock().contains_key(&name)
+    }
+
     /// The hold lives until then. Nothing happens if its books are done meanwhile.
     pub(crate) fn renewed(&self, name: (TenantId, HoldId), until: Timestamp) {
         if let Some(known) = self.holds.lock().get_mut(&name) {

@@ -264,6 +264,13 @@ impl Batch<'_> {
             .events
             .extend(command.events.iter().filter(news).cloned());
         self.holds.insert((hold.tenant, hold.id), hold.clone());
+        if expired_before {
+            // It may have expired in this very batch: the row of a hold is written once.
+            let name = (hold.tenant, hold.id);
+            self.effects
+                .ended
+                .retain(|ended| (ended.tenant, ended.id) != name);
+        }
         self.effects.ended.push(hold.clone());
         let overruns = ended.changes.iter().map(|change| change.overrun).collect();
         Ok(Answer::Ended(Box::new(EndAnswer { hold, overruns })))
@@ -277,7 +284,7 @@ impl Batch<'_> {
             let amount = hold.items.iter().find(of).map_or(0, |item| item.amount);
             Some((change.settled, amount))
         } else if late && change.settled > 0 {
-            passed(&self.known, &key)
+            passed(&self.known, &key, hold.created_at)
         } else {
             None
         };

@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::hold::Hold;
+use model::hold::{Hold, HoldItem};
 use model::id::{HoldId, IdGenerator, TenantId};
+use model::limit::Limit;
 use model::time::Timestamp;
+use model::window::WindowSpec;
 use store::counters::CounterKey;
 use store::idempotency::StoredAnswer;
 use store::{LockTx, StoreError, StoreResult};
@@ -207,14 +209,35 @@ impl<'a> Batch<'a> {
                 }
             }
         }
-        // Counters of ended holds are only added to, but they may have been moved. Where others add to them at the
-        // same time, they are locked here with all the rest, in one ascending order.
+        // Counters of ended holds are only added to, but those of calendar windows may have been moved. They are locked
+        // here with all the rest, in one ascending order. The steps of rolling windows are first touched when all
+        // locks are there: locked here, they could be waited for in a circle with a batch that adds to them.
         for item in self.holds.values().flat_map(|hold| &hold.items) {
+            if self.counts_in_steps(item) {
+                continue;
+            }
             let key = CounterKey::from(item);
             needs.locks.insert(key);
             needs.locks.extend(self.lasting.moves.of(key));
         }
         needs
+    }
+
+    /// Whether the item is of a limit with a rolling window, as far as that is known without asking. A limit never changes
+    /// from one kind of window to the other.
+    fn counts_in_steps(&self, item: &HoldItem) -> bool {
+        let of_owner = |limits: &[Limit]| {
+            let found = limits.iter().find(|limit| limit.id == item.limit);
+            found.is_some_and(|limit| matches!(limit.window, WindowSpec::Rolling { .. }))
+        };
+        match self.known.limits.get(&item.owner) {
+            Some(limits) => of_owner(limits),
+            None => self
+                .lasting
+                .limits
+                .last_known(item.owner)
+                .is_some_and(|limits| of_owner(&limits)),
+        }
     }
 
     fn find_answer(&mut self, tx: &mut LockTx<'_>, tenant: TenantId, key: &Idempotency) -> StoreResult<()> {

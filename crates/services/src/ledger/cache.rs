@@ -33,6 +33,11 @@ impl LimitsCache {
         owners.iter().map(known).collect()
     }
 
+    /// The limits of an owner as they were known last.
+    pub(super) fn last_known(&self, owner: TenantId) -> Option<Arc<Vec<Limit>>> {
+        self.lock().get(&owner).map(|(_, limits)| Arc::clone(limits))
+    }
+
     /// Forgets what was assumed in vain.
     pub(super) fn forget(&self, owners: impl Iterator<Item = TenantId>) {
         let mut copies = self.lock();

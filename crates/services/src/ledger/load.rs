@@ -78,6 +78,11 @@ impl Counters {
             window_start: start,
         };
         let (from, to) = windows.of(limit);
+        // What others have taken while this batch waited for its locks, or by a clock that is ahead, counts too.
+        let to = match limit.window {
+            WindowSpec::Rolling { .. } => i64::MAX,
+            WindowSpec::Calendar { .. } | WindowSpec::PerRun => to,
+        };
         let (from, to) = (key(from), key(to));
         let counted = self
             .0

@@ -51,7 +51,7 @@ pub(super) fn follow<'a>(holds: impl Iterator<Item = &'a mut Hold>, known: &Know
             let moved_to = known.counters.moves().get(&CounterKey::from(&*item));
             item.window_start = item.counts_in(hold.created_at, moved_to.copied());
             let key = CounterKey::from(&*item);
-            if !known.knows(&key) {
+            if moved_to.is_some() && !known.knows(&key) {
                 unknown.insert(key);
             }
         }

@@ -5,7 +5,7 @@ use model::id::{DecisionId, HoldId, LimitId};
 use model::limit::{Enforcement, Limit, LimitStatus};
 use model::window::{ResetPeriod, WindowSpec};
 
-use super::window::{Carrier, change_window};
+use super::window::{Carrier, change_window, refuse_to_forget};
 use super::written::{self, Written};
 use super::{Done, LimitError, Owner, Render, finish, refuse_too_many, refuse_twin};
 use crate::context::Context;
@@ -43,7 +43,7 @@ pub async fn update(
     once: Option<Once>,
     render: Render<Written>,
 ) -> Result<Done<Limit>, LimitError> {
-    let now = cx.clock.now();
+    let clock = std::sync::Arc::clone(&cx.clock);
     let carrier = change.reset_period.map(|_| Carrier {
         hold: HoldId::generate(cx.ids.as_ref()),
         decision: DecisionId::generate(cx.ids.as_ref()),
@@ -55,8 +55,11 @@ pub async fn update(
                 return Ok(Done::Before(before));
             }
             let known = store::limits::lock(tx, owner.id(), id)?.ok_or(LimitError::NotFound)?;
+            // Not before the locks: a window may begin while they are waited for.
+            let now = clock.now();
             let before = known.window.clone();
             let mut limit = changed(known, &change)?;
+            refuse_to_forget(tx, &before, &limit, now)?;
             limit.updated_at = now;
             if limit.status == LimitStatus::Active {
                 refuse_twin(&store::limits::active(tx, limit.tenant)?, &limit)?;

@@ -7,14 +7,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use domain::limits::draft::Problem;
 use model::amounts::Amounts;
 use model::hold::{Hold, HoldItem, HoldStatus, Subject};
 use model::id::{DecisionId, HoldId};
 use model::limit::Limit;
 use model::time::Timestamp;
 use model::window::WindowSpec;
-use store::counters::{Counter, CounterKey};
+use store::counters::{Counter, CounterKey, ROLLING_LOCK};
 use store::{LockTx, StoreResult};
+
+use super::LimitError;
 
 /// Where the milliseconds of an id begin.
 const ID_TIME_SHIFT: u32 = 80;
@@ -98,6 +101,49 @@ pub(super) fn change_window(
         .collect();
     store::counters::set_moves(tx, &moves)?;
     store::counters::add(tx, &deltas)
+}
+
+/// Refuses to make a rolling window shorter while something of it counts that the steps of the shorter one cannot tell:
+/// it was counted in longer steps, and would be forgotten too early.
+///
+/// # Errors
+/// [`LimitError::Invalid`], and what the database says.
+pub(super) fn refuse_to_forget(
+    tx: &mut LockTx<'_>,
+    before: &WindowSpec,
+    limit: &Limit,
+    now: Timestamp,
+) -> Result<(), LimitError> {
+    let (WindowSpec::Rolling { seconds: long }, WindowSpec::Rolling { seconds: short }) =
+        (before, &limit.window)
+    else {
+        return Ok(());
+    };
+    if short >= long {
+        return Ok(());
+    }
+    // Nobody takes anything until this transaction ends, and what others give back makes it less.
+    store::counters::lock(tx, &[key(limit, ROLLING_LOCK)])?;
+    let left = limit.window.counted_since(now).as_micros();
+    let since = now.plus_seconds(-i64::from(*short));
+    let is_cut = |counter: &&Counter| {
+        let start = Timestamp::from_micros(counter.key.window_start);
+        let ends = before.window_at(start).end;
+        counter.key.window_start < left && ends.is_some_and(|end| end > since)
+    };
+    let counted = store::counters::since(tx, &[key(limit, before.counted_since(now).as_micros())])?;
+    if counted
+        .iter()
+        .filter(is_cut)
+        .any(|cut| cut.settled > 0 || cut.held > 0)
+    {
+        return Err(LimitError::Invalid(vec![Problem {
+            field: "window_seconds",
+            detail: "cannot be made shorter while what was used lately is counted in longer steps; make another limit \
+                     and disable this one",
+        }]));
+    }
+    Ok(())
 }
 
 fn key(limit: &Limit, window_start: i64) -> CounterKey {

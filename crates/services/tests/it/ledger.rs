@@ -4,8 +4,10 @@ use domain::settle::{Authority, End};
 use model::decision::Outcome;
 use model::hold::HoldStatus;
 use model::limit::LimitStatus;
-use services::ledger::{Answer, Idempotency, LedgerError};
+use model::time::Clock as _;
+use services::ledger::{Answer, Idempotency, Ledger, LedgerError};
 use testkit::both_databases;
+use testkit::clock::FixedClock;
 use testkit::db::TestDb;
 
 use crate::books::{Books, decided, end, ended, settle};
@@ -219,6 +221,62 @@ both_databases! {
         bodies.dedup();
         assert_eq!(bodies.len(), 1, "{bodies:?}");
         assert_eq!(books.counted(tenant, limit).await, (0, 10));
+        books.balance().await;
+    }
+
+    async fn what_a_node_took_whose_clock_is_ahead_counts_on_the_others(db: TestDb) {
+        let books = Books::new(db);
+        let tenant = books.tenant().await;
+        books.limit(books.rate(tenant, 2, 60)).await;
+        let ahead = FixedClock::at(books.clock.now().plus_seconds(5));
+        let other = Ledger::new(books.db.open_again(), ahead, books.ids.clone());
+        for _ in 0..2 {
+            assert!(decided(other.hold(books.wish(tenant, 1)).await).allowed());
+        }
+        assert!(!books.hold(tenant, 1).await.allowed());
+        books.balance().await;
+    }
+
+    async fn a_hold_that_expires_and_is_settled_late_in_one_batch_is_settled(db: TestDb) {
+        let books = Books::new(db);
+        let tenant = books.tenant().await;
+        let limit = books.limit(books.budget(tenant, 100)).await;
+        let first = books.hold(tenant, 1).await.hold.unwrap();
+        let late = books.hold(tenant, 10).await.hold.unwrap();
+        books.clock.advance_seconds(61);
+        // While this hold is locked by somebody else, the batch that ends it stands still, and the next one fills.
+        let (name, elsewhere) = ((tenant, first.id), books.db.open_again());
+        let (locked, is_locked) = tokio::sync::oneshot::channel();
+        let mut locked = Some(locked);
+        let (unlock, unlocked) = std::sync::mpsc::channel::<()>();
+        let locking = tokio::spawn(async move {
+            let holding = elsewhere.locked(move |tx| {
+                store::holds::lock(tx, &[name])?;
+                locked.take().map(|locked| locked.send(()));
+                unlocked.recv().unwrap();
+                Ok::<(), store::StoreError>(())
+            });
+            holding.await.unwrap();
+        });
+        is_locked.await.unwrap();
+        let release = async {
+            tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+            unlock.send(()).unwrap();
+        };
+        let gateway = |hold, how| books.ledger.end(end(tenant, hold, how, Authority::Gateway));
+        let (one, two, three, ()) = tokio::join!(
+            gateway(first.id, End::Release),
+            gateway(late.id, End::Expire),
+            gateway(late.id, settle(7)),
+            release
+        );
+        locking.await.unwrap();
+        for answer in [one, two, three] {
+            ended(answer).unwrap();
+        }
+        let found = books.db.read(move |tx| store::holds::find(tx, tenant, late.id)).await.unwrap();
+        assert_eq!(found.map(|hold| hold.status), Some(HoldStatus::Settled));
+        assert_eq!(books.counted(tenant, limit).await, (7, 0));
         books.balance().await;
     }
 }

@@ -120,8 +120,37 @@ both_databases! {
         world.clock.advance_seconds(59);
         spend().await.unwrap();
         assert!(!decided(spend().await.map_err(|error| panic!("{error}"))).allowed());
-        change(&world, limit, seconds(60)).await.unwrap();
-        assert_eq!(world.usage(limit).await, (0, 3), "and when it shrinks, what is younger");
         world.balanced().await;
+    }
+
+    async fn a_rate_counts_what_was_used_before_its_steps_got_longer(db: TestDb) {
+        let world = World::new(db).await;
+        let limit = world.limit(draft(LimitCategory::Rate, LimitType::RequestsTotal, 2)).await;
+        let spend = || services::limits::check(&world.cx, world.check_request(1), "req_test".to_owned(), None);
+        spend().await.unwrap();
+        let seconds = |seconds| Change { window_seconds: Some(seconds), ..Change::default() };
+        // A step is twelve hours long now, and began before that request.
+        change(&world, limit, seconds(2_678_400)).await.unwrap();
+        assert!(decided(spend().await.map_err(|error| panic!("{error}"))).allowed());
+        assert!(!decided(spend().await.map_err(|error| panic!("{error}"))).allowed());
+        world.balanced().await;
+    }
+
+    async fn a_rate_is_not_made_shorter_where_it_would_forget_what_was_used(db: TestDb) {
+        let world = World::new(db).await;
+        let limit = world.limit(draft(LimitCategory::Rate, LimitType::RequestsTotal, 3)).await;
+        let seconds = |seconds| Change { window_seconds: Some(seconds), ..Change::default() };
+        change(&world, limit, seconds(3_600)).await.unwrap();
+        world.clock.advance_seconds(57);
+        let spend = || services::limits::check(&world.cx, world.check_request(1), "req_test".to_owned(), None);
+        spend().await.unwrap();
+        world.clock.advance_seconds(8);
+        let refused = change(&world, limit, seconds(60)).await;
+        let Err(LimitError::Invalid(problems)) = refused else { panic!("{refused:?}") };
+        assert_eq!(problems[0].field, "window_seconds");
+        // When nothing of the longer step can count any more, it may.
+        world.clock.advance_seconds(120);
+        change(&world, limit, seconds(60)).await.unwrap();
+        assert_eq!(world.usage(limit).await, (0, 0));
     }
 }

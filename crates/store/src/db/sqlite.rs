@@ -130,7 +130,7 @@ fn commit_group(conn: &mut AnyConnection, group: VecDeque<Box<dyn Job>>) -> VecD
             && error.ends_transaction()
         {
             let error = error.clone();
-            let _rolled_back = execute(conn, "ROLLBACK");
+            roll_back(conn);
             stop_on_io_error(&error);
             group.push_front(job);
             let mut all: VecDeque<_> = done.into_iter().map(|(job, _)| job).collect();
@@ -143,7 +143,7 @@ fn commit_group(conn: &mut AnyConnection, group: VecDeque<Box<dyn Job>>) -> VecD
         Ok(()) => done.into_iter().flat_map(|(job, end)| job.finish(end)).collect(),
         Err(error) => {
             stop_on_io_error(&error);
-            let _rolled_back = execute(conn, "ROLLBACK");
+            roll_back(conn);
             refuse_all(done.into_iter().map(|(job, _)| job).collect(), &error)
         }
     }
@@ -154,7 +154,7 @@ fn commit_alone(conn: &mut AnyConnection, mut job: Box<dyn Job>) -> VecDeque<Box
     let ran = run(conn, job.as_mut());
     let end = ran.clone().and_then(|()| execute(conn, "COMMIT"));
     if let Err(error) = &end {
-        let _rolled_back = execute(conn, "ROLLBACK");
+        roll_back(conn);
         if ran.is_ok() || error.ends_transaction() {
             stop_on_io_error(error);
         }
@@ -177,6 +177,7 @@ fn run_in_savepoint(conn: &mut AnyConnection, job: &mut dyn Job) -> Result<(), S
         Ok(()) => execute(conn, "RELEASE job"),
         Err(error) if error.ends_transaction() => Err(error),
         Err(error) => {
+            crate::rollbacks::note();
             execute(conn, "ROLLBACK TO job")?;
             execute(conn, "RELEASE job")?;
             Err(error)
@@ -196,6 +197,12 @@ fn stop_on_io_error(error: &StoreError) {
     if matches!(error, StoreError::Io(_)) {
         infra::stop::emergency("the storage failed while a transaction was being written");
     }
+}
+
+/// Nothing that was read or written in the transaction is true any more.
+fn roll_back(conn: &mut AnyConnection) {
+    crate::rollbacks::note();
+    let _rolled_back = execute(conn, "ROLLBACK");
 }
 
 fn execute(conn: &mut AnyConnection, sql: &str) -> StoreResult<()> {

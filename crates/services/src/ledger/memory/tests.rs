@@ -78,6 +78,12 @@ both_databases! {
         assert!(!is_known(&db, &memory).await);
     }
 
+    async fn what_a_batch_knew_that_took_nothing_and_was_rolled_back_is_forgotten(db: TestDb) {
+        let memory = Arc::new(Memory::default());
+        batch(&db, &memory, None, true).await;
+        assert!(!is_known(&db, &memory).await);
+    }
+
     async fn what_is_changed_in_between_is_read_anew(db: TestDb) {
         let memory = Arc::new(Memory::default());
         batch(&db, &memory, Some(1), false).await;
