@@ -124,8 +124,15 @@ testkit::both_databases! {
         world.budget(USD).await;
         world.upstream.fault(Fault::Delay { ms: 5_000 });
         let body = stream();
-        let serving = timeout(Duration::from_millis(100), world.serve(Operation::Chat, &body));
-        assert!(serving.await.is_err());
+        let held = async {
+            while world.open_holds().await == 0 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::select! {
+            served = world.serve(Operation::Chat, &body) => panic!("answered: {served:?}"),
+            () = held => {}
+        }
         let run = world.newest_run().await;
         world.run_ended(run).await;
         let want = estimated(RunStatus::Failed, "upstream_timeout", worst_case(&body, 1_000));
