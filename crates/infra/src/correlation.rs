@@ -1,7 +1,8 @@
 //! Which work belongs to one request, across tasks, threads and processes?
 //!
 //! A [`CorrelationContext`] is bound to the running task. It survives awaits by itself; over a
-//! `spawn` or to another thread it goes only when it is carried: [`capture`] it here, run there.
+//! `spawn` or to another thread it goes only when it is carried: [`capture`] it here, run there. The
+//! span goes along, because it is what names the correlation in the lines that the work logs.
 
 mod request_id;
 mod traceparent;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 
 use model::id::IdGenerator;
 use model::time::Timestamp;
+use tracing::{Instrument as _, Span};
 
 pub use request_id::{accept_request_id, correlation_id};
 pub use traceparent::{TraceParent, TraceParentError};
@@ -168,27 +170,36 @@ pub fn child(component: &str, now: Timestamp, ids: &dyn IdGenerator) -> Option<C
         .ok()
 }
 
-/// Takes the correlation of this code along to another task or thread.
+/// Takes the correlation of this code, and the span it logs in, along to another task or thread.
 pub fn capture() -> Captured {
-    Captured(current())
+    Captured {
+        context: current(),
+        span: Span::current(),
+    }
 }
 
 /// A correlation on its way to another task or thread; it may be none.
 #[derive(Debug, Clone)]
-pub struct Captured(Option<CorrelationContext>);
+pub struct Captured {
+    context: Option<CorrelationContext>,
+    span: Span,
+}
 
 impl Captured {
-    /// Runs the future within the captured correlation.
+    /// Runs the future within the captured correlation and span.
     pub async fn carry<F: Future>(self, work: F) -> F::Output {
-        match self.0 {
+        let work = work.instrument(self.span);
+        match self.context {
             Some(context) => scope(context, work).await,
             None => work.await,
         }
     }
 
-    /// Runs the closure within the captured correlation.
+    /// Runs the closure within the captured correlation and span.
     pub fn run<T>(self, work: impl FnOnce() -> T) -> T {
-        match self.0 {
+        let Self { context, span } = self;
+        let work = || span.in_scope(work);
+        match context {
             Some(context) => sync_scope(context, work),
             None => work(),
         }

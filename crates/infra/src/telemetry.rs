@@ -92,6 +92,7 @@ mod tests {
     use model::time::Timestamp;
 
     use super::*;
+    use crate::correlation::capture;
 
     #[derive(Clone, Default)]
     struct Lines(Arc<Mutex<Vec<u8>>>);
@@ -157,6 +158,31 @@ mod tests {
         });
         assert!(text.contains("req_a") && text.contains("slow"), "{text}");
         assert!(!text.contains('\u{1b}'));
+    }
+
+    #[test]
+    fn work_that_is_carried_elsewhere_still_says_its_correlation_id() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let text = logged(LogFormat::Json, "info", || {
+            let captured = request_span(&context()).in_scope(capture);
+            let elsewhere = captured.clone();
+            runtime.block_on(async {
+                let task = tokio::spawn(captured.carry(async {
+                    tracing::warn!("before the provider");
+                    tokio::task::yield_now().await;
+                    tracing::warn!("the provider did not answer");
+                }));
+                task.await.unwrap();
+            });
+            elsewhere.run(|| tracing::warn!("on a thread without a runtime"));
+            tracing::warn!("afterwards");
+        });
+        let ids = text.lines().map(|line| {
+            let line: serde_json::Value = serde_json::from_str(line).unwrap();
+            line["span"]["correlation_id"].as_str().map(str::to_owned)
+        });
+        let own = Some("req_a".to_owned());
+        assert_eq!(ids.collect::<Vec<_>>(), [own.clone(), own.clone(), own, None]);
     }
 
     #[test]
