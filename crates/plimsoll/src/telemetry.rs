@@ -1,15 +1,22 @@
 //! Where do the numbers of this process go?
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use infra::config::Config;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use model::decision::Outcome;
+use model::money::NanoUsd;
 
 /// Upper bounds in seconds: from a refusal (under a millisecond) to a long stream.
 const SECONDS: [f64; 15] = [
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0, 120.0,
 ];
+
+/// Money is counted in whole nano-USD, because a counter is a whole number, and shown in USD.
+const COST_COUNTED: &str = "plimsoll_llm_cost_nano_usd_total";
+const COST_SHOWN: &str = "plimsoll_llm_cost_usd_total";
 
 /// Where all metrics of the process are collected.
 #[derive(Clone)]
@@ -23,16 +30,22 @@ impl Metrics {
             .context("the buckets of the metrics cannot be set")?
             .install_recorder()
             .context("the metrics cannot be collected")?;
-        metrics::describe_gauge!("plimsoll_build_info", "1, with the version as a label");
+        describe();
         metrics::gauge!("plimsoll_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
-        metrics::describe_counter!("plimsoll_holds_expired_total", "Holds that nobody ended in time");
+        // What has not happened yet is 0 and not absent, so that a rate knows where it began.
+        metrics::counter!("plimsoll_errors_not_stored_total").increment(0);
+        metrics::counter!("plimsoll_holds_expired_total").increment(0);
+        metrics::gauge!("plimsoll_requests_in_flight").set(0.0);
+        for outcome in [Outcome::Allow, Outcome::Warn, Outcome::Block] {
+            metrics::counter!("plimsoll_limit_decisions_total", "outcome" => outcome.as_str()).increment(0);
+        }
         Ok(Self(handle))
     }
 
     /// What `/metrics` answers.
     pub(crate) fn render(&self) -> Arc<dyn Fn() -> String + Send + Sync> {
         let handle = self.0.clone();
-        Arc::new(move || handle.render())
+        Arc::new(move || in_usd(&handle.render()))
     }
 
     /// Makes room: samples that wait are put into their buckets.
@@ -41,7 +54,73 @@ impl Metrics {
     }
 }
 
+/// What each name means; docs/metrics.md says it at length.
+fn describe() {
+    use metrics::{describe_counter, describe_gauge, describe_histogram};
+    describe_counter!("http_requests_total", "Answers by route, method and status");
+    describe_histogram!("http_request_duration_seconds", "Time until the answer begins");
+    describe_gauge!("plimsoll_build_info", "1, with the version as a label");
+    describe_counter!(
+        "plimsoll_errors_not_stored_total",
+        "Errors that were logged but not stored"
+    );
+    describe_counter!("plimsoll_holds_expired_total", "Holds that nobody ended in time");
+    describe_counter!(
+        "plimsoll_limit_decisions_total",
+        "Decisions of checks and of the gateway"
+    );
+    describe_counter!(
+        "plimsoll_llm_runs_total",
+        "LLM Runs that have ended or were refused"
+    );
+    describe_counter!("plimsoll_llm_tokens_total", "Tokens as settled");
+    describe_counter!(COST_COUNTED, "Cost as settled");
+    describe_gauge!("plimsoll_requests_in_flight", "LLM Runs whose hold is open");
+    describe_counter!(
+        "plimsoll_upstream_errors_total",
+        "LLM Runs that failed at a provider"
+    );
+}
+
+/// The page of metrics with its money in USD, digit for digit.
+fn in_usd(page: &str) -> String {
+    let mut shown = String::with_capacity(page.len());
+    for line in page.lines() {
+        let counted = line.strip_prefix(COST_COUNTED).and_then(|rest| {
+            let (labels, value) = rest.rsplit_once(' ')?;
+            Some((labels, NanoUsd(value.parse().ok()?)))
+        });
+        match counted {
+            Some((labels, nano)) => {
+                // Writing to a `String` cannot fail.
+                write!(shown, "{COST_SHOWN}{labels} {}", nano.to_usd_string()).ok();
+            }
+            None => shown.push_str(&line.replace(COST_COUNTED, COST_SHOWN)),
+        }
+        shown.push('\n');
+    }
+    shown
+}
+
 /// Sets up the logs as configured.
 pub(crate) fn start_logs(config: &Config) -> Result<()> {
     infra::telemetry::init(config.log.format, &config.log.level).context("the logs cannot be set up")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn money_is_shown_in_usd_to_the_last_digit_and_nothing_else_is_changed() {
+        let page = "# HELP plimsoll_llm_cost_nano_usd_total Cost as settled\n\
+                    # TYPE plimsoll_llm_cost_nano_usd_total counter\n\
+                    plimsoll_llm_cost_nano_usd_total{provider=\"a b\"} 9007199254740993\n\n\
+                    plimsoll_llm_runs_total{provider=\"a b\"} 5\n";
+        let shown = "# HELP plimsoll_llm_cost_usd_total Cost as settled\n\
+                     # TYPE plimsoll_llm_cost_usd_total counter\n\
+                     plimsoll_llm_cost_usd_total{provider=\"a b\"} 9007199.254740993\n\n\
+                     plimsoll_llm_runs_total{provider=\"a b\"} 5\n";
+        assert_eq!(in_usd(page), shown);
+    }
 }

@@ -28,6 +28,7 @@ pub use self::verify::{Mismatch, Verification};
 
 use self::batch::{Batch, Lasting};
 use self::command::Command;
+use crate::measure;
 
 /// The hold ledger.
 #[derive(Clone)]
@@ -61,9 +62,14 @@ impl Ledger {
     /// [`LedgerError`]; a refusal by a limit is an answer, not an error.
     pub async fn hold(&self, command: HoldCommand) -> Result<Answer, LedgerError> {
         let lane = command.tenant.bits();
-        self.batcher
+        let answer = self
+            .batcher
             .submit(lane, Command::Hold(Box::new(command)))
-            .await?
+            .await?;
+        if let Ok(Answer::Decided(decided)) = &answer {
+            measure::decided(decided.output.outcome);
+        }
+        answer
     }
 
     /// Ends a hold: settles, releases or expires it.

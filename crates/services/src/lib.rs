@@ -23,6 +23,7 @@ pub mod analytics;
 pub mod runs;
 
 pub mod journal;
+mod measure;
 pub mod upkeep;
 
 pub use context::Context;

@@ -11,6 +11,8 @@ mod health;
 #[cfg(test)]
 mod killed;
 #[cfg(test)]
+mod metrics;
+#[cfg(test)]
 mod nodes;
 #[cfg(test)]
 mod patience;

@@ -22,6 +22,7 @@ use super::books;
 use super::flight::OpenHold;
 use crate::context::Context;
 use crate::ledger::{CostFacts, EndCommand};
+use crate::measure;
 use crate::prices::{Floor, Metered, PriceError, WorstCaseFacts};
 
 /// More tokens than any call can use: a provider that reports more reports nonsense.
@@ -166,6 +167,7 @@ impl Ticket {
             source: CostSource::Gateway,
         });
         let run = self.finished(&ending, used.as_ref(), cost, now);
+        measure::ended(&self.provider, &run, used.as_ref().map(|used| used.amounts), cost);
         let command = EndCommand {
             tenant: self.hold.tenant,
             hold: self.hold.id,

@@ -17,6 +17,8 @@ use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
+use crate::measure;
+
 /// The requests that are on their way.
 #[derive(Debug, Clone)]
 pub struct Flights {
@@ -45,6 +47,7 @@ pub(super) struct OpenHold {
 impl Drop for OpenHold {
     fn drop(&mut self) {
         self.all.lock().remove(&self.name);
+        measure::in_flight(-1.0);
     }
 }
 
@@ -62,6 +65,7 @@ impl Flights {
     pub(super) fn keep(&self, hold: &Hold) -> OpenHold {
         let name = (hold.tenant, hold.id);
         self.holds.lock().insert(name, hold.expires_at);
+        measure::in_flight(1.0);
         OpenHold {
             name,
             all: self.holds.clone(),

@@ -19,6 +19,7 @@ use super::{GatewayError, GatewayRequest, Served, ServedBody};
 use crate::context::Context;
 use crate::journal;
 use crate::ledger::{Answer, HoldAnswer, HoldCommand, LedgerError, NewRun};
+use crate::measure;
 use crate::prices::{Floor, PriceError, WorstCaseFacts};
 
 /// Chunks of a streamed answer that may wait for the client.
@@ -91,6 +92,7 @@ async fn run(
     let cost = estimate.as_ref().map(|estimate| estimate.cost);
     let answer = authorise(&cx, &request, &parsed, &bound, cost, &upstream).await?;
     let (Some(hold), Some(run)) = (answer.hold.clone(), answer.run.clone()) else {
+        measure::blocked(upstream.provider(), request.operation);
         return Err(GatewayError::Refused(Box::new(answer)));
     };
     let capped = answer.output.bounds_usage;

@@ -1,0 +1,85 @@
+//! What does the process count about its traffic?
+//!
+//! Every label is a word of ours or a name from the configuration, never a text of a client or of a provider: what
+//! they send would make as many series as they like.
+
+use std::sync::Arc;
+
+use metrics::SharedString;
+use model::amounts::Amounts;
+use model::decision::Outcome;
+use model::money::NanoUsd;
+use model::run::{Operation, Run, RunStatus};
+
+/// The codes of failures that are ours to choose.
+const OWN_CODES: [&str; 7] = [
+    "upstream_credential_rejected",
+    "upstream_error",
+    "upstream_incomplete",
+    "upstream_malformed",
+    "upstream_timeout",
+    "upstream_too_large",
+    "upstream_unreachable",
+];
+
+/// A provider said that it failed, in words of its own and under a status of success.
+const REPORTED: &str = "upstream_reported";
+
+/// A request was decided upon and, if it may run, held.
+pub(crate) fn decided(outcome: Outcome) {
+    metrics::counter!("plimsoll_limit_decisions_total", "outcome" => outcome.as_str()).increment(1);
+}
+
+/// The number of requests whose books are open has changed.
+pub(crate) fn in_flight(change: f64) {
+    metrics::gauge!("plimsoll_requests_in_flight").increment(change);
+}
+
+/// A limit refused an LLM Run.
+pub(crate) fn blocked(provider: &str, operation: Operation) {
+    run_ended(&shared(provider), operation, RunStatus::Blocked);
+}
+
+/// An LLM Run has ended; `used` and `cost` are what is settled.
+pub(crate) fn ended(provider: &str, run: &Run, used: Option<Amounts>, cost: Option<NanoUsd>) {
+    let provider = shared(provider);
+    run_ended(&provider, run.operation, run.status);
+    if let Some(used) = used {
+        for (kind, tokens) in [("input", used.input_tokens), ("output", used.output_tokens)] {
+            let tokens = u64::try_from(tokens).unwrap_or(0);
+            metrics::counter!("plimsoll_llm_tokens_total", "provider" => provider.clone(), "type" => kind)
+                .increment(tokens);
+        }
+    }
+    if let Some(cost) = cost {
+        // Counters are whole numbers, so that money is exact here too; the page of metrics shows it in USD.
+        let nano = u64::try_from(cost.0).unwrap_or(0);
+        metrics::counter!("plimsoll_llm_cost_nano_usd_total", "provider" => provider.clone()).increment(nano);
+    }
+    if run.status == RunStatus::Failed {
+        let code = failure(run);
+        metrics::counter!("plimsoll_upstream_errors_total", "provider" => provider, "code" => code)
+            .increment(1);
+    }
+}
+
+fn run_ended(provider: &SharedString, operation: Operation, status: RunStatus) {
+    metrics::counter!("plimsoll_llm_runs_total", "provider" => provider.clone(),
+        "operation" => operation.as_str(), "status" => status.as_str())
+    .increment(1);
+}
+
+/// What went wrong, in one of a bounded number of words.
+fn failure(run: &Run) -> SharedString {
+    let code = run.error_code.as_deref().unwrap_or_default();
+    match (OWN_CODES.iter().find(|own| **own == code), run.http_status) {
+        (Some(own), _) => SharedString::const_str(own),
+        (None, Some(status @ 300..=599)) => format!("upstream_status_{status}").into(),
+        (None, _) => SharedString::const_str(REPORTED),
+    }
+}
+
+/// A label that is written down once for all series of a run.
+fn shared(provider: &str) -> SharedString {
+    Arc::<str>::from(provider).into()
+}
