@@ -135,3 +135,72 @@ fn a_code_of_a_problem_means_one_thing() {
     }
     log::assert("codes", &text);
 }
+
+/// Codes with their statuses.
+type Codes = BTreeSet<(String, String)>;
+
+/// The lines `STATUS CODE…` of a part of the snapshot of codes.
+fn frozen(part: &str) -> Codes {
+    let line = |line: &str| {
+        let (status, rest) = line.split_once(' ')?;
+        let code = rest.split([':', ' ']).next()?;
+        status.parse::<u16>().ok()?;
+        Some((code.to_owned(), status.to_owned()))
+    };
+    part.lines().filter_map(line).collect()
+}
+
+/// The codes in the table of a part of docs/problems.md; a row may have several.
+fn documented(part: &str) -> Codes {
+    let row = |line: &str| {
+        let mut cells = line.strip_prefix("| `").map(|_| line.split('|').map(str::trim))?;
+        let (codes, status) = (cells.nth(1)?, cells.next()?);
+        let codes = codes.split(", ").map(|code| code.trim_matches('`').to_owned());
+        Some(codes.map(|code| (code, status.to_owned())).collect::<Vec<_>>())
+    };
+    part.lines().filter_map(row).flatten().collect()
+}
+
+/// The codes of our own problems that an SDK is told in other letters: the lines `"a-b" => "a_b",`.
+fn retold(errors: &str, problems: &Codes) -> Codes {
+    let pair = |line: &str| {
+        let (ours, theirs) = line.trim().strip_suffix("\",")?.split_once("\" => \"")?;
+        let (_, status) = problems.iter().find(|(code, _)| *code == ours[1..])?;
+        Some((theirs.to_owned(), status.clone()))
+    };
+    errors.lines().filter_map(pair).collect()
+}
+
+#[test]
+fn the_document_of_problems_has_every_code_that_there_is_and_no_other() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |name: &str| fs::read_to_string(root.join(name)).unwrap();
+    let (document, snapshot) = (
+        read("../../docs/problems.md"),
+        read("tests/it/snapshots/codes.snap"),
+    );
+    let (ours, theirs) = document.split_once("## `/v1`").unwrap();
+    let (problems, words) = snapshot.split_once("# Errors of the SDK routes").unwrap();
+    let problems = frozen(problems);
+    assert_eq!(documented(ours), problems);
+
+    let mut expected = frozen(words);
+    expected.extend(retold(&read("src/llm/errors.rs"), &problems));
+    let (upstream, own): (Codes, Codes) = documented(theirs)
+        .into_iter()
+        .partition(|(code, _)| code.starts_with("upstream_"));
+    assert_eq!(own, expected);
+
+    // What a provider did wrong is said where it is noticed; its status is chosen in errors.rs.
+    let noticed = ["workers/src/upstream/error.rs", "services/src/gateway/end.rs"];
+    let noticed: String = noticed.iter().map(|path| read(&format!("../{path}"))).collect();
+    let literals = noticed.split('"').filter(|text| text.starts_with("upstream_"));
+    let codes: BTreeSet<&str> = literals.filter(|text| !text.contains('{')).collect();
+    assert_eq!(
+        upstream
+            .iter()
+            .map(|(code, _)| code.as_str())
+            .collect::<BTreeSet<_>>(),
+        codes
+    );
+}
