@@ -133,6 +133,29 @@ fn a_wrong_flag_is_a_wrong_command_line() {
 }
 
 #[test]
+fn every_command_ends_with_78_for_a_configuration_that_cannot_be_used_and_the_doctor_finds_it() {
+    let home = Home::sqlite();
+    fs::write(home.path().join("plimsoll.toml"), "[server]\nworkers = -1\n").unwrap();
+    for args in [
+        &["serve"][..],
+        &["migrate"],
+        &["tenants", "list"],
+        &["keys", "list", "--tenant", "a"],
+        &["operators", "create", "--name", "a"],
+        &["verify", "ledger"],
+    ] {
+        let ended = home.run(args);
+        assert_eq!((ended.code, ended.stdout.as_str()), (78, ""), "{args:?}");
+        assert!(ended.stderr.contains("server.workers"), "{}", ended.stderr);
+    }
+    let doctor = home.run(&["doctor"]);
+    assert!(
+        doctor.code == 1 && doctor.stdout.contains("server.workers"),
+        "{doctor:?}"
+    );
+}
+
+#[test]
 fn everything_that_is_wrong_is_said_at_once() {
     let ended = served_with(
         "[server]\nworkers = -1\n[gateway]\nhold_ttl_ms = 1\n[log]\nformat = \"xml\"\n[upstreams.x]\nkind = \"y\"\n",
