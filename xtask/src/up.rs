@@ -22,6 +22,9 @@ pub(crate) struct Args {
     /// Listen on this port.
     #[arg(long, value_name = "N")]
     port: Option<u16>,
+    /// Answer metrics and health on this port instead of a free one.
+    #[arg(long, value_name = "N")]
+    metrics_port: Option<u16>,
     /// Keep the database here instead of ./data.
     #[arg(long, value_name = "D")]
     data_dir: Option<PathBuf>,
@@ -55,6 +58,9 @@ fn demo(args: &Args) -> Vec<String> {
     if let Some(port) = args.port {
         flags.extend(["--port".to_owned(), port.to_string()]);
     }
+    if let Some(port) = args.metrics_port {
+        flags.extend(["--metrics-port".to_owned(), port.to_string()]);
+    }
     if let Some(dir) = &args.data_dir {
         flags.extend(["--data-dir".to_owned(), dir.display().to_string()]);
     }
@@ -71,14 +77,16 @@ mod tests {
             once: true,
             json: true,
             port: Some(7000),
+            metrics_port: Some(7001),
             data_dir: Some(PathBuf::from("/tmp/d")),
         };
-        let expected = "demo --once --json --port 7000 --data-dir /tmp/d";
+        let expected = "demo --once --json --port 7000 --metrics-port 7001 --data-dir /tmp/d";
         assert_eq!(demo(&all).join(" "), expected);
         let none = Args {
             once: false,
             json: false,
             port: None,
+            metrics_port: None,
             data_dir: None,
         };
         assert_eq!(demo(&none), ["demo"]);

@@ -41,6 +41,8 @@ pub(crate) struct Options {
     pub(crate) json: bool,
     /// Where to listen.
     pub(crate) port: Option<u16>,
+    /// Where metrics and health are.
+    pub(crate) metrics_port: Option<u16>,
     /// Where the database is kept.
     pub(crate) data_dir: PathBuf,
     /// How many requests to send.
@@ -64,15 +66,20 @@ pub(crate) fn play(global: &Global, options: &Options) -> Result<ExitCode> {
             tokens_per_second: None,
         });
         let simulator = simulator.context("the simulated provider cannot listen on 127.0.0.1")?;
-        let config = folder.configure(global, options.port, &simulator)?;
+        let config = folder.configure(global, (options.port, options.metrics_port), &simulator)?;
         telemetry::start_logs(&config)?;
-        let played = serve_and_play(options, config, &simulator).await;
+        let played = serve_and_play(options, config, &folder, &simulator).await;
         simulator.stop().await;
         played
     })
 }
 
-async fn serve_and_play(options: &Options, config: Config, simulator: &Simulator) -> Result<ExitCode> {
+async fn serve_and_play(
+    options: &Options,
+    config: Config,
+    folder: &Folder,
+    simulator: &Simulator,
+) -> Result<ExitCode> {
     let began = Instant::now();
     wiring::migrate(&config)?;
     let metrics = Metrics::install()?;
@@ -85,6 +92,7 @@ async fn serve_and_play(options: &Options, config: Config, simulator: &Simulator
     let books = books::read(server.context(), &cast).await?;
     let stage = show::Stage {
         server: &server,
+        config_file: folder.config_file(),
         simulator,
         cast: &cast,
         sent: &sent,

@@ -19,6 +19,9 @@ pub(crate) struct Args {
     /// Listen on this port of 127.0.0.1; 8080 or, if it is taken, a free one, if not stated
     #[arg(long, value_name = "N")]
     port: Option<u16>,
+    /// Answer metrics and health on this port of 127.0.0.1; a free one, if not stated
+    #[arg(long, value_name = "N")]
+    metrics_port: Option<u16>,
     /// Keep the database here
     #[arg(long, value_name = "D", default_value = "data")]
     data_dir: PathBuf,
@@ -37,6 +40,7 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<ExitCode> {
             once: args.once,
             json: args.json,
             port: args.port,
+            metrics_port: args.metrics_port,
             data_dir: args.data_dir.clone(),
             requests: usize::try_from(args.requests)?,
             keep: args.keep,

@@ -42,6 +42,11 @@ impl Folder {
         }
     }
 
+    /// The configuration of the demo, by which other commands find its database.
+    pub(super) fn config_file(&self) -> PathBuf {
+        self.path.join("demo.toml")
+    }
+
     /// Removes the database of an earlier demo.
     pub(super) fn clear(&self) -> Result<()> {
         for name in ["demo.db", "demo.db-wal", "demo.db-shm"] {
@@ -61,28 +66,26 @@ impl Folder {
     pub(super) fn configure(
         &self,
         global: &Global,
-        port: Option<u16>,
+        (port, metrics_port): (Option<u16>, Option<u16>),
         simulator: &Simulator,
     ) -> Result<Config> {
-        let file = self.path.join("demo.toml");
+        let file = self.config_file();
+        let ports = (port.unwrap_or(PORT), metrics_port.unwrap_or(0));
         let database = format!("sqlite:{}", self.path.join("demo.db").display());
-        fs::write(
-            &file,
-            text(&database, port.unwrap_or(PORT), &simulator.base_url()),
-        )
-        .with_context(|| format!("{} cannot be written", file.display()))?;
+        fs::write(&file, text(&database, ports, &simulator.base_url()))
+            .with_context(|| format!("{} cannot be written", file.display()))?;
         let mut flags = global.flags();
         flags.config_file = Some(file);
         Ok(Config::load_from(&flags, [])?)
     }
 }
 
-fn text(database: &str, port: u16, provider: &str) -> String {
+fn text(database: &str, (port, metrics_port): (u16, u16), provider: &str) -> String {
     // A text of JSON is one of TOML.
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
     format!(
         "# Written by `plimsoll demo`; the next demo writes it again.\n\
-         [server]\nlisten = \"127.0.0.1:{port}\"\nmetrics_listen = \"127.0.0.1:0\"\n\n\
+         [server]\nlisten = \"127.0.0.1:{port}\"\nmetrics_listen = \"127.0.0.1:{metrics_port}\"\n\n\
          [database]\nurl = {database}\n\n\
          [log]\nformat = \"pretty\"\nlevel = \"warn\"\n\n\
          [upstreams.openai]\nkind = \"openai\"\nbase_url = {openai}\napi_key = \"sk-simulated\"\n\n\

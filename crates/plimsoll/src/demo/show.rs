@@ -1,5 +1,6 @@
 //! How is the outcome shown?
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -17,6 +18,8 @@ use crate::simulate::Simulator;
 /// Everything there is to show.
 pub(super) struct Stage<'a> {
     pub(super) server: &'a Server,
+    /// By which other commands find the database of the demo.
+    pub(super) config_file: PathBuf,
     pub(super) simulator: &'a Simulator,
     pub(super) cast: &'a Cast,
     pub(super) sent: &'a Sent,
@@ -40,6 +43,7 @@ impl Stage<'_> {
             "base_url": self.server.base_url(),
             "metrics_url": self.server.metrics_url(),
             "provider_url": self.simulator.base_url(),
+            "config_file": self.config_file,
             "tenants": tenants,
             "founder_token": self.cast.founder_token.expose(),
             "sent": sent,
@@ -109,6 +113,8 @@ impl Stage<'_> {
             r#"{"model":"gpt-4o-mini","messages":[{"role":"user","content":"Which berth is free?"}]}"#;
         let refused = tidewater_request().body;
         let founder = self.cast.founder_token.expose();
+        let plimsoll = std::env::current_exe().unwrap_or_else(|_unknown| PathBuf::from("plimsoll"));
+        let (plimsoll, config) = (in_shell(&plimsoll), in_shell(&self.config_file));
         format!(
             "
 A request that is answered:
@@ -124,6 +130,10 @@ What is used of the limits, what was spent on which model, and all tenants as th
   curl -s {url}/api/v1/limits/usage -H 'Authorization: Bearer {tidewater}'
   curl -s '{url}/api/v1/analytics/costs?group_by=model' -H 'Authorization: Bearer {harbour}'
   curl -s {url}/api/v1/ops/tenants -H 'Authorization: Bearer {founder}'
+
+The same on the command line, which needs the configuration of the demo to find its database:
+
+  {plimsoll} --config {config} tenants list
 
 Python, with the SDK of OpenAI (pip install openai):
 
@@ -144,6 +154,17 @@ Python, with the SDK of Anthropic (pip install anthropic):
 Stop with Ctrl-C.
 "
         )
+    }
+}
+
+/// A path as a word of the shell.
+fn in_shell(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |character: char| character.is_ascii_alphanumeric() || "/._-".contains(character);
+    if text.chars().all(plain) {
+        text
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
     }
 }
 

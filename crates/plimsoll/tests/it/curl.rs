@@ -109,6 +109,15 @@ fn the_printed_commands_do_what_they_say() {
         assert!(json.is_ok_and(|json| json.get("code").is_none()), "{answer:?}");
     }
 
+    let listing = printed.iter().find(|line| line.contains(" --config ")).unwrap();
+    let here = format!("cd '{}' && {listing}", folder.path().display());
+    let listed = run("sh", &["-c", &here]);
+    assert_eq!(listed.code, 0, "{listed:?}");
+    assert!(
+        listed.stdout.contains("Harbour") && listed.stdout.contains("Tidewater"),
+        "{listed:?}"
+    );
+
     for sdk in ["SDK of OpenAI", "SDK of Anthropic"] {
         let code = snippet(&printed, sdk);
         assert!(code.contains("print("), "{printed:#?}");
