@@ -20,6 +20,20 @@ impl Format {
         };
         Ok(stdout(&text)?)
     }
+
+    /// The same for a list. People are told on stderr that it is empty; scripts get no line that is no item.
+    pub(crate) fn list(
+        self,
+        json: &impl Serialize,
+        is_empty: bool,
+        nothing: &str,
+        text: impl FnOnce() -> String,
+    ) -> anyhow::Result<()> {
+        if self == Self::Text && is_empty {
+            return Ok(stderr(&format!("{nothing}\n"))?);
+        }
+        self.result(json, text)
+    }
 }
 
 /// Writes to stdout at once.

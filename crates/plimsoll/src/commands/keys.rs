@@ -135,7 +135,10 @@ async fn list(global: &Global, cx: &Context, tenant: &str) -> Result<()> {
     let view = KeyListView {
         items: keys.into_iter().map(|key| KeyView::of(key, now)).collect(),
     };
-    global.format().result(&view, || rows(&view.items))
+    let nothing = format!("no keys of {} yet", tenant.name);
+    global
+        .format()
+        .list(&view, view.items.is_empty(), &nothing, || rows(&view.items))
 }
 
 async fn change(global: &Global, cx: &Context, which: &Which, change: KeyChange) -> Result<()> {

@@ -100,7 +100,10 @@ fn one(global: &Global, tenant: Tenant) -> Result<()> {
 
 fn list(global: &Global, tenants: Vec<Tenant>) -> Result<()> {
     let views: Vec<TenantView> = tenants.into_iter().map(Into::into).collect();
-    global.format().result(&json!({"items": views}), || rows(&views))
+    let json = json!({"items": views});
+    global
+        .format()
+        .list(&json, views.is_empty(), "no tenants yet", || rows(&views))
 }
 
 fn rows(views: &[TenantView]) -> String {

@@ -117,6 +117,21 @@ fn tenants_are_made_listed_frozen_and_thawed() {
 }
 
 #[test]
+fn an_empty_list_says_so_to_people_and_is_an_empty_list_to_programs() {
+    let home = home();
+    let said = home.run(&["tenants", "list"]);
+    assert_eq!((said.code, said.stdout.as_str()), (0, ""), "{said:?}");
+    assert_eq!(said.stderr, "no tenants yet\n");
+    assert_eq!(home.json(&["tenants", "list"]), json!({"items": []}));
+    home.json(&["tenants", "create", "--name", "Harbour Freight"]);
+    let keys = ["keys", "list", "--tenant", "Harbour Freight"];
+    let said = home.run(&keys);
+    assert_eq!((said.code, said.stdout.as_str()), (0, ""), "{said:?}");
+    assert_eq!(said.stderr, "no keys of Harbour Freight yet\n");
+    assert_eq!(home.json(&keys), json!({"items": []}));
+}
+
+#[test]
 fn keys_are_made_listed_and_revoked_and_their_secret_is_shown_once() {
     let home = home();
     home.json(&["tenants", "create", "--name", "Harbour Freight"]);
