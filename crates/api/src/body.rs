@@ -9,7 +9,9 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use actix_web::http::header::{
+    CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, TRANSFER_ENCODING,
+};
 use actix_web::web::{Bytes, BytesMut, Data};
 use actix_web::{FromRequest, HttpRequest, dev};
 use futures_util::StreamExt as _;
@@ -49,6 +51,29 @@ impl<T: Body + 'static> FromRequest for Json<T> {
             Ok(Self { value, bytes })
         })
     }
+}
+
+/// A JSON object whose members may all be left out, and so may the body.
+pub(crate) struct OptionalJson<T>(pub(crate) T);
+
+impl<T: Body + Default + 'static> FromRequest for OptionalJson<T> {
+    type Error = ApiError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
+        if has_no_body(request) {
+            return Box::pin(std::future::ready(Ok(Self(T::default()))));
+        }
+        let json = Json::<T>::from_request(request, payload);
+        Box::pin(async move { json.await.map(|json| Self(json.value)) })
+    }
+}
+
+/// Whether the request says, by how it is framed, that nothing follows its headers.
+fn has_no_body(request: &HttpRequest) -> bool {
+    let headers = request.headers();
+    let length = headers.get(CONTENT_LENGTH).map(HeaderValue::as_bytes);
+    !headers.contains_key(TRANSFER_ENCODING) && matches!(length, None | Some(b"0"))
 }
 
 /// Refuses what is not plain JSON by its headers.

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use actix_web::HttpResponse;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{RefOr, Required};
 
 use crate::{llm, ops, v1};
 
@@ -26,7 +27,7 @@ use crate::{llm, ops, v1};
         ops::limits::list, ops::limits::create, ops::limits::usage, ops::limits::update,
         ops::health::live, ops::health::ready,
     ),
-    modifiers(&Bearer),
+    modifiers(&Bearer, &OptionalBodies),
     security(("bearer" = []))
 )]
 struct Document;
@@ -43,6 +44,21 @@ impl utoipa::Modify for Bearer {
             .build();
         let components = document.components.get_or_insert_with(Default::default);
         components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
+    }
+}
+
+/// Bodies that may be left out, which the macros can only say of bodies that may be `null`.
+struct OptionalBodies;
+
+impl utoipa::Modify for OptionalBodies {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let freezes = document.paths.paths.iter_mut();
+        let freezes = freezes.filter(|(path, _)| path.ends_with("/freeze"));
+        for body in freezes.filter_map(|(_, item)| item.post.as_mut()?.request_body.as_mut()) {
+            if let RefOr::T(body) = body {
+                body.required = Some(Required::False);
+            }
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use actix_web::web::{Data, Path};
 use actix_web::{Error, FromRequest, Handler, HttpRequest, dev};
 
 use crate::actor::{LlmActor, ManageActor, Operator, ReadActor};
-use crate::body::Json;
+use crate::body::{Json, OptionalJson};
 use crate::query::{self, Query};
 use crate::state::State;
 
@@ -50,6 +50,7 @@ impl Argument for Data<State> {}
 impl Argument for HttpRequest {}
 impl Argument for Path<String> {}
 impl<T> Argument for Json<T> where Self: FromRequest {}
+impl<T> Argument for OptionalJson<T> where Self: FromRequest {}
 impl<T> Argument for Query<T>
 where
     Self: FromRequest,

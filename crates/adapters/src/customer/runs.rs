@@ -86,7 +86,7 @@ pub struct RunView {
     pub decision_id: String,
     /// The hold it ran under.
     pub hold_id: Option<String>,
-    /// The most it could cost, in exact nano-USD: what was held.
+    /// What was held, in exact nano-USD: the most it could cost; 0 if it was refused, because nothing was held.
     pub held_nano_usd: String,
     /// What it used.
     pub usage: Option<TokensView>,
@@ -144,6 +144,7 @@ impl From<Run> for RunView {
             completed_at,
             correlation_id,
         } = run;
+        let held = hold.map_or(NanoUsd::ZERO, |_| estimated.cost);
         Self {
             run_id: id.to_string(),
             status: status.as_str(),
@@ -161,7 +162,7 @@ impl From<Run> for RunView {
             stream,
             decision_id: decision.to_string(),
             hold_id: hold.map(|id| id.to_string()),
-            held_nano_usd: estimated.cost.0.to_string(),
+            held_nano_usd: held.0.to_string(),
             usage: usage.map(Into::into),
             usage_source: usage_source.as_str(),
             cost_usd: cost.map(Usd),

@@ -13,7 +13,7 @@ use services::tenants::TenantChange;
 use utoipa::ToSchema;
 
 use crate::actor::Operator;
-use crate::body::{Body, Json};
+use crate::body::{Body, Json, OptionalJson};
 use crate::paging::{self, PageQuery};
 use crate::problem::ApiError;
 use crate::query::Query;
@@ -94,9 +94,9 @@ pub(crate) async fn freeze(
     _actor: Operator,
     state: Data<State>,
     id: Path<String>,
-    body: Json<ReasonBody>,
+    body: OptionalJson<ReasonBody>,
 ) -> Result<HttpResponse, ApiError> {
-    let reason = body.value.checked()?;
+    let reason = body.0.checked()?;
     change(&state, &id, TenantChange::Freeze { reason }).await
 }
 

@@ -11,7 +11,7 @@ use services::keys::{KeyChange, KeyError, NewKey};
 use utoipa::ToSchema;
 
 use crate::actor::{ManageActor, ReadActor};
-use crate::body::{Body, Json};
+use crate::body::{Body, Json, OptionalJson};
 use crate::problem::ApiError;
 use crate::state::State;
 
@@ -100,7 +100,7 @@ pub(crate) async fn list(actor: ReadActor, state: Data<State>) -> Result<HttpRes
 }
 
 /// Why.
-#[derive(Deserialize, ToSchema)]
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ReasonBody {
     /// What whoever is stopped will read; at most 500 characters.
@@ -142,9 +142,9 @@ pub(crate) async fn freeze(
     actor: ManageActor,
     state: Data<State>,
     id: Path<String>,
-    body: Json<ReasonBody>,
+    body: OptionalJson<ReasonBody>,
 ) -> Result<HttpResponse, ApiError> {
-    let reason = body.value.checked()?;
+    let reason = body.0.checked()?;
     change(actor, state, &id, KeyChange::Freeze { reason }).await
 }
 

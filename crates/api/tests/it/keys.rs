@@ -109,6 +109,19 @@ testkit::both_databases! {
         log.assert("keys_escalation");
     }
 
+    async fn a_freeze_needs_no_reason_and_so_no_body(db: TestDb) {
+        let world = World::new(db).await;
+        let key = make(&world, json!({ "name": "search service" })).await;
+        let path = format!("/api/v1/keys/{}/freeze", key.text("/api_key_id"));
+        let plain = world.call("POST", &path).bytes("because").header("content-type", "text/plain");
+        plain.send().await.is(415, "unsupported-media-type");
+        let frozen = world.call("POST", &path).send().await;
+        assert_eq!((frozen.ok(200).text("/status").as_str(), frozen.at("/freeze_reason")), ("FROZEN", json!(null)));
+        let path = format!("/api/v1/ops/tenants/{}/freeze", world.tenant);
+        let frozen = world.call("POST", &path).by_operator().send().await;
+        assert_eq!((frozen.ok(200).text("/status").as_str(), frozen.at("/freeze_reason")), ("FROZEN", json!(null)));
+    }
+
     async fn a_frozen_tenant_is_stopped_with_all_its_keys_and_nobody_else_is(db: TestDb) {
         let world = World::new(db).await;
         let mut log = Log::default();
