@@ -10,6 +10,7 @@ mod caps;
 mod end;
 mod facts;
 mod flight;
+mod models;
 mod references;
 mod serve;
 
@@ -30,7 +31,8 @@ use crate::ledger::HoldAnswer;
 
 pub use self::caps::{OutputCap, OutputCaps};
 pub use self::flight::Flights;
-pub use self::serve::{models, serve};
+pub use self::models::models;
+pub use self::serve::serve;
 
 /// The way to the providers.
 #[derive(Debug)]

@@ -57,27 +57,6 @@ pub async fn serve(cx: &Context, request: GatewayRequest) -> Result<Served, Gate
     }
 }
 
-/// The models that can be called, by the provider's name, in the order of their names.
-pub fn models(cx: &Context) -> Vec<(String, String)> {
-    let mut all: Vec<(String, String)> = Vec::new();
-    for upstream in cx.gateway.upstreams.upstreams() {
-        let provider = upstream.provider().to_owned();
-        let listed = upstream.models();
-        let priced = cx.prices.models(&provider);
-        let plain = listed
-            .iter()
-            .map(|glob| glob.as_str().to_owned())
-            .filter(|name| !name.contains('*'));
-        let served = priced
-            .into_iter()
-            .filter(|name| listed.is_empty() || listed.iter().any(|g| g.matches(name)));
-        all.extend(served.chain(plain).map(|name| (name, provider.clone())));
-    }
-    all.sort_unstable();
-    all.dedup_by(|a, b| a.0 == b.0);
-    all
-}
-
 async fn run(
     cx: Context,
     request: GatewayRequest,

@@ -96,8 +96,7 @@ impl Overrides {
     pub(super) fn plain_names(&self, provider: &str) -> impl Iterator<Item = String> + use<'_> {
         let provider = provider.to_ascii_lowercase();
         let ours = self.entries.iter().filter(move |e| e.provider == provider);
-        let names = ours.map(|e| e.glob.as_str()).filter(|name| !name.contains('*'));
-        names.map(str::to_owned)
+        ours.filter_map(|e| e.glob.plain_name().map(str::to_owned))
     }
 
     /// Eight hex digits that stand for all of them; none if there is none.

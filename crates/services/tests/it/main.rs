@@ -13,6 +13,8 @@ mod gateway_clients;
 #[cfg(test)]
 mod gateway_faults;
 #[cfg(test)]
+mod gateway_models;
+#[cfg(test)]
 mod gateway_recordings;
 #[cfg(test)]
 mod gateway_refusals;

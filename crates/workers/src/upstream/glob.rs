@@ -2,23 +2,35 @@
 
 /// A pattern for model names in which `*` stands for any text: `gpt-4o*`. Case does not matter.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ModelGlob(String);
+pub struct ModelGlob {
+    lower: String,
+    written: String,
+}
 
 impl ModelGlob {
     /// The pattern as configured.
     pub fn new(pattern: &str) -> Self {
-        Self(pattern.trim().to_ascii_lowercase())
+        let written = pattern.trim().to_owned();
+        Self {
+            lower: written.to_ascii_lowercase(),
+            written,
+        }
     }
 
     /// The pattern as text, in lower case.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.lower
+    }
+
+    /// The name as it was written, if the pattern is one: providers may tell upper case from lower.
+    pub fn plain_name(&self) -> Option<&str> {
+        Some(self.written.as_str()).filter(|name| !name.contains('*'))
     }
 
     /// Whether the name matches.
     pub fn matches(&self, model: &str) -> bool {
         let model = model.to_ascii_lowercase();
-        let mut parts = self.0.split('*');
+        let mut parts = self.lower.split('*');
         let Some(mut rest) = parts.next().and_then(|first| model.strip_prefix(first)) else {
             return false;
         };
@@ -36,8 +48,8 @@ impl ModelGlob {
 
     /// How much it says: a plain name says more than any pattern, a long pattern more than a short one.
     pub fn weight(&self) -> (bool, usize) {
-        let literal = self.0.chars().filter(|c| *c != '*').count();
-        (!self.0.contains('*'), literal)
+        let literal = self.lower.chars().filter(|c| *c != '*').count();
+        (self.plain_name().is_some(), literal)
     }
 }
 
@@ -61,6 +73,13 @@ mod tests {
         ] {
             assert_eq!(ModelGlob::new(glob).matches(model), expected, "{glob} {model}");
         }
+    }
+
+    #[test]
+    fn a_name_without_a_star_keeps_its_spelling() {
+        let names =
+            [" Qwen/Qwen3-8B ", "Qwen/*"].map(|glob| ModelGlob::new(glob).plain_name().map(str::to_owned));
+        assert_eq!(names, [Some("Qwen/Qwen3-8B".to_owned()), None]);
     }
 
     #[test]
