@@ -1,7 +1,8 @@
 //! What do the headers of an LLM answer say about limits, and what do those of a request say about whom?
 //!
 //! `RateLimit-Policy` and `RateLimit` follow the IETF draft (draft-ietf-httpapi-ratelimit-headers-10); the
-//! `x-ratelimit-*` names are OpenAI's, the `anthropic-ratelimit-*` names Anthropic's.
+//! `x-ratelimit-*` names are OpenAI's, the `anthropic-ratelimit-*` names Anthropic's. These exist for requests and
+//! tokens only, so money is in the first two alone: under a name that says requests it would be misread.
 
 use std::fmt::Write as _;
 

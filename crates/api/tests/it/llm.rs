@@ -47,6 +47,29 @@ testkit::both_databases! {
         log.assert("llm_budget");
     }
 
+    async fn money_is_in_the_ietf_fields_with_its_unit_and_never_under_a_name_for_requests_or_tokens(db: TestDb) {
+        let world = World::new(db).await;
+        world.limit(&budget(1)).await;
+        let ratelimits = |answer: &crate::harness::Answer| {
+            let mut names: Vec<_> = answer.headers.iter().map(|(name, _)| name.clone()).filter(|name| name.contains("ratelimit")).collect();
+            names.sort();
+            names
+        };
+        for (provider, call) in both(&world) {
+            let served = call.send().await;
+            assert_eq!(ratelimits(served.ok(200)), ["ratelimit", "ratelimit-policy"], "{provider}");
+            assert!(served.header("ratelimit-policy").unwrap().ends_with(";q=1000000000;qu=\"x-nano-usd\";w=86400"));
+        }
+        world.limit(&json!({
+            "name": "nine a minute", "limit_category": "RATE", "limit_type": "REQUESTS_PER_MINUTE", "max_value": 9,
+        })).await;
+        let answer = world.post(OPENAI, &chat("gpt-4o-mini")).send().await;
+        assert_eq!(answer.ok(200).header("x-ratelimit-limit-requests"), Some("9"));
+        assert_eq!(answer.header("x-ratelimit-remaining-requests"), Some("8"));
+        assert_eq!(answer.header("x-ratelimit-limit-tokens"), None);
+        assert!(answer.header("ratelimit").unwrap().contains("\";r=8"), "{answer:?}");
+    }
+
     async fn a_rate_that_is_full_refuses_and_says_when_to_come_again(db: TestDb) {
         let world = World::new(db).await;
         world.limit(&json!({
