@@ -25,23 +25,27 @@ macro_rules! operations {
 }
 
 operations! {
+    /// Chat completions, as OpenAI has them
     #[utoipa::path(post, path = "/v1/chat/completions", tag = "SDK routes",
-        responses((status = 200, description = "The provider's answer, unchanged"),
-                  (status = 429, description = "A Limit has no room; OpenAI's error shape")))]
+        responses((status = 200, description = "The provider's answer, unchanged")))]
     chat: Chat;
+    /// Completions of a prompt, as OpenAI has them
     #[utoipa::path(post, path = "/v1/completions", tag = "SDK routes",
         responses((status = 200, description = "The provider's answer, unchanged")))]
     completions: TextCompletion;
+    /// Embeddings, as OpenAI has them
     #[utoipa::path(post, path = "/v1/embeddings", tag = "SDK routes",
         responses((status = 200, description = "The provider's answer, unchanged")))]
     embeddings: Embeddings;
+    /// Responses, as OpenAI has them
     #[utoipa::path(post, path = "/v1/responses", tag = "SDK routes",
         responses((status = 200, description = "The provider's answer, unchanged")))]
     responses: Responses;
+    /// Messages, as Anthropic has them
     #[utoipa::path(post, path = "/v1/messages", tag = "SDK routes",
-        responses((status = 200, description = "The provider's answer, unchanged"),
-                  (status = 429, description = "A Limit has no room; Anthropic's error shape")))]
+        responses((status = 200, description = "The provider's answer, unchanged")))]
     messages: Messages;
+    /// The tokens of a message, as Anthropic counts them
     #[utoipa::path(post, path = "/v1/messages/count_tokens", tag = "SDK routes",
         responses((status = 200, description = "The provider's answer, unchanged")))]
     count_tokens: CountTokens;
@@ -142,6 +146,7 @@ fn broken(dialect: Dialect, code: &str) -> Bytes {
     Bytes::from(text)
 }
 
+/// The models that can be called
 #[utoipa::path(get, path = "/v1/models", tag = "SDK routes",
     responses((status = 200, description = "The models that can be called, in the shape of the SDK that asks")))]
 pub(crate) async fn models(state: Data<State>, request: HttpRequest) -> HttpResponse {

@@ -12,6 +12,7 @@ use crate::state::State;
 #[derive(Clone)]
 pub(crate) struct Metrics(pub(crate) Arc<dyn Fn() -> String + Send + Sync>);
 
+/// Is the process alive?
 #[utoipa::path(get, path = "/livez", tag = "Health",
     responses((status = 200, description = "The process answers")))]
 pub(crate) async fn live() -> HttpResponse {
@@ -20,6 +21,7 @@ pub(crate) async fn live() -> HttpResponse {
         .body("ok\n")
 }
 
+/// May traffic be sent?
 #[utoipa::path(get, path = "/readyz", tag = "Health",
     responses((status = 200, description = "Traffic may be sent", body = ReadinessView),
               (status = 503, description = "Traffic may not be sent", body = ReadinessView)))]

@@ -17,7 +17,9 @@ use crate::state::State;
 use crate::v1::limits::{Asked, limit_error, page};
 use crate::v1::limits_change::{ChangeBody, LimitBody, body_of, change_of};
 
+/// Make a GLOBAL Limit
 #[utoipa::path(post, path = "/api/v1/ops/limits", tag = "Operators", request_body = LimitBody,
+    params(("Idempotency-Key" = Option<String>, Header)),
     responses((status = 201, description = "The new GLOBAL Limit", body = WrittenLimitView),
               (status = 422, description = "The body is not valid", body = Problem)))]
 pub(crate) async fn create(
@@ -41,6 +43,7 @@ pub(crate) async fn create(
     Ok(idempotency::respond(201, done))
 }
 
+/// List GLOBAL Limits
 #[utoipa::path(get, path = "/api/v1/ops/limits", tag = "Operators", params(PageQuery),
     responses((status = 200, description = "The GLOBAL Limits, newest first", body = LimitPageView)))]
 pub(crate) async fn list(
@@ -63,6 +66,7 @@ pub(crate) async fn list(
     Ok(HttpResponse::Ok().json(page))
 }
 
+/// What all tenants have used of every GLOBAL Limit
 #[utoipa::path(get, path = "/api/v1/ops/limits/usage", tag = "Operators",
     responses((status = 200, description = "What all tenants together have used of every GLOBAL Limit now", body = LimitUsageListView)))]
 pub(crate) async fn usage(_actor: Operator, state: Data<State>) -> Result<HttpResponse, ApiError> {
@@ -76,8 +80,9 @@ pub(crate) async fn usage(_actor: Operator, state: Data<State>) -> Result<HttpRe
     Ok(HttpResponse::Ok().json(LimitUsageListView { items }))
 }
 
+/// Change a GLOBAL Limit
 #[utoipa::path(put, path = "/api/v1/ops/limits/{limit_id}", tag = "Operators", request_body = ChangeBody,
-    params(("limit_id" = String, Path)),
+    params(("limit_id" = String, Path), ("Idempotency-Key" = Option<String>, Header)),
     responses((status = 200, description = "The changed GLOBAL Limit", body = WrittenLimitView)))]
 pub(crate) async fn update(
     actor: Operator,

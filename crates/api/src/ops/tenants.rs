@@ -39,6 +39,7 @@ impl Body for TenantBody {
     ];
 }
 
+/// Make a tenant
 #[utoipa::path(post, path = "/api/v1/ops/tenants", tag = "Operators", request_body = TenantBody,
     responses((status = 201, description = "The new tenant", body = TenantView),
               (status = 409, description = "The name is taken", body = Problem)))]
@@ -53,6 +54,7 @@ pub(crate) async fn create(
     Ok(HttpResponse::Created().json(TenantView::from(tenant)))
 }
 
+/// List tenants
 #[utoipa::path(get, path = "/api/v1/ops/tenants", tag = "Operators", params(PageQuery),
     responses((status = 200, description = "The tenants, newest first", body = TenantPageView)))]
 pub(crate) async fn list(
@@ -87,6 +89,7 @@ async fn change(state: &State, id: &str, change: TenantChange) -> Result<HttpRes
     Ok(HttpResponse::Ok().json(TenantView::from(tenant)))
 }
 
+/// Freeze a tenant
 #[utoipa::path(post, path = "/api/v1/ops/tenants/{tenant_id}/freeze", tag = "Operators", request_body = ReasonBody,
     params(("tenant_id" = String, Path)),
     responses((status = 200, description = "Its traffic is stopped from the next request on", body = TenantView)))]
@@ -100,6 +103,7 @@ pub(crate) async fn freeze(
     change(&state, &id, TenantChange::Freeze { reason }).await
 }
 
+/// Unfreeze a tenant
 #[utoipa::path(post, path = "/api/v1/ops/tenants/{tenant_id}/unfreeze", tag = "Operators",
     params(("tenant_id" = String, Path)),
     responses((status = 200, description = "Its traffic flows again", body = TenantView)))]
@@ -124,6 +128,7 @@ impl Body for FloorPriceBody {
         &["tenant_id", "name", "status", "freeze_reason", "created_at"];
 }
 
+/// Set what a token of a model without a price counts as
 #[utoipa::path(put, path = "/api/v1/ops/tenants/{tenant_id}/floor-price", tag = "Operators",
     request_body = FloorPriceBody, params(("tenant_id" = String, Path)),
     responses((status = 200, description = "The floor price applies from the next request on", body = TenantView)))]
@@ -143,6 +148,7 @@ pub(crate) async fn floor_price(
     change(&state, &id, TenantChange::FloorPrice(price.map(NanoUsd))).await
 }
 
+/// Make an API key of a tenant
 #[utoipa::path(post, path = "/api/v1/ops/tenants/{tenant_id}/keys", tag = "Operators", request_body = KeyBody,
     params(("tenant_id" = String, Path)),
     responses((status = 201, description = "The new key; its secret is shown here and never again", body = NewKeyView)))]

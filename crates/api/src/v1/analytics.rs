@@ -45,6 +45,7 @@ fn instant(name: &str, text: Option<&str>) -> Result<Option<Timestamp>, ApiError
     .transpose()
 }
 
+/// What was spent, by day, model, key, agent or feature
 #[utoipa::path(get, path = "/api/v1/analytics/costs", tag = "Analytics", params(CostsQuery),
     responses((status = 200, description = "What was spent", body = CostsView),
               (status = 400, description = "A parameter is wrong", body = Problem)))]

@@ -107,6 +107,7 @@ fn idempotency_of(
     }))
 }
 
+/// Settle a hold with what was used
 #[utoipa::path(post, path = "/api/v1/holds/{hold_id}/settle", tag = "Limits", request_body = SettleBody,
     params(("hold_id" = String, Path), ("Idempotency-Key" = Option<String>, Header)),
     responses((status = 200, description = "The hold is settled", body = HoldView),
@@ -128,6 +129,7 @@ pub(crate) async fn settle(
     Ok(respond(&answer))
 }
 
+/// Release a hold
 #[utoipa::path(post, path = "/api/v1/holds/{hold_id}/release", tag = "Limits",
     params(("hold_id" = String, Path), ("Idempotency-Key" = Option<String>, Header)),
     responses((status = 200, description = "The hold is released", body = HoldView),

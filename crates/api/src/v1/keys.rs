@@ -66,6 +66,7 @@ impl KeyBody {
     }
 }
 
+/// Make an API key
 #[utoipa::path(post, path = "/api/v1/keys", tag = "Keys", request_body = KeyBody,
     responses((status = 201, description = "The new key; its secret is shown here and never again", body = NewKeyView),
               (status = 403, description = "The creator lacks a scope", body = Problem)))]
@@ -88,6 +89,7 @@ pub(crate) async fn create(
         .json(view))
 }
 
+/// List API keys
 #[utoipa::path(get, path = "/api/v1/keys", tag = "Keys",
     responses((status = 200, description = "The keys, newest first", body = KeyListView)))]
 pub(crate) async fn list(actor: ReadActor, state: Data<State>) -> Result<HttpResponse, ApiError> {
@@ -135,6 +137,7 @@ async fn change(
     Ok(HttpResponse::Ok().json(KeyView::of(key, state.cx.clock.now())))
 }
 
+/// Freeze an API key
 #[utoipa::path(post, path = "/api/v1/keys/{api_key_id}/freeze", tag = "Keys", request_body = ReasonBody,
     params(("api_key_id" = String, Path)),
     responses((status = 200, description = "The key is frozen from the next request on", body = KeyView)))]
@@ -148,6 +151,7 @@ pub(crate) async fn freeze(
     change(actor, state, &id, KeyChange::Freeze { reason }).await
 }
 
+/// Unfreeze an API key
 #[utoipa::path(post, path = "/api/v1/keys/{api_key_id}/unfreeze", tag = "Keys", params(("api_key_id" = String, Path)),
     responses((status = 200, description = "The key works again", body = KeyView)))]
 pub(crate) async fn unfreeze(
@@ -158,6 +162,7 @@ pub(crate) async fn unfreeze(
     change(actor, state, &id, KeyChange::Unfreeze).await
 }
 
+/// Revoke an API key for ever
 #[utoipa::path(delete, path = "/api/v1/keys/{api_key_id}", tag = "Keys", params(("api_key_id" = String, Path)),
     responses((status = 200, description = "The key never works again", body = KeyView)))]
 pub(crate) async fn revoke(

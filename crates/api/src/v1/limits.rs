@@ -64,6 +64,7 @@ fn word<T: std::str::FromStr>(name: &str, text: Option<&str>, allowed: &str) -> 
     .transpose()
 }
 
+/// List Limits
 #[utoipa::path(get, path = "/api/v1/limits", tag = "Limits", params(ListQuery),
     responses((status = 200, description = "Limits, newest first", body = LimitPageView),
               (status = 400, description = "A parameter is wrong", body = Problem)))]
@@ -119,6 +120,7 @@ pub(crate) async fn page(
     Ok(LimitPageView::of(limits, next))
 }
 
+/// Get a Limit
 #[utoipa::path(get, path = "/api/v1/limits/{limit_id}", tag = "Limits",
     params(("limit_id" = String, Path)),
     responses((status = 200, description = "The Limit", body = LimitView),
@@ -136,6 +138,7 @@ pub(crate) async fn get(
     Ok(HttpResponse::Ok().json(LimitView::from(limit)))
 }
 
+/// What is used of every Limit
 #[utoipa::path(get, path = "/api/v1/limits/usage", tag = "Limits",
     responses((status = 200, description = "What is used of every Limit now; of the installation's GLOBAL ones only what they are and when they reset", body = LimitUsageListView)))]
 pub(crate) async fn usage(actor: ReadActor, state: Data<State>) -> Result<HttpResponse, ApiError> {
@@ -297,6 +300,7 @@ fn tokens(body: &CheckBody) -> Result<(i64, i64), ApiError> {
     }
 }
 
+/// Check an LLM Run against its Limits and hold what it can cost
 #[utoipa::path(post, path = "/api/v1/limits/check", tag = "Limits", request_body = CheckBody,
     params(("Idempotency-Key" = Option<String>, Header)),
     responses((status = 200, description = "The decision; if it allows, the amounts are held", body = CheckView),
@@ -361,6 +365,7 @@ pub(crate) fn rendered(answer: &Answer) -> (u16, String) {
     (200, body.unwrap_or_default())
 }
 
+/// What a check would say
 #[utoipa::path(post, path = "/api/v1/limits/simulate", tag = "Limits", request_body = CheckBody,
     params(("Idempotency-Key" = Option<String>, Header)),
     responses((status = 200, description = "The decision a check would get; nothing is held or recorded", body = CheckView),

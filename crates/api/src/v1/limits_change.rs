@@ -125,6 +125,7 @@ pub(crate) fn body_of(written: &Written) -> String {
     serde_json::to_string(&view).unwrap_or_default()
 }
 
+/// Make a Limit
 #[utoipa::path(post, path = "/api/v1/limits", tag = "Limits", request_body = LimitBody,
     params(("Idempotency-Key" = Option<String>, Header)),
     responses((status = 201, description = "The new Limit", body = WrittenLimitView),
@@ -220,6 +221,7 @@ pub(crate) async fn change_of(
     })
 }
 
+/// Change a Limit
 #[utoipa::path(put, path = "/api/v1/limits/{limit_id}", tag = "Limits", request_body = ChangeBody,
     params(("limit_id" = String, Path), ("Idempotency-Key" = Option<String>, Header)),
     responses((status = 200, description = "The changed Limit", body = WrittenLimitView),
@@ -248,6 +250,7 @@ pub(crate) async fn update(
     Ok(idempotency::respond(200, done))
 }
 
+/// Disable a Limit
 #[utoipa::path(delete, path = "/api/v1/limits/{limit_id}", tag = "Limits",
     params(("limit_id" = String, Path), ("Idempotency-Key" = Option<String>, Header)),
     responses((status = 204, description = "The Limit is DISABLED"),

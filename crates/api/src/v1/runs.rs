@@ -63,6 +63,7 @@ impl fmt::Display for Place {
     }
 }
 
+/// List LLM Runs
 #[utoipa::path(get, path = "/api/v1/runs", tag = "LLM Runs", params(ListQuery),
     responses((status = 200, description = "LLM Runs, newest first", body = RunPageView),
               (status = 400, description = "A parameter is wrong", body = Problem)))]
@@ -121,6 +122,7 @@ pub(crate) async fn list(
     Ok(HttpResponse::Ok().json(view))
 }
 
+/// Get an LLM Run
 #[utoipa::path(get, path = "/api/v1/runs/{run_id}", tag = "LLM Runs", params(("run_id" = String, Path)),
     responses((status = 200, description = "The LLM Run", body = RunView),
               (status = 404, description = "There is no such LLM Run", body = Problem)))]
@@ -136,6 +138,7 @@ pub(crate) async fn get(
     Ok(HttpResponse::Ok().json(RunView::from(run)))
 }
 
+/// What an LLM Run cost
 #[utoipa::path(get, path = "/api/v1/runs/{run_id}/cost", tag = "LLM Runs", params(("run_id" = String, Path)),
     responses((status = 200, description = "What the LLM Run cost", body = RunCostView),
               (status = 404, description = "There is no such LLM Run", body = Problem)))]

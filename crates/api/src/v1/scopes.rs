@@ -30,6 +30,7 @@ impl Body for ProjectBody {
     const READ_ONLY: &'static [&'static str] = &["tenant_id", "created_at"];
 }
 
+/// Make a project
 #[utoipa::path(post, path = "/api/v1/projects", tag = "Projects", request_body = ProjectBody,
     responses((status = 201, description = "The new project", body = ProjectView),
               (status = 409, description = "The name is taken", body = Problem)))]
@@ -49,6 +50,7 @@ pub(crate) async fn create_project(
     Ok(HttpResponse::Created().json(ProjectView::from(project)))
 }
 
+/// List projects
 #[utoipa::path(get, path = "/api/v1/projects", tag = "Projects",
     responses((status = 200, description = "The projects, by name", body = ProjectListView)))]
 pub(crate) async fn projects(actor: ReadActor, state: Data<State>) -> Result<HttpResponse, ApiError> {
@@ -78,6 +80,7 @@ impl Body for AgentBody {
     const READ_ONLY: &'static [&'static str] = &["tenant_id", "created_at"];
 }
 
+/// Make an agent
 #[utoipa::path(post, path = "/api/v1/agents", tag = "Agents", request_body = AgentBody,
     responses((status = 201, description = "The new agent", body = AgentView),
               (status = 409, description = "The name is taken", body = Problem)))]
@@ -99,6 +102,7 @@ pub(crate) async fn create_agent(
     Ok(HttpResponse::Created().json(AgentView::from(agent)))
 }
 
+/// List agents
 #[utoipa::path(get, path = "/api/v1/agents", tag = "Agents",
     responses((status = 200, description = "The agents, by name", body = AgentListView)))]
 pub(crate) async fn agents(actor: ReadActor, state: Data<State>) -> Result<HttpResponse, ApiError> {

@@ -55,6 +55,125 @@ async fn the_openapi_document_and_the_page_have_exactly_the_routes_that_there_ar
     assert_eq!(page.body.matches("<details>").count(), expected.len());
 }
 
+/// What the document says of an answer, through a reference if it is one.
+fn answer<'d>(document: &'d Value, operation: &'d Value, status: &str) -> &'d Value {
+    let answer = &operation["responses"][status];
+    answer["$ref"].as_str().map_or(answer, |place| {
+        document.pointer(place.trim_start_matches('#')).unwrap()
+    })
+}
+
+#[test]
+fn every_operation_has_a_summary_and_says_how_it_refuses_and_in_which_shape() {
+    let document: Value = serde_json::from_str(&api::openapi::json()).unwrap();
+    for Route { method, path } in operations(&document) {
+        let operation = &document["paths"][&path][method.to_lowercase()];
+        assert!(
+            operation["summary"].as_str().is_some_and(|text| !text.is_empty()),
+            "{method} {path}"
+        );
+        let (native, sdk) = (path.starts_with("/api/"), path.starts_with("/v1/"));
+        let expected: &[&str] = match (native, sdk, &operation["requestBody"]) {
+            (true, _, Value::Null) => &["400", "401", "403", "503"],
+            (true, ..) => &["400", "401", "403", "422", "503"],
+            (_, true, Value::Null) => &["400", "401", "403", "503"],
+            (_, true, _) => &["400", "401", "403", "404", "422", "429", "502", "503", "504"],
+            _ => &[],
+        };
+        for status in expected {
+            assert!(
+                operation["responses"].get(status).is_some(),
+                "{method} {path} {status}"
+            );
+        }
+        for status in operation["responses"].as_object().unwrap().keys() {
+            let answer = answer(&document, operation, status);
+            assert!(answer["description"].is_string(), "{method} {path} {status}");
+            if native && status.starts_with(['4', '5']) {
+                let problem = answer["content"]["application/problem+json"]["schema"]["$ref"].as_str();
+                assert_eq!(
+                    problem,
+                    Some("#/components/schemas/Problem"),
+                    "{method} {path} {status}"
+                );
+                assert_eq!(answer["content"].as_object().unwrap().len(), 1);
+            } else if sdk && status.starts_with(['4', '5']) {
+                let shape = if path.contains("/messages") {
+                    "AnthropicError"
+                } else {
+                    "OpenAiError"
+                };
+                let schema = answer["content"]["application/json"]["schema"]["$ref"].as_str();
+                assert_eq!(
+                    schema,
+                    Some(format!("#/components/schemas/{shape}").as_str()),
+                    "{method} {path} {status}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_run_says_in_the_document_what_it_takes_and_which_headers_it_answers() {
+    let document: Value = serde_json::from_str(&api::openapi::json()).unwrap();
+    let runs = operations(&document)
+        .into_iter()
+        .filter(|route| route.path.starts_with("/v1/") && route.method == "POST");
+    for Route { path, .. } in runs {
+        let operation = &document["paths"][&path]["post"];
+        assert!(operation["requestBody"]["description"].is_string(), "{path}");
+        for header in [
+            "x-plimsoll-run-id",
+            "x-plimsoll-decision-id",
+            "x-plimsoll-cost-usd",
+            "RateLimit",
+        ] {
+            assert!(
+                answer(&document, operation, "200")["headers"][header].is_object(),
+                "{path} {header}"
+            );
+        }
+        assert!(
+            answer(&document, operation, "429")["headers"]["Retry-After"].is_object(),
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_has_the_parameters_of_every_operation() {
+    let world = World::new(TestDb::sqlite()).await;
+    let page = world.get("/docs").anonymous().send().await.body;
+    let document: Value = serde_json::from_str(&api::openapi::json()).unwrap();
+    for Route { method, path } in operations(&document) {
+        let (_, entry) = page
+            .split_once(&format!("<b>{method}</b> {path}</summary>"))
+            .unwrap();
+        let (entry, _) = entry.split_once("</details>").unwrap();
+        let operation = &document["paths"][&path][method.to_lowercase()];
+        assert!(
+            entry.contains(operation["summary"].as_str().unwrap()),
+            "{method} {path}"
+        );
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            let cell = format!(
+                "<code>{}</code>, {}",
+                parameter["name"].as_str().unwrap(),
+                parameter["in"].as_str().unwrap()
+            );
+            assert!(entry.contains(&cell), "{method} {path}: {cell}");
+        }
+    }
+    for known in [
+        "<code>group_by</code>, query",
+        "<code>cursor</code>, query",
+        "<code>Idempotency-Key</code>, header",
+    ] {
+        assert!(page.contains(known), "{known}");
+    }
+}
+
 #[test]
 fn the_documents_use_the_frozen_words() {
     let text = api::openapi::json();
