@@ -1,5 +1,6 @@
 //! The operators' routes below `/api/v1/ops`, and the probes.
 
 pub(crate) mod health;
+pub(crate) mod keys;
 pub(crate) mod limits;
 pub(crate) mod tenants;

@@ -49,6 +49,7 @@ impl Argument for Operator {}
 impl Argument for Data<State> {}
 impl Argument for HttpRequest {}
 impl Argument for Path<String> {}
+impl Argument for Path<(String, String)> {}
 impl<T> Argument for Json<T> where Self: FromRequest {}
 impl<T> Argument for OptionalJson<T> where Self: FromRequest {}
 impl<T> Argument for Query<T>

@@ -82,7 +82,10 @@ pub(crate) fn public(config: &mut ServiceConfig) {
     resource!(config, "/api/v1/ops/tenants/{tenant_id}/freeze", post => ops::tenants::freeze);
     resource!(config, "/api/v1/ops/tenants/{tenant_id}/unfreeze", post => ops::tenants::unfreeze);
     resource!(config, "/api/v1/ops/tenants/{tenant_id}/floor-price", put => ops::tenants::floor_price);
-    resource!(config, "/api/v1/ops/tenants/{tenant_id}/keys", post => ops::tenants::create_key);
+    resource!(config, "/api/v1/ops/tenants/{tenant_id}/keys", get => ops::keys::list, post => ops::keys::create);
+    resource!(config, "/api/v1/ops/tenants/{tenant_id}/keys/{api_key_id}", delete => ops::keys::revoke);
+    resource!(config, "/api/v1/ops/tenants/{tenant_id}/keys/{api_key_id}/freeze", post => ops::keys::freeze);
+    resource!(config, "/api/v1/ops/tenants/{tenant_id}/keys/{api_key_id}/unfreeze", post => ops::keys::unfreeze);
     resource!(config, "/api/v1/ops/limits", get => ops::limits::list, post => ops::limits::create);
     resource!(config, "/api/v1/ops/limits/usage", get => ops::limits::usage);
     resource!(config, "/api/v1/ops/limits/{limit_id}", put => ops::limits::update);

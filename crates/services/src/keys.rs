@@ -7,10 +7,13 @@ use model::key::{ApiKey, KeyScope, KeyStatus};
 use model::limit::{Enforcement, Limit, LimitCategory, LimitScope, LimitStatus, LimitType};
 use model::time::Timestamp;
 use model::window::WindowSpec;
-use store::{StoreError, TxError};
+use store::{LockTx, StoreError, TxError};
 
 use crate::context::Context;
+use crate::ledger::Replay;
+use crate::limits::{Done, Render};
 use crate::names;
+use crate::once::{Once, OnceError};
 
 /// The most keys a tenant may have that are not revoked.
 pub const KEYS_MAX: usize = 500;
@@ -56,6 +59,9 @@ pub enum KeyError {
         /// What it should be.
         detail: &'static str,
     },
+    /// The idempotency key cannot be used.
+    #[error("the idempotency key cannot be used")]
+    Once(#[from] OnceError),
     /// The database failed.
     #[error("the keys could not be read or written")]
     Store(#[from] StoreError),
@@ -64,7 +70,7 @@ pub enum KeyError {
 impl TxError for KeyError {
     fn store_error(&self) -> Option<&StoreError> {
         match self {
-            Self::Store(error) => Some(error),
+            Self::Store(error) | Self::Once(OnceError::Store(error)) => Some(error),
             _ => None,
         }
     }
@@ -82,53 +88,136 @@ pub async fn create(
     creator: Option<&[KeyScope]>,
     new: NewKey,
 ) -> Result<(ApiKey, ApiKeySecret), KeyError> {
-    let now = cx.clock.now();
-    let name = check(cx, creator, &new)?;
-    let environment = environment(&new);
-    let secret = ApiKeySecret::generate(environment, random_bytes());
-    let mut scopes = new.scopes;
-    scopes.sort_unstable();
-    scopes.dedup();
-    let key = ApiKey {
-        id: KeyId::generate(cx.ids.as_ref()),
-        tenant,
-        name,
-        last4: secret.last4().to_owned(),
-        live: new.live,
-        scopes,
-        status: KeyStatus::Active,
-        freeze_reason: None,
-        rpm: new.rpm,
-        expires_at: new
-            .expires_in_days
-            .map(|days| now.plus_seconds(i64::from(days) * 86_400)),
-        created_at: now,
-        last_used_at: None,
-        revoked_at: None,
-    };
-    let rate = new
-        .rpm
-        .map(|rpm| rate_limit(LimitId::generate(cx.ids.as_ref()), &key, rpm, now));
-    let (stored, hash) = (key.clone(), secret.hash());
+    let made = Made::new(cx, tenant, creator, new)?;
+    let stored = made.stored();
     cx.db
         .locked(move |tx| -> Result<(), KeyError> {
-            // Nobody else makes a key between the count and the insertion.
-            store::tenants::lock(tx, tenant)?.ok_or(KeyError::NoTenant)?;
-            let live = store::keys::list(tx, tenant)?
-                .iter()
-                .filter(|key| key.revoked_at.is_none())
-                .count();
-            if live >= KEYS_MAX {
-                return Err(KeyError::Quota);
-            }
-            store::keys::insert(tx, &stored, &hash)?;
-            if let Some(limit) = &rate {
-                store::limits::insert(tx, limit)?;
-            }
-            Ok(())
+            lock(tx, tenant)?;
+            stored.insert(tx)
         })
         .await?;
-    Ok((key, secret))
+    Ok((made.key, made.secret))
+}
+
+/// Makes a key for a request that may come twice.
+///
+/// The second time the answer is what `render` made of the key the first time. It has no secret, because a secret is
+/// not stored: whoever has lost it knows now which key to revoke.
+///
+/// # Errors
+/// [`KeyError`].
+pub async fn create_once(
+    cx: &Context,
+    tenant: TenantId,
+    creator: Option<&[KeyScope]>,
+    new: NewKey,
+    once: Option<Once>,
+    render: Render<ApiKey>,
+) -> Result<Done<(ApiKey, ApiKeySecret)>, KeyError> {
+    let made = Made::new(cx, tenant, creator, new)?;
+    let (stored, now) = (made.stored(), made.key.created_at);
+    let body = render(&made.key);
+    let answer = body.clone();
+    let before = cx
+        .db
+        .locked(move |tx| -> Result<Option<Replay>, KeyError> {
+            lock(tx, tenant)?;
+            if let Some(once) = &once {
+                if let Some(before) = once.before(tx)? {
+                    return Ok(Some(before));
+                }
+                once.record(tx, 201, &body, now)?;
+            }
+            stored.insert(tx)?;
+            Ok(None)
+        })
+        .await?;
+    Ok(match before {
+        Some(before) => Done::Before(before),
+        None => Done::Now((made.key, made.secret), answer),
+    })
+}
+
+/// Nobody else makes a key of the tenant until this transaction ends.
+fn lock(tx: &mut LockTx<'_>, tenant: TenantId) -> Result<(), KeyError> {
+    store::tenants::lock(tx, tenant)?
+        .map(|_| ())
+        .ok_or(KeyError::NoTenant)
+}
+
+/// A key that is about to be stored.
+struct Made {
+    key: ApiKey,
+    secret: ApiKeySecret,
+    rate: Option<Limit>,
+}
+
+/// What of it is stored.
+struct Stored {
+    key: ApiKey,
+    hash: String,
+    rate: Option<Limit>,
+}
+
+impl Made {
+    fn new(
+        cx: &Context,
+        tenant: TenantId,
+        creator: Option<&[KeyScope]>,
+        new: NewKey,
+    ) -> Result<Self, KeyError> {
+        let now = cx.clock.now();
+        let name = check(cx, creator, &new)?;
+        let secret = ApiKeySecret::generate(environment(&new), random_bytes());
+        let mut scopes = new.scopes;
+        scopes.sort_unstable();
+        scopes.dedup();
+        let days = new.expires_in_days;
+        let key = ApiKey {
+            id: KeyId::generate(cx.ids.as_ref()),
+            tenant,
+            name,
+            last4: secret.last4().to_owned(),
+            live: new.live,
+            scopes,
+            status: KeyStatus::Active,
+            freeze_reason: None,
+            rpm: new.rpm,
+            expires_at: days.map(|days| now.plus_seconds(i64::from(days) * 86_400)),
+            created_at: now,
+            last_used_at: None,
+            revoked_at: None,
+        };
+        let rate = new
+            .rpm
+            .map(|rpm| rate_limit(LimitId::generate(cx.ids.as_ref()), &key, rpm, now));
+        Ok(Self { key, secret, rate })
+    }
+
+    fn stored(&self) -> Stored {
+        Stored {
+            key: self.key.clone(),
+            hash: self.secret.hash(),
+            rate: self.rate.clone(),
+        }
+    }
+}
+
+impl Stored {
+    fn insert(&self, tx: &mut LockTx<'_>) -> Result<(), KeyError> {
+        let live = store::keys::list(tx, self.key.tenant)?
+            .iter()
+            .filter(|key| key.revoked_at.is_none())
+            .count();
+        if live >= KEYS_MAX {
+            return Err(KeyError::Quota);
+        }
+        store::keys::insert(tx, &self.key, &self.hash)?;
+        if let Some(limit) = &self.rate {
+            store::limits::insert(tx, limit)?;
+        }
+        Ok(())
+    }
 }
 
 fn environment(new: &NewKey) -> KeyEnvironment {

@@ -87,7 +87,7 @@ pub struct NewKeyView {
     /// The key.
     #[serde(flatten)]
     pub key: KeyView,
-    /// The secret.
+    /// The secret; null in the answer to a request that was answered before, because it is not stored.
     #[schema(example = "plim_live_…")]
-    pub secret: String,
+    pub secret: Option<String>,
 }

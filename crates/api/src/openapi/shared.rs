@@ -218,7 +218,9 @@ fn native(path: &str, operation: &mut Operation) {
             && parameter.name == "Idempotency-Key"
         {
             keyed = true;
-            parameter.description = Some(IDEMPOTENCY_KEY.to_owned());
+            parameter
+                .description
+                .get_or_insert_with(|| IDEMPOTENCY_KEY.to_owned());
         }
     }
     let takes_body = operation.request_body.is_some();

@@ -1,8 +1,7 @@
-//! `/api/v1/ops/tenants`: make tenants, give them their first key, and stop their traffic.
+//! `/api/v1/ops/tenants`: make tenants, and stop their traffic.
 
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
-use adapters::customer::keys::{KeyView, NewKeyView};
 use adapters::founder::tenants::{TenantPageView, TenantView};
 use adapters::problem::Problem;
 use model::id::TenantId;
@@ -18,7 +17,7 @@ use crate::paging::{self, PageQuery};
 use crate::problem::ApiError;
 use crate::query::Query;
 use crate::state::State;
-use crate::v1::keys::{KeyBody, ReasonBody, key_error};
+use crate::v1::keys::ReasonBody;
 use crate::v1::scopes::tenant_error;
 
 /// A new tenant.
@@ -146,30 +145,4 @@ pub(crate) async fn floor_price(
         ));
     }
     change(&state, &id, TenantChange::FloorPrice(price.map(NanoUsd))).await
-}
-
-/// Make an API key of a tenant
-#[utoipa::path(post, path = "/api/v1/ops/tenants/{tenant_id}/keys", tag = "Operators", request_body = KeyBody,
-    params(("tenant_id" = String, Path)),
-    responses((status = 201, description = "The new key; its secret is shown here and never again", body = NewKeyView)))]
-pub(crate) async fn create_key(
-    _actor: Operator,
-    state: Data<State>,
-    id: Path<String>,
-    body: Json<KeyBody>,
-) -> Result<HttpResponse, ApiError> {
-    // The platform is no tenant: a key of it could change GLOBAL limits on the customers' routes.
-    let id = id.parse().ok().filter(|id| *id != TenantId::PLATFORM);
-    let id: TenantId = id.ok_or_else(ApiError::not_found)?;
-    let wanted = body.value.wanted(&state)?;
-    let (key, secret) = services::keys::create(&state.cx, id, None, wanted)
-        .await
-        .map_err(key_error)?;
-    let view = NewKeyView {
-        key: KeyView::of(key, state.cx.clock.now()),
-        secret: secret.expose().to_owned(),
-    };
-    Ok(HttpResponse::Created()
-        .insert_header(("cache-control", "no-store"))
-        .json(view))
 }

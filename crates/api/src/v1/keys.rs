@@ -1,17 +1,21 @@
 //! `/api/v1/keys`: the API keys of a tenant.
 
-use actix_web::HttpResponse;
+use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::web::{Data, Path};
+use actix_web::{HttpRequest, HttpResponse};
 use adapters::customer::keys::{KeyListView, KeyView, NewKeyView};
 use adapters::problem::Problem;
-use model::id::KeyId;
-use model::key::KeyScope;
+use infra::secrets::ApiKeySecret;
+use model::id::{KeyId, TenantId};
+use model::key::{ApiKey, KeyScope};
 use serde::Deserialize;
 use services::keys::{KeyChange, KeyError, NewKey};
+use services::limits::Done;
 use utoipa::ToSchema;
 
 use crate::actor::{ManageActor, ReadActor};
 use crate::body::{Body, Json, OptionalJson};
+use crate::idempotency;
 use crate::problem::ApiError;
 use crate::state::State;
 
@@ -68,35 +72,62 @@ impl KeyBody {
 
 /// Make an API key
 #[utoipa::path(post, path = "/api/v1/keys", tag = "Keys", request_body = KeyBody,
+    params(("Idempotency-Key" = Option<String>, Header, description = "As everywhere, but the secret is shown once: the same request again gets the same key with `secret: null`")),
     responses((status = 201, description = "The new key; its secret is shown here and never again", body = NewKeyView),
               (status = 403, description = "The creator lacks a scope", body = Problem)))]
 pub(crate) async fn create(
     actor: ManageActor,
     state: Data<State>,
+    request: HttpRequest,
     body: Json<KeyBody>,
 ) -> Result<HttpResponse, ApiError> {
     let tenant = actor.0.tenant_id();
+    let once = idempotency::once(&request, "keys.create", tenant, actor.0.principal(), &body.bytes)?;
     let wanted = body.value.wanted(&state)?;
-    let (key, secret) = services::keys::create(&state.cx, tenant, Some(&actor.0.key.scopes), wanted)
+    let may = Some(actor.0.key.scopes.as_slice());
+    let done = services::keys::create_once(&state.cx, tenant, may, wanted, once, without_secret)
         .await
         .map_err(key_error)?;
-    let view = NewKeyView {
-        key: KeyView::of(key, state.cx.clock.now()),
-        secret: secret.expose().to_owned(),
+    Ok(made(done))
+}
+
+fn view(key: ApiKey, secret: Option<String>) -> NewKeyView {
+    let now = key.created_at;
+    NewKeyView {
+        key: KeyView::of(key, now),
+        secret,
+    }
+}
+
+/// What is stored of the answer with a new key, for those who send the request again.
+pub(crate) fn without_secret(key: &ApiKey) -> String {
+    serde_json::to_string(&view(key.clone(), None)).unwrap_or_default()
+}
+
+/// The answer with a new key: the only one that has its secret.
+pub(crate) fn made(done: Done<(ApiKey, ApiKeySecret)>) -> HttpResponse {
+    let mut response = match done {
+        Done::Now((key, secret), _) => {
+            HttpResponse::Created().json(view(key, Some(secret.expose().to_owned())))
+        }
+        before @ Done::Before(_) => idempotency::respond(201, before),
     };
-    Ok(HttpResponse::Created()
-        .insert_header(("cache-control", "no-store"))
-        .json(view))
+    response
+        .headers_mut()
+        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 /// List API keys
 #[utoipa::path(get, path = "/api/v1/keys", tag = "Keys",
     responses((status = 200, description = "The keys, newest first", body = KeyListView)))]
 pub(crate) async fn list(actor: ReadActor, state: Data<State>) -> Result<HttpResponse, ApiError> {
+    list_of(&state, actor.0.tenant_id()).await
+}
+
+pub(crate) async fn list_of(state: &State, tenant: TenantId) -> Result<HttpResponse, ApiError> {
     let now = state.cx.clock.now();
-    let keys = services::keys::list(&state.cx, actor.0.tenant_id())
-        .await
-        .map_err(key_error)?;
+    let keys = services::keys::list(&state.cx, tenant).await.map_err(key_error)?;
     let items = keys.into_iter().map(|key| KeyView::of(key, now)).collect();
     Ok(HttpResponse::Ok().json(KeyListView { items }))
 }
@@ -124,14 +155,14 @@ impl ReasonBody {
     }
 }
 
-async fn change(
-    actor: ManageActor,
-    state: Data<State>,
+pub(crate) async fn change(
+    state: &State,
+    tenant: TenantId,
     id: &str,
     change: KeyChange,
 ) -> Result<HttpResponse, ApiError> {
     let id: KeyId = id.parse().ok().ok_or_else(ApiError::not_found)?;
-    let key = services::keys::change(&state.cx, actor.0.tenant_id(), id, change)
+    let key = services::keys::change(&state.cx, tenant, id, change)
         .await
         .map_err(key_error)?;
     Ok(HttpResponse::Ok().json(KeyView::of(key, state.cx.clock.now())))
@@ -148,7 +179,7 @@ pub(crate) async fn freeze(
     body: OptionalJson<ReasonBody>,
 ) -> Result<HttpResponse, ApiError> {
     let reason = body.0.checked()?;
-    change(actor, state, &id, KeyChange::Freeze { reason }).await
+    change(&state, actor.0.tenant_id(), &id, KeyChange::Freeze { reason }).await
 }
 
 /// Unfreeze an API key
@@ -159,7 +190,7 @@ pub(crate) async fn unfreeze(
     state: Data<State>,
     id: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
-    change(actor, state, &id, KeyChange::Unfreeze).await
+    change(&state, actor.0.tenant_id(), &id, KeyChange::Unfreeze).await
 }
 
 /// Revoke an API key for ever
@@ -170,7 +201,7 @@ pub(crate) async fn revoke(
     state: Data<State>,
     id: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
-    change(actor, state, &id, KeyChange::Revoke).await
+    change(&state, actor.0.tenant_id(), &id, KeyChange::Revoke).await
 }
 
 pub(crate) fn key_error(error: KeyError) -> ApiError {
@@ -195,6 +226,7 @@ pub(crate) fn key_error(error: KeyError) -> ApiError {
             "There may be 500 keys; revoke one first.",
         ),
         KeyError::Invalid { field, detail } => ApiError::field(&format!("/{field}"), detail),
+        KeyError::Once(error) => idempotency::refusal(error),
         KeyError::Store(error) => error.into(),
     }
 }

@@ -28,7 +28,7 @@ enum Who {
 
 use Who::{Operator, Sdk, Tenant};
 
-const TABLE: [(&str, &str, Who); 40] = [
+const TABLE: [(&str, &str, Who); 44] = [
     ("POST", "/v1/chat/completions", Sdk),
     ("POST", "/v1/completions", Sdk),
     ("POST", "/v1/embeddings", Sdk),
@@ -64,7 +64,23 @@ const TABLE: [(&str, &str, Who); 40] = [
     ("POST", "/api/v1/ops/tenants/{tenant_id}/freeze", Operator),
     ("POST", "/api/v1/ops/tenants/{tenant_id}/unfreeze", Operator),
     ("PUT", "/api/v1/ops/tenants/{tenant_id}/floor-price", Operator),
+    ("GET", "/api/v1/ops/tenants/{tenant_id}/keys", Operator),
     ("POST", "/api/v1/ops/tenants/{tenant_id}/keys", Operator),
+    (
+        "DELETE",
+        "/api/v1/ops/tenants/{tenant_id}/keys/{api_key_id}",
+        Operator,
+    ),
+    (
+        "POST",
+        "/api/v1/ops/tenants/{tenant_id}/keys/{api_key_id}/freeze",
+        Operator,
+    ),
+    (
+        "POST",
+        "/api/v1/ops/tenants/{tenant_id}/keys/{api_key_id}/unfreeze",
+        Operator,
+    ),
     ("GET", "/api/v1/ops/limits", Operator),
     ("POST", "/api/v1/ops/limits", Operator),
     ("GET", "/api/v1/ops/limits/usage", Operator),
@@ -266,7 +282,7 @@ testkit::both_databases! {
             assert!(answers.iter().all(|body| body == &answers[0]), "{method} {path}: {answers:?}");
             checked += 1;
         }
-        assert_eq!(checked, 15);
+        assert_eq!(checked, 19);
         // Nothing of it was done, and no list shows it.
         let lists = ["/api/v1/limits", "/api/v1/limits/usage", "/api/v1/runs", "/api/v1/keys", "/api/v1/analytics/costs?group_by=api_key"];
         for path in lists {

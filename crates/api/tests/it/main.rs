@@ -17,6 +17,8 @@ mod idempotency;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]
+mod keys_operators;
+#[cfg(test)]
 mod llm;
 #[cfg(test)]
 mod log;

@@ -117,13 +117,13 @@ async fn create(global: &Global, cx: &Context, wanted: Create) -> Result<()> {
     let (key, secret) = made.context("the key could not be made")?;
     let view = NewKeyView {
         key: KeyView::of(key, cx.clock.now()),
-        secret: secret.expose().to_owned(),
+        secret: Some(secret.expose().to_owned()),
     };
     global.format().result(&view, || {
         let rows = rows(std::slice::from_ref(&view.key));
         format!(
             "{rows}\nThis is the key; it is not shown again:\n\n  {}\n\n",
-            view.secret
+            secret.expose()
         )
     })
 }
