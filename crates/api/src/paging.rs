@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use model::id::TenantId;
 use serde::Deserialize;
 use services::cursors::{self, List};
 use utoipa::IntoParams;
@@ -24,6 +25,51 @@ pub(crate) struct PageQuery {
     pub(crate) limit: Option<String>,
     /// `next_cursor` of the previous page.
     pub(crate) cursor: Option<String>,
+}
+
+/// A page that is asked for, of a list without filters.
+pub(crate) struct Asked<T> {
+    list: List,
+    limit: u32,
+    /// Where the page before it ended.
+    pub(crate) place: Option<T>,
+}
+
+impl<T: FromStr + ToString> Asked<T> {
+    pub(crate) async fn of(
+        state: &State,
+        (name, owner): (&'static str, TenantId),
+        query: &PageQuery,
+    ) -> Result<Self, ApiError> {
+        let list = List {
+            name,
+            owner,
+            filter: String::new(),
+        };
+        let limit = limit(query.limit.as_deref())?;
+        let place = position(state, &list, query.cursor.as_deref()).await?;
+        Ok(Self { list, limit, place })
+    }
+
+    /// How many to read: one more than are shown, which tells whether there are more.
+    pub(crate) fn most(&self) -> u32 {
+        self.limit.saturating_add(1)
+    }
+
+    /// What is shown of that, and the cursor of what follows.
+    pub(crate) async fn cut<I>(
+        self,
+        state: &State,
+        mut items: Vec<I>,
+        place: impl Fn(&I) -> T,
+    ) -> Result<(Vec<I>, Option<String>), ApiError> {
+        let shown = usize::try_from(self.limit).unwrap_or(usize::MAX);
+        let more = items.len() > shown;
+        items.truncate(shown);
+        let last = items.last().filter(|_| more).map(place);
+        let cursor = next(state, &self.list, last).await?;
+        Ok((items, cursor))
+    }
 }
 
 /// The size of a page, as asked for.

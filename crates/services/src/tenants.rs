@@ -188,12 +188,20 @@ pub async fn create_project(
     Ok(project)
 }
 
-/// The projects of a tenant.
+/// Projects of a tenant by name, at most `most`, behind `after`.
 ///
 /// # Errors
 /// [`TenantError::Store`].
-pub async fn projects(cx: &Context, tenant: TenantId) -> Result<Vec<Project>, TenantError> {
-    Ok(cx.db.read(move |tx| store::tenants::projects(tx, tenant)).await?)
+pub async fn projects(
+    cx: &Context,
+    tenant: TenantId,
+    after: Option<Slug>,
+    most: u32,
+) -> Result<Vec<Project>, TenantError> {
+    Ok(cx
+        .db
+        .read(move |tx| store::tenants::projects_page(tx, tenant, after.as_ref(), i64::from(most)))
+        .await?)
 }
 
 /// Makes an agent.
@@ -221,12 +229,20 @@ pub async fn create_agent(
     Ok(agent)
 }
 
-/// The agents of a tenant.
+/// Agents of a tenant by name, at most `most`, behind `after`.
 ///
 /// # Errors
 /// [`TenantError::Store`].
-pub async fn agents(cx: &Context, tenant: TenantId) -> Result<Vec<Agent>, TenantError> {
-    Ok(cx.db.read(move |tx| store::tenants::agents(tx, tenant)).await?)
+pub async fn agents(
+    cx: &Context,
+    tenant: TenantId,
+    after: Option<Slug>,
+    most: u32,
+) -> Result<Vec<Agent>, TenantError> {
+    Ok(cx
+        .db
+        .read(move |tx| store::tenants::agents_page(tx, tenant, after.as_ref(), i64::from(most)))
+        .await?)
 }
 
 /// Makes an operator. The token is returned here and nowhere else, ever.

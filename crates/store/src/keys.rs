@@ -63,6 +63,27 @@ pub fn list(tx: &mut impl Tx, tenant: TenantId) -> StoreResult<Vec<ApiKey>> {
     rows.into_iter().map(key).collect()
 }
 
+/// Keys of a tenant newest first, at most `most`, older than `before` if it is given.
+///
+/// # Errors
+/// What the database says.
+pub fn page(
+    tx: &mut impl Tx,
+    tenant: TenantId,
+    before: Option<KeyId>,
+    most: i64,
+) -> StoreResult<Vec<ApiKey>> {
+    let mut query = api_keys::table
+        .filter(api_keys::tenant_id.eq(tenant.to_string()))
+        .order(api_keys::id.desc())
+        .limit(most)
+        .into_boxed();
+    if let Some(before) = before {
+        query = query.filter(api_keys::id.lt(before.to_string()));
+    }
+    query.load::<Row>(tx.conn())?.into_iter().map(key).collect()
+}
+
 /// One key of a tenant.
 ///
 /// # Errors

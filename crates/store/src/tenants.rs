@@ -114,11 +114,29 @@ pub fn update(tx: &mut WriteTx<'_>, tenant: &Tenant) -> StoreResult<()> {
 /// # Errors
 /// What the database says.
 pub fn projects(tx: &mut impl Tx, owner: TenantId) -> StoreResult<Vec<Project>> {
-    let rows: Vec<(String, Option<String>, i64)> = projects::table
+    projects_page(tx, owner, None, i64::MAX)
+}
+
+/// Projects of a tenant by name, at most `most`, behind `after` if it is given.
+///
+/// # Errors
+/// What the database says.
+pub fn projects_page(
+    tx: &mut impl Tx,
+    owner: TenantId,
+    after: Option<&Slug>,
+    most: i64,
+) -> StoreResult<Vec<Project>> {
+    let mut query = projects::table
         .filter(projects::tenant_id.eq(owner.to_string()))
         .order(projects::id)
         .select((projects::id, projects::description, projects::created_at))
-        .load(tx.conn())?;
+        .limit(most)
+        .into_boxed();
+    if let Some(after) = after {
+        query = query.filter(projects::id.gt(after.as_str().to_owned()));
+    }
+    let rows: Vec<(String, Option<String>, i64)> = query.load(tx.conn())?;
     rows.into_iter()
         .map(|(id, description, created)| {
             let id: Slug = Table("projects").parse("id", &id)?;
@@ -154,8 +172,21 @@ pub fn insert_project(tx: &mut WriteTx<'_>, project: &Project) -> StoreResult<()
 /// # Errors
 /// What the database says.
 pub fn agents(tx: &mut impl Tx, owner: TenantId) -> StoreResult<Vec<Agent>> {
+    agents_page(tx, owner, None, i64::MAX)
+}
+
+/// Agents of a tenant by name, at most `most`, behind `after` if it is given.
+///
+/// # Errors
+/// What the database says.
+pub fn agents_page(
+    tx: &mut impl Tx,
+    owner: TenantId,
+    after: Option<&Slug>,
+    most: i64,
+) -> StoreResult<Vec<Agent>> {
     let table = Table("agents");
-    let rows: Vec<(String, Option<String>, Option<String>, i64)> = agents::table
+    let mut query = agents::table
         .filter(agents::tenant_id.eq(owner.to_string()))
         .order(agents::id)
         .select((
@@ -164,7 +195,12 @@ pub fn agents(tx: &mut impl Tx, owner: TenantId) -> StoreResult<Vec<Agent>> {
             agents::description,
             agents::created_at,
         ))
-        .load(tx.conn())?;
+        .limit(most)
+        .into_boxed();
+    if let Some(after) = after {
+        query = query.filter(agents::id.gt(after.as_str().to_owned()));
+    }
+    let rows: Vec<(String, Option<String>, Option<String>, i64)> = query.load(tx.conn())?;
     rows.into_iter()
         .map(|(id, project, description, created)| {
             Ok(Agent {

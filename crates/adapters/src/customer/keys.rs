@@ -79,6 +79,10 @@ impl KeyView {
 pub struct KeyListView {
     /// Newest first.
     pub items: Vec<KeyView>,
+    /// Whether there are more.
+    pub has_more: bool,
+    /// What to send as `cursor` for the next piece.
+    pub next_cursor: Option<String>,
 }
 
 /// A new key with its secret, which is shown here and never again.

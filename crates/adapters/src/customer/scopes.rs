@@ -38,6 +38,10 @@ impl From<Project> for ProjectView {
 pub struct ProjectListView {
     /// By name.
     pub items: Vec<ProjectView>,
+    /// Whether there are more.
+    pub has_more: bool,
+    /// What to send as `cursor` for the next piece.
+    pub next_cursor: Option<String>,
 }
 
 /// An agent.
@@ -77,4 +81,8 @@ impl From<Agent> for AgentView {
 pub struct AgentListView {
     /// By name.
     pub items: Vec<AgentView>,
+    /// Whether there are more.
+    pub has_more: bool,
+    /// What to send as `cursor` for the next piece.
+    pub next_cursor: Option<String>,
 }

@@ -9,9 +9,11 @@ use services::keys::KeyChange;
 use crate::actor::Operator;
 use crate::body::Json;
 use crate::idempotency;
+use crate::paging::PageQuery;
 use crate::problem::ApiError;
+use crate::query::Query;
 use crate::state::State;
-use crate::v1::keys::{KeyBody, ReasonBody, change, key_error, list_of, made, without_secret};
+use crate::v1::keys::{KeyBody, ReasonBody, change, key_error, made, page_of, without_secret};
 use crate::v1::scopes::tenant_error;
 
 /// The platform is no tenant: a key of it could change GLOBAL limits on the customers' routes.
@@ -22,15 +24,16 @@ fn tenant(id: &str) -> Result<TenantId, ApiError> {
 
 /// List the API keys of a tenant
 #[utoipa::path(get, path = "/api/v1/ops/tenants/{tenant_id}/keys", tag = "Operators",
-    operation_id = "list_keys", params(("tenant_id" = String, Path)),
+    operation_id = "list_keys", params(("tenant_id" = String, Path), PageQuery),
     responses((status = 200, description = "The keys, newest first", body = KeyListView)))]
 pub(crate) async fn list(
     _actor: Operator,
     state: Data<State>,
     id: Path<String>,
+    query: Query<PageQuery>,
 ) -> Result<HttpResponse, ApiError> {
     let found = services::tenants::get(&state.cx, tenant(&id)?).await;
-    list_of(&state, found.map_err(tenant_error)?.id).await
+    page_of(&state, found.map_err(tenant_error)?.id, &query).await
 }
 
 /// Make an API key of a tenant

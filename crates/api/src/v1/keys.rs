@@ -16,7 +16,9 @@ use utoipa::ToSchema;
 use crate::actor::{ManageActor, ReadActor};
 use crate::body::{Body, Json, OptionalJson};
 use crate::idempotency;
+use crate::paging::{Asked, PageQuery};
 use crate::problem::ApiError;
+use crate::query::Query;
 use crate::state::State;
 
 /// A new key.
@@ -119,17 +121,32 @@ pub(crate) fn made(done: Done<(ApiKey, ApiKeySecret)>) -> HttpResponse {
 }
 
 /// List API keys
-#[utoipa::path(get, path = "/api/v1/keys", tag = "Keys",
+#[utoipa::path(get, path = "/api/v1/keys", tag = "Keys", params(PageQuery),
     responses((status = 200, description = "The keys, newest first", body = KeyListView)))]
-pub(crate) async fn list(actor: ReadActor, state: Data<State>) -> Result<HttpResponse, ApiError> {
-    list_of(&state, actor.0.tenant_id()).await
+pub(crate) async fn list(
+    actor: ReadActor,
+    state: Data<State>,
+    query: Query<PageQuery>,
+) -> Result<HttpResponse, ApiError> {
+    page_of(&state, actor.0.tenant_id(), &query).await
 }
 
-pub(crate) async fn list_of(state: &State, tenant: TenantId) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn page_of(
+    state: &State,
+    tenant: TenantId,
+    query: &PageQuery,
+) -> Result<HttpResponse, ApiError> {
     let now = state.cx.clock.now();
-    let keys = services::keys::list(&state.cx, tenant).await.map_err(key_error)?;
-    let items = keys.into_iter().map(|key| KeyView::of(key, now)).collect();
-    Ok(HttpResponse::Ok().json(KeyListView { items }))
+    let asked = Asked::<KeyId>::of(state, ("keys", tenant), query).await?;
+    let keys = services::keys::page(&state.cx, tenant, asked.place, asked.most())
+        .await
+        .map_err(key_error)?;
+    let (keys, next_cursor) = asked.cut(state, keys, |key| key.id).await?;
+    Ok(HttpResponse::Ok().json(KeyListView {
+        items: keys.into_iter().map(|key| KeyView::of(key, now)).collect(),
+        has_more: next_cursor.is_some(),
+        next_cursor,
+    }))
 }
 
 /// Why.

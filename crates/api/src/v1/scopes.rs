@@ -11,7 +11,9 @@ use utoipa::ToSchema;
 
 use crate::actor::{ManageActor, ReadActor};
 use crate::body::{Body, Json};
+use crate::paging::{Asked, PageQuery};
 use crate::problem::ApiError;
+use crate::query::Query;
 use crate::state::State;
 use crate::text;
 
@@ -51,14 +53,23 @@ pub(crate) async fn create_project(
 }
 
 /// List projects
-#[utoipa::path(get, path = "/api/v1/projects", tag = "Projects",
+#[utoipa::path(get, path = "/api/v1/projects", tag = "Projects", params(PageQuery),
     responses((status = 200, description = "The projects, by name", body = ProjectListView)))]
-pub(crate) async fn projects(actor: ReadActor, state: Data<State>) -> Result<HttpResponse, ApiError> {
-    let list = services::tenants::projects(&state.cx, actor.0.tenant_id())
+pub(crate) async fn projects(
+    actor: ReadActor,
+    state: Data<State>,
+    query: Query<PageQuery>,
+) -> Result<HttpResponse, ApiError> {
+    let tenant = actor.0.tenant_id();
+    let asked = Asked::<Slug>::of(&state, ("projects", tenant), &query).await?;
+    let list = services::tenants::projects(&state.cx, tenant, asked.place.clone(), asked.most())
         .await
         .map_err(tenant_error)?;
+    let (list, next_cursor) = asked.cut(&state, list, |item| item.id.clone()).await?;
     Ok(HttpResponse::Ok().json(ProjectListView {
         items: list.into_iter().map(Into::into).collect(),
+        has_more: next_cursor.is_some(),
+        next_cursor,
     }))
 }
 
@@ -103,14 +114,23 @@ pub(crate) async fn create_agent(
 }
 
 /// List agents
-#[utoipa::path(get, path = "/api/v1/agents", tag = "Agents",
+#[utoipa::path(get, path = "/api/v1/agents", tag = "Agents", params(PageQuery),
     responses((status = 200, description = "The agents, by name", body = AgentListView)))]
-pub(crate) async fn agents(actor: ReadActor, state: Data<State>) -> Result<HttpResponse, ApiError> {
-    let list = services::tenants::agents(&state.cx, actor.0.tenant_id())
+pub(crate) async fn agents(
+    actor: ReadActor,
+    state: Data<State>,
+    query: Query<PageQuery>,
+) -> Result<HttpResponse, ApiError> {
+    let tenant = actor.0.tenant_id();
+    let asked = Asked::<Slug>::of(&state, ("agents", tenant), &query).await?;
+    let list = services::tenants::agents(&state.cx, tenant, asked.place.clone(), asked.most())
         .await
         .map_err(tenant_error)?;
+    let (list, next_cursor) = asked.cut(&state, list, |item| item.id.clone()).await?;
     Ok(HttpResponse::Ok().json(AgentListView {
         items: list.into_iter().map(Into::into).collect(),
+        has_more: next_cursor.is_some(),
+        next_cursor,
     }))
 }
 

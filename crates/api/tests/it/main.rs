@@ -23,6 +23,8 @@ mod llm;
 #[cfg(test)]
 mod log;
 #[cfg(test)]
+mod pages;
+#[cfg(test)]
 mod platform;
 #[cfg(test)]
 mod problems;

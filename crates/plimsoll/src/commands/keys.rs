@@ -134,6 +134,8 @@ async fn list(global: &Global, cx: &Context, tenant: &str) -> Result<()> {
     let keys = services::keys::list(cx, tenant.id).await?;
     let view = KeyListView {
         items: keys.into_iter().map(|key| KeyView::of(key, now)).collect(),
+        has_more: false,
+        next_cursor: None,
     };
     let nothing = format!("no keys of {} yet", tenant.name);
     global
