@@ -7,7 +7,7 @@ use model::id::TenantId;
 use services::keys::KeyChange;
 
 use crate::actor::Operator;
-use crate::body::Json;
+use crate::body::{Json, OptionalJson};
 use crate::idempotency;
 use crate::paging::PageQuery;
 use crate::problem::ApiError;
@@ -70,10 +70,10 @@ pub(crate) async fn freeze(
     _actor: Operator,
     state: Data<State>,
     ids: Path<(String, String)>,
-    body: Json<ReasonBody>,
+    body: OptionalJson<ReasonBody>,
 ) -> Result<HttpResponse, ApiError> {
     let (tenant_id, key) = ids.into_inner();
-    let reason = body.value.checked()?;
+    let reason = body.0.checked()?;
     change(&state, tenant(&tenant_id)?, &key, KeyChange::Freeze { reason }).await
 }
 
