@@ -128,7 +128,8 @@ fn an_empty_list_says_so_to_people_and_is_an_empty_list_to_programs() {
     let said = home.run(&keys);
     assert_eq!((said.code, said.stdout.as_str()), (0, ""), "{said:?}");
     assert_eq!(said.stderr, "no keys of Harbour Freight yet\n");
-    assert_eq!(home.json(&keys), json!({"items": []}));
+    let empty = json!({"items": [], "has_more": false, "next_cursor": null});
+    assert_eq!(home.json(&keys), empty);
 }
 
 #[test]
