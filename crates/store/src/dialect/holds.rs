@@ -1,13 +1,14 @@
 //! Holds: locked and ended for a whole batch.
 
+use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Nullable, Text};
+use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 
-use super::AnyConnection;
 use super::append::{append, appended, columns};
 use super::counters;
 use super::prepared::{Column, Rows as _, Statement, Value, With};
 use super::update::{Update as _, update, updated};
+use super::{AnyConnection, MultiBackend};
 use crate::schema::holds;
 
 /// A row of the ledger.
@@ -172,23 +173,28 @@ pub(crate) fn stretch(
     most: i64,
 ) -> QueryResult<Vec<HoldRow>> {
     let mut query = holds::table.limit(most).into_boxed();
+    if let Some(after) = after {
+        query = query.filter(later(conn, after));
+    }
     match conn {
-        AnyConnection::Postgres(_) => {
-            query = query.order((holds::tenant_id, holds::id));
-            if let Some((tenant, id)) = after {
-                let later = holds::tenant_id.eq(tenant).and(holds::id.gt(id));
-                query = query.filter(holds::tenant_id.gt(tenant).or(later));
-            }
-        }
-        AnyConnection::Sqlite(_) => {
-            query = query.order((holds::id, holds::tenant_id));
-            if let Some((tenant, id)) = after {
-                let later = holds::id.eq(id).and(holds::tenant_id.gt(tenant));
-                query = query.filter(holds::id.gt(id).or(later));
-            }
-        }
+        AnyConnection::Postgres(_) => query = query.order((holds::tenant_id, holds::id)),
+        AnyConnection::Sqlite(_) => query = query.order((holds::id, holds::tenant_id)),
     }
     query.load(conn)
+}
+
+/// Whether a hold comes after this one in the order of the key. Compared as a row, and not column by column, which tells
+/// both databases where in their index to begin.
+fn later(
+    conn: &AnyConnection,
+    (tenant, id): &(String, String),
+) -> Box<dyn BoxableExpression<holds::table, MultiBackend, SqlType = Bool>> {
+    let (key, one, other) = match conn {
+        AnyConnection::Postgres(_) => ("(tenant_id, id) > (", tenant, id),
+        AnyConnection::Sqlite(_) => ("(id, tenant_id) > (", id, tenant),
+    };
+    let one = sql::<Bool>(key).bind::<Text, _>(one.clone());
+    Box::new(one.sql(", ").bind::<Text, _>(other.clone()).sql(")"))
 }
 
 /// What is asked of the holds on a limit.
@@ -228,22 +234,12 @@ pub(crate) fn on_limit(
     if let Some(from) = asked.from {
         query = query.filter(holds::id.ge(from));
     }
+    if let Some(after) = after {
+        query = query.filter(later(conn, after));
+    }
     match conn {
-        AnyConnection::Postgres(_) => {
-            query = query.order((holds::tenant_id, holds::id));
-            if let Some((tenant, id)) = after {
-                let later = holds::tenant_id.eq(tenant).and(holds::id.gt(id));
-                query = query.filter(holds::tenant_id.gt(tenant).or(later));
-            }
-        }
-        AnyConnection::Sqlite(_) => {
-            query = query.order((holds::id, holds::tenant_id));
-            if let Some((tenant, id)) = after {
-                let later = holds::id.eq(id).and(holds::tenant_id.gt(tenant));
-                // The first condition alone, and not an OR, tells SQLite where in its index to begin.
-                query = query.filter(holds::id.ge(id)).filter(holds::id.gt(id).or(later));
-            }
-        }
+        AnyConnection::Postgres(_) => query = query.order((holds::tenant_id, holds::id)),
+        AnyConnection::Sqlite(_) => query = query.order((holds::id, holds::tenant_id)),
     }
     query.load(conn)
 }

@@ -1,7 +1,7 @@
 //! Is a counter exact however many add to it at once?
 
 use futures_util::future::join_all;
-use model::id::LimitId;
+use model::id::{LimitId, TenantId};
 use store::counters::{self, Counter, CounterKey, ROLLING_LOCK};
 use store::{Db, LockTx, StoreError, StoreResult};
 use testkit::db::TestDb;
@@ -92,6 +92,26 @@ testkit::both_databases! {
         assert_eq!(found, [counter(1, 10, 5, 7)]);
         assert_eq!(nothing, []);
         assert_eq!(again, [counter(1, 10, 6, 7), counter(2, 10, 0, 9)]);
+    }
+
+    async fn counters_are_locked_and_versions_confirmed_in_one_call_as_in_two(db: TestDb) {
+        add_limits(&db, 2).await;
+        add(&db, vec![counter(1, 10, 5, 7)]).await;
+        db.locked(|tx| counters::set_moves(tx, &[(key(1, 10), Some(30))])).await.unwrap();
+        let owners = [TenantId::PLATFORM, ACME, TenantId::from_bits(9)];
+        for keys in [vec![], vec![key(1, 10)], vec![key(1, 10), key(1, 20), key(2, 10)]] {
+            let both = db.locked(move |tx| {
+                let (locked, mut versions) = counters::lock_and_confirm(tx, &keys, &owners)?;
+                let mut expected = store::limits::versions(tx, &owners)?;
+                versions.sort_unstable();
+                expected.sort_unstable();
+                assert_eq!(versions, expected);
+                assert_eq!(versions.len(), 2, "one of them does not exist");
+                Ok::<_, StoreError>((locked, counters::lock(tx, &keys)?))
+            });
+            let (one, two) = both.await.unwrap();
+            assert_eq!(one, two);
+        }
     }
 
     async fn a_counter_says_where_it_was_moved(db: TestDb) {

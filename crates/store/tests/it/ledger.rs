@@ -2,11 +2,12 @@
 
 use model::hold::{HoldItem, HoldStatus};
 use model::id::{HoldId, LimitId, TenantId};
+use store::counters::{self, Counter, CounterKey};
 use store::holds::Share;
 use store::{StoreError, holds};
 use testkit::db::TestDb;
 
-use crate::support::samples::{ACME, amounts, at, hold};
+use crate::support::samples::{ACME, add_limits, amounts, at, hold};
 
 const OTHER: TenantId = TenantId::from_bits(2);
 
@@ -135,5 +136,21 @@ testkit::both_databases! {
         let (sums, platform, open) = found.await.unwrap();
         assert_eq!((sums, platform), ([111, 110, 100], 3));
         assert_eq!(open, [Share { taken_at: at(0), item: hold(1).items[0] }]);
+    }
+
+    async fn holds_are_taken_with_what_they_count(db: TestDb) {
+        add_limits(&db, 1).await;
+        let delta = |held| Counter {
+            key: CounterKey { owner: ACME, limit: LimitId::from_bits(1), window_start: 10 },
+            settled: 0,
+            held,
+        };
+        for (number, deltas) in [(1, vec![delta(3)]), (2, vec![delta(4)]), (3, vec![])] {
+            db.locked(move |tx| holds::take(tx, &[hold(number)], &deltas)).await.unwrap();
+        }
+        db.locked(move |tx| holds::take(tx, &[], &[delta(5)])).await.unwrap();
+        assert!(db.locked(move |tx| holds::take(tx, &[hold(1)], &[delta(5)])).await.is_err());
+        let all = db.read(|tx| Ok::<_, StoreError>((holds::stretch(tx, None, 9)?, counters::all(tx)?))).await.unwrap();
+        assert_eq!(all, (vec![hold(1), hold(2), hold(3)], vec![delta(12)]));
     }
 }
