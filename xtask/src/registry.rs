@@ -6,7 +6,17 @@ use crate::rules;
 
 /// All rules, in the order of the families. A new family is one line here.
 pub(crate) fn all() -> Vec<&'static dyn Rule> {
-    let families: [&[&'static dyn Rule]; 3] = [rules::layers::RULES, rules::tidy::RULES, META];
+    let families: [&[&'static dyn Rule]; 9] = [
+        rules::layers::RULES,
+        rules::patterns::RULES,
+        rules::intents::RULES,
+        rules::errors::RULES,
+        rules::contract::RULES,
+        rules::determinism::RULES,
+        rules::schema::RULES,
+        rules::tidy::RULES,
+        META,
+    ];
     families.concat()
 }
 
