@@ -157,7 +157,8 @@ fn change(item: &HoldItem, used: Option<&Amounts>, late: bool) -> Change {
 mod tests {
     use alloc::vec;
 
-    use model::hold::Subject;
+    use alloc::sync::Arc;
+
     use model::id::{DecisionId, HoldId};
     use model::limit::LimitType;
     use model::money::NanoUsd;
@@ -178,7 +179,7 @@ mod tests {
             status,
             decision: DecisionId::from_bits(3),
             run: None,
-            subject: Subject::default(),
+            subject: Arc::default(),
             requested: Amounts {
                 cost: NanoUsd(100),
                 ..Amounts::ZERO

@@ -1,6 +1,7 @@
 //! What was used and what did it cost?
 
 use alloc::string::String;
+use alloc::sync::Arc;
 
 use crate::hold::Subject;
 use crate::id::{CostId, HoldId, RunId, TenantId};
@@ -49,7 +50,7 @@ pub struct CostRecord {
     /// The hold that was settled.
     pub hold: HoldId,
     /// Who and what it is attributed to.
-    pub subject: Subject,
+    pub subject: Arc<Subject>,
     /// The model that is charged for.
     pub model: Option<String>,
     /// Tokens by class.

@@ -4,6 +4,7 @@
 //! exactly once: settled with what was really used, released, or expired by itself.
 
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::amounts::Amounts;
@@ -114,8 +115,8 @@ pub struct Hold {
     pub decision: DecisionId,
     /// The LLM Run it is for, if there is one.
     pub run: Option<RunId>,
-    /// Who and what it is for.
-    pub subject: Subject,
+    /// Who and what it is for; runs and costs that it explains share it.
+    pub subject: Arc<Subject>,
     /// What was asked for.
     pub requested: Amounts,
     /// What was used, once settled.

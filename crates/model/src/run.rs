@@ -1,6 +1,7 @@
 //! What is an LLM Run?
 
 use alloc::string::String;
+use alloc::sync::Arc;
 
 use crate::amounts::Amounts;
 use crate::cost::TokenUsage;
@@ -137,7 +138,7 @@ pub struct Run {
     /// What was asked for.
     pub operation: Operation,
     /// Who and what it is for.
-    pub subject: Subject,
+    pub subject: Arc<Subject>,
     /// The model that answered, in the provider's words.
     pub served_model: Option<String>,
     /// Whether the answer was streamed.

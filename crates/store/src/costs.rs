@@ -1,5 +1,7 @@
 //! What was spent, by whom, on what?
 
+use std::sync::Arc;
+
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
@@ -211,19 +213,19 @@ pub fn grouped(
 }
 
 fn row(record: &CostRecord) -> Row {
-    let subject = record.subject.clone();
+    let subject = &record.subject;
     Row {
         tenant_id: record.tenant.to_string(),
         id: record.id.to_string(),
         run_id: record.run.map(|run| run.to_string()),
         hold_id: record.hold.to_string(),
         api_key_id: subject.api_key_id.map(|id| id.to_string()),
-        project_id: subject.project_id,
-        agent_id: subject.agent_id,
-        feature: subject.feature,
-        session_id: subject.session_id,
-        end_user: subject.end_user,
-        provider: subject.provider,
+        project_id: subject.project_id.clone(),
+        agent_id: subject.agent_id.clone(),
+        feature: subject.feature.clone(),
+        session_id: subject.session_id.clone(),
+        end_user: subject.end_user.clone(),
+        provider: subject.provider.clone(),
         model: record.model.clone(),
         input_tokens: record.usage.input,
         output_tokens: record.usage.output,
@@ -241,7 +243,7 @@ fn record(row: Row) -> StoreResult<CostRecord> {
         tenant: TABLE.parse("tenant_id", &row.tenant_id)?,
         run: TABLE.parse_opt("run_id", row.run_id.as_deref())?,
         hold: TABLE.parse("hold_id", &row.hold_id)?,
-        subject: Subject {
+        subject: Arc::new(Subject {
             api_key_id: TABLE.parse_opt("api_key_id", row.api_key_id.as_deref())?,
             project_id: row.project_id,
             agent_id: row.agent_id,
@@ -250,7 +252,7 @@ fn record(row: Row) -> StoreResult<CostRecord> {
             end_user: row.end_user,
             provider: row.provider,
             model: row.model.clone(),
-        },
+        }),
         model: row.model,
         usage: TABLE.json("usage", &row.usage)?,
         cost: NanoUsd(row.cost),

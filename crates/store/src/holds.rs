@@ -2,6 +2,8 @@
 
 mod words;
 
+use std::sync::Arc;
+
 use diesel::prelude::*;
 use model::amounts::Amounts;
 use model::hold::{Hold, HoldItem, HoldStatus};
@@ -229,7 +231,7 @@ fn row(hold: &Hold) -> HoldRow {
         status: hold.status.as_str().to_owned(),
         decision_id: hold.decision.to_string(),
         run_id: hold.run.map(|run| run.to_string()),
-        subject: to_json(&SubjectWords::from(&hold.subject)),
+        subject: to_json(&SubjectWords::from(&*hold.subject)),
         requested: to_json(&AmountsWords::from(&hold.requested)),
         settled: settled(hold),
         items: items(hold),
@@ -272,7 +274,7 @@ fn hold(row: HoldRow) -> StoreResult<Hold> {
         status: TABLE.parse::<HoldStatus>("status", &row.status)?,
         decision: TABLE.parse("decision_id", &row.decision_id)?,
         run: TABLE.parse_opt("run_id", row.run_id.as_deref())?,
-        subject: TABLE.json::<SubjectWords<'_>>("subject", &row.subject)?.into(),
+        subject: Arc::new(TABLE.json::<SubjectWords<'_>>("subject", &row.subject)?.into()),
         requested: TABLE.json::<AmountsWords>("requested", &row.requested)?.into(),
         settled: settled.transpose()?.map(Amounts::from),
         items: items.into_iter().map(|item| item.item(tenant)).collect(),

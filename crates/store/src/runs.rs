@@ -1,5 +1,7 @@
 //! The LLM Runs.
 
+use std::sync::Arc;
+
 use diesel::prelude::*;
 use model::id::{RunId, TenantId};
 use model::page::{Cursor, Page, PageRequest};
@@ -251,7 +253,7 @@ fn row(run: &Run) -> Row {
         id: run.id.to_string(),
         status: run.status.as_str().to_owned(),
         operation: run.operation.as_str().to_owned(),
-        subject: to_json(&run.subject),
+        subject: to_json(&*run.subject),
         provider: run.subject.provider.clone(),
         model: run.subject.model.clone(),
         api_key_id: run.subject.api_key_id.map(|id| id.to_string()),
@@ -279,7 +281,7 @@ fn run(row: Row) -> StoreResult<Run> {
         tenant: TABLE.parse("tenant_id", &row.tenant_id)?,
         status: TABLE.parse("status", &row.status)?,
         operation: TABLE.parse("operation", &row.operation)?,
-        subject: TABLE.json("subject", &row.subject)?,
+        subject: Arc::new(TABLE.json("subject", &row.subject)?),
         served_model: row.served_model,
         stream: row.stream,
         decision: TABLE.parse("decision_id", &row.decision_id)?,

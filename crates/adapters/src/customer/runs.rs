@@ -1,5 +1,7 @@
 //! How is an LLM Run shown?
 
+use std::sync::Arc;
+
 use model::cost::{CostRecord, TokenUsage};
 use model::money::NanoUsd;
 use model::run::Run;
@@ -144,6 +146,7 @@ impl From<Run> for RunView {
             completed_at,
             correlation_id,
         } = run;
+        let subject = Arc::unwrap_or_clone(subject);
         let held = hold.map_or(NanoUsd::ZERO, |_| estimated.cost);
         Self {
             run_id: id.to_string(),
@@ -234,6 +237,7 @@ impl From<CostRecord> for CostRecordView {
             source,
             created_at,
         } = record;
+        let subject = Arc::unwrap_or_clone(subject);
         Self {
             cost_id: id.to_string(),
             model,

@@ -161,7 +161,7 @@ async fn authorise(
     };
     let command = HoldCommand {
         tenant: request.actor.tenant_id(),
-        subject,
+        subject: Arc::new(subject),
         amounts,
         cost_known: cost.is_some(),
         ttl_ms: cx.gateway.settings.hold_ttl_ms,

@@ -1,5 +1,7 @@
 //! What may the ledger be asked, and what does it answer?
 
+use std::sync::Arc;
+
 use domain::limits::CheckOutput;
 use domain::settle::{Authority, End};
 use model::amounts::Amounts;
@@ -25,7 +27,7 @@ pub struct HoldCommand {
     /// Whose limits.
     pub tenant: TenantId,
     /// Who and what it is for.
-    pub subject: Subject,
+    pub subject: Arc<Subject>,
     /// The most it can use.
     pub amounts: Amounts,
     /// Whether the cost in `amounts` is known; if not, a strict money limit refuses.

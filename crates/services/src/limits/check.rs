@@ -1,5 +1,7 @@
 //! What does the limits API ask the ledger?
 
+use std::sync::Arc;
+
 use domain::limits::{CheckInput, CheckOutput, LimitState};
 use domain::settle::{Authority, End};
 use model::amounts::Amounts;
@@ -77,7 +79,7 @@ pub async fn check(
     let (amounts, cost_known) = amounts(cx, &request);
     let command = HoldCommand {
         tenant: request.tenant,
-        subject: request.subject,
+        subject: Arc::new(request.subject),
         amounts,
         cost_known,
         ttl_ms: request.ttl_ms,

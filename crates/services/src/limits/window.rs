@@ -6,10 +6,11 @@
 //! are in where they count from now on ([`HoldItem::counts_in`]).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use domain::limits::draft::Problem;
 use model::amounts::Amounts;
-use model::hold::{Hold, HoldItem, HoldStatus, Subject};
+use model::hold::{Hold, HoldItem, HoldStatus};
 use model::id::{DecisionId, HoldId};
 use model::limit::Limit;
 use model::time::Timestamp;
@@ -193,7 +194,7 @@ fn entry(limit: &Limit, to: CounterKey, elsewhere: i64, carrier: Carrier, now: T
         status: HoldStatus::Settled,
         decision: carrier.decision,
         run: None,
-        subject: Subject::default(),
+        subject: Arc::default(),
         requested: Amounts::ZERO,
         settled: Some(Amounts::ZERO),
         items: vec![HoldItem {

@@ -6,7 +6,6 @@ use domain::limits::draft::Draft;
 use domain::settle::{Authority, End};
 use infra::clock::RandomIds;
 use model::amounts::Amounts;
-use model::hold::Subject;
 use model::id::{DecisionId, HoldId, IdGenerator, LimitId, TenantId};
 use model::limit::{Enforcement, Limit, LimitCategory, LimitScope, LimitStatus, LimitType};
 use model::money::NanoUsd;
@@ -112,7 +111,7 @@ impl Books {
     pub(crate) fn wish(&self, tenant: TenantId, nano: i64) -> HoldCommand {
         HoldCommand {
             tenant,
-            subject: Subject::default(),
+            subject: Arc::default(),
             amounts: Amounts {
                 cost: NanoUsd(nano),
                 input_tokens: 1,

@@ -156,7 +156,7 @@ impl World {
         let ids = self.cx.ids.as_ref();
         services::ledger::HoldCommand {
             tenant: self.tenant,
-            subject: model::hold::Subject::default(),
+            subject: std::sync::Arc::default(),
             amounts: model::amounts::Amounts {
                 requests: 1,
                 ..model::amounts::Amounts::ZERO

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use domain::settle::{Authority, End};
 use model::amounts::Amounts;
-use model::hold::{Hold, HoldItem, HoldStatus, Subject};
+use model::hold::{Hold, HoldItem, HoldStatus};
 use model::id::{DecisionId, HoldId, LimitId, TenantId};
 use model::limit::LimitType;
 use model::time::{Clock as _, Timestamp};
@@ -109,7 +109,7 @@ impl SumThenInsert {
             status: HoldStatus::Pending,
             decision: DecisionId::generate(self.books.ids.as_ref()),
             run: None,
-            subject: Subject::default(),
+            subject: Arc::default(),
             requested: amounts(wish),
             settled: None,
             items: vec![HoldItem {

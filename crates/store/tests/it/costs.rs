@@ -1,7 +1,8 @@
 //! Do costs add up, whatever they are grouped by?
 
+use std::sync::Arc;
+
 use model::cost::{CostRecord, CostSource};
-use model::hold::Subject;
 use model::id::{KeyId, RunId, TenantId};
 use model::money::NanoUsd;
 use store::costs::{self, CostGroup, GroupBy};
@@ -37,13 +38,13 @@ fn group(key: Option<&str>, cost: i64, requests: i64) -> CostGroup {
 async fn add_four(db: &Db) {
     let mut later = cost(3);
     later.created_at = at(DAY);
-    later.subject.agent_id = Some("writer".to_owned());
+    Arc::make_mut(&mut later.subject).agent_id = Some("writer".to_owned());
     later.model = Some("claude".to_owned());
-    later.subject.api_key_id = Some(KeyId::from_bits(4));
+    Arc::make_mut(&mut later.subject).api_key_id = Some(KeyId::from_bits(4));
     later.cost = NanoUsd(1000);
     let mut silent = cost(4);
-    (silent.subject, silent.model, silent.run, silent.cost) = (Subject::default(), None, None, NanoUsd(7));
-    let mut foreign = cost(1);
+    (silent.subject, silent.model, silent.run, silent.cost) = (Arc::default(), None, None, NanoUsd(7));
+    let mut foreign = cost(5);
     foreign.tenant = TenantId::from_bits(2);
     insert(db, vec![cost(1), cost(2), later, silent, foreign]).await;
 }
@@ -54,7 +55,7 @@ testkit::both_databases! {
         second.run = cost(1).run;
         (second.source, second.price_version, second.created_at) = (CostSource::Sdk, None, at(1));
         let mut bare = cost(3);
-        (bare.subject, bare.model) = (Subject::default(), None);
+        (bare.subject, bare.model) = (Arc::default(), None);
         insert(&db, vec![]).await;
         insert(&db, vec![second.clone(), cost(1), bare.clone()]).await;
         let of_run = async |n| db.read(move |tx| costs::of_run(tx, ACME, RunId::from_bits(n))).await.unwrap();
@@ -97,7 +98,7 @@ testkit::both_databases! {
     async fn groups_of_the_same_cost_have_a_fixed_order(db: TestDb) {
         let named = |n, name: Option<&str>| {
             let mut record = cost(n);
-            record.subject.feature = name.map(str::to_owned);
+            Arc::make_mut(&mut record.subject).feature = name.map(str::to_owned);
             record
         };
         insert(&db, vec![named(1, Some("b")), named(2, None), named(3, Some("B")), named(4, Some("a"))]).await;

@@ -14,9 +14,9 @@ const OTHER: TenantId = TenantId::from_bits(2);
 testkit::both_databases! {
     async fn a_hold_comes_back_as_it_was(db: TestDb) {
         let mut bare = hold(2);
-        bare.subject = model::hold::Subject::default();
+        bare.subject = std::sync::Arc::default();
         (bare.run, bare.items) = (None, vec![]);
-        let mut foreign = hold(1);
+        let mut foreign = hold(3);
         foreign.tenant = OTHER;
         let all = [hold(1), bare, foreign];
         let inserted = all.clone();

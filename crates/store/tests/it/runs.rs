@@ -1,5 +1,7 @@
 //! Is every LLM Run found again, in pages without gaps and repeats?
 
+use std::sync::Arc;
+
 use model::id::{KeyId, RunId, TenantId};
 use model::money::NanoUsd;
 use model::page::{Cursor, PageRequest};
@@ -34,7 +36,7 @@ async fn pages(db: &Db, filter: Filter, limit: u32) -> Vec<Vec<u128>> {
 
 testkit::both_databases! {
     async fn a_run_comes_back_as_it_was_and_as_it_ended(db: TestDb) {
-        let mut foreign = run(1, at(0));
+        let mut foreign = run(3, at(0));
         foreign.tenant = TenantId::from_bits(2);
         insert(&db, vec![run(1, at(0)), run(2, at(0)), foreign.clone()]).await;
         let find = async |tenant, n| {
@@ -54,10 +56,12 @@ testkit::both_databases! {
             ..run(1, at(0))
         };
         let finished = ended.clone();
-        db.locked(move |tx| runs::finish(tx, std::slice::from_ref(&finished))).await.unwrap();
+        let mistaken = Run { id: foreign.id, ..ended.clone() };
+        let both = [finished, mistaken];
+        db.locked(move |tx| runs::finish(tx, &both)).await.unwrap();
         assert_eq!(find(ACME, 1).await, Some(ended));
         assert_eq!(find(ACME, 2).await, Some(run(2, at(0))));
-        assert_eq!(find(foreign.tenant, 1).await, Some(foreign), "another tenant's run of the same id is untouched");
+        assert_eq!(find(foreign.tenant, 3).await, Some(foreign), "another tenant's run is untouched");
         assert_eq!(find(ACME, 3).await, None);
         // What was known may also be taken back.
         db.locked(|tx| runs::finish(tx, &[run(1, at(0))])).await.unwrap();
@@ -99,8 +103,8 @@ testkit::both_databases! {
         for (run, status) in list.iter_mut().zip([RunStatus::Failed, RunStatus::Blocked]) {
             run.status = status;
         }
-        list[2].subject.model = Some("claude".to_owned());
-        list[3].subject.api_key_id = Some(KeyId::from_bits(99));
+        Arc::make_mut(&mut list[2].subject).model = Some("claude".to_owned());
+        Arc::make_mut(&mut list[3].subject).api_key_id = Some(KeyId::from_bits(99));
         list[4].tenant = TenantId::from_bits(2);
         insert(&db, list).await;
         let listed = async |filter| pages(&db, filter, 10).await.concat();

@@ -13,10 +13,10 @@ use super::headers;
 ///
 /// ```
 /// use workers::upstream::UpstreamRequest;
-/// # use model::{amounts::Amounts, hold::{Hold, HoldStatus, Subject}, id::*, time::Timestamp};
+/// # use model::{amounts::Amounts, hold::{Hold, HoldStatus}, id::*, time::Timestamp};
 /// # let hold = Hold {
 /// #     id: HoldId::from_bits(1), tenant: TenantId::from_bits(1), status: HoldStatus::Pending,
-/// #     decision: DecisionId::from_bits(1), run: None, subject: Subject::default(),
+/// #     decision: DecisionId::from_bits(1), run: None, subject: Default::default(),
 /// #     requested: Amounts::ZERO, settled: None, items: vec![], created_at: Timestamp::from_micros(0),
 /// #     expires_at: Timestamp::from_micros(1), ended_at: None,
 /// # };

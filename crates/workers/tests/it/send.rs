@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use model::amounts::Amounts;
-use model::hold::{Hold, HoldStatus, Subject};
+use model::hold::{Hold, HoldStatus};
 use model::id::{DecisionId, HoldId, TenantId};
 use model::run::Operation;
 use model::time::Timestamp;
@@ -45,7 +45,7 @@ fn request(operation: Operation, client: &[(&'static str, &'static str)]) -> Ups
         status: HoldStatus::Pending,
         decision: DecisionId::from_bits(1),
         run: None,
-        subject: Subject::default(),
+        subject: std::sync::Arc::default(),
         requested: Amounts::ZERO,
         settled: None,
         items: Vec::new(),

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use model::amounts::Amounts;
-use model::hold::Subject;
 use model::id::DecisionId;
 use model::time::Timestamp;
 use store::counters::{Counter, CounterKey};
@@ -22,7 +21,7 @@ fn hold(bits: u128) -> Hold {
         status: HoldStatus::Pending,
         decision: DecisionId::from_bits(bits),
         run: None,
-        subject: Subject::default(),
+        subject: Arc::default(),
         requested: Amounts::default(),
         settled: None,
         items: Vec::new(),
