@@ -12,48 +12,39 @@ use model::limit::LimitType;
 use model::money::NanoUsd;
 use serde::{Deserialize, Serialize};
 
-/// What is set aside on one limit.
+/// What is set aside on one limit: limit, type, start of the window, amount; and more, if there is more to say.
 #[derive(Serialize, Deserialize)]
-pub(super) struct ItemWords {
-    /// The owner of the limit, if that is not the tenant of the hold.
-    #[serde(rename = "t", default, skip_serializing_if = "Option::is_none")]
-    owner: Option<TenantId>,
-    #[serde(rename = "l")]
-    limit: LimitId,
-    #[serde(rename = "k")]
-    counts: LimitType,
-    #[serde(rename = "w")]
-    window_start: i64,
-    #[serde(rename = "a")]
-    amount: i64,
-    #[serde(rename = "s", default, skip_serializing_if = "is_zero")]
-    settled: i64,
-    #[serde(rename = "c", default, skip_serializing_if = "is_false")]
-    carried: bool,
-}
+pub(super) struct ItemWords(
+    LimitId,
+    LimitType,
+    i64,
+    i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")] Option<More>,
+);
+
+/// What was settled, whether that only carries over, and the owner of the limit if that is not the tenant of the hold.
+#[derive(Serialize, Deserialize)]
+struct More(i64, bool, Option<TenantId>);
 
 impl ItemWords {
     pub(super) fn of(item: &HoldItem, tenant: TenantId) -> Self {
-        Self {
-            owner: (item.owner != tenant).then_some(item.owner),
-            limit: item.limit,
-            counts: item.counts,
-            window_start: item.window_start,
-            amount: item.amount,
-            settled: item.settled,
-            carried: item.carried,
-        }
+        let owner = (item.owner != tenant).then_some(item.owner);
+        let more = item.settled != 0 || item.carried || owner.is_some();
+        let more = more.then_some(More(item.settled, item.carried, owner));
+        Self(item.limit, item.counts, item.window_start, item.amount, more)
     }
 
     pub(super) fn item(self, tenant: TenantId) -> HoldItem {
+        let Self(limit, counts, window_start, amount, more) = self;
+        let More(settled, carried, owner) = more.unwrap_or(More(0, false, None));
         HoldItem {
-            owner: self.owner.unwrap_or(tenant),
-            limit: self.limit,
-            counts: self.counts,
-            window_start: self.window_start,
-            amount: self.amount,
-            settled: self.settled,
-            carried: self.carried,
+            owner: owner.unwrap_or(tenant),
+            limit,
+            counts,
+            window_start,
+            amount,
+            settled,
+            carried,
         }
     }
 }
@@ -111,49 +102,30 @@ impl From<SubjectWords<'_>> for Subject {
     }
 }
 
-/// What was asked for, or used.
+/// What was asked for, or used: cost, input tokens, output tokens, requests.
 #[derive(Serialize, Deserialize)]
-pub(super) struct AmountsWords {
-    #[serde(rename = "c", default, skip_serializing_if = "is_zero")]
-    cost: i64,
-    #[serde(rename = "i", default, skip_serializing_if = "is_zero")]
-    input_tokens: i64,
-    #[serde(rename = "o", default, skip_serializing_if = "is_zero")]
-    output_tokens: i64,
-    #[serde(rename = "r", default, skip_serializing_if = "is_zero")]
-    requests: i64,
-}
+pub(super) struct AmountsWords(i64, i64, i64, i64);
 
 impl From<&Amounts> for AmountsWords {
     fn from(amounts: &Amounts) -> Self {
-        Self {
-            cost: amounts.cost.0,
-            input_tokens: amounts.input_tokens,
-            output_tokens: amounts.output_tokens,
-            requests: amounts.requests,
-        }
+        Self(
+            amounts.cost.0,
+            amounts.input_tokens,
+            amounts.output_tokens,
+            amounts.requests,
+        )
     }
 }
 
 impl From<AmountsWords> for Amounts {
-    fn from(words: AmountsWords) -> Self {
+    fn from(AmountsWords(cost, input_tokens, output_tokens, requests): AmountsWords) -> Self {
         Self {
-            cost: NanoUsd(words.cost),
-            input_tokens: words.input_tokens,
-            output_tokens: words.output_tokens,
-            requests: words.requests,
+            cost: NanoUsd(cost),
+            input_tokens,
+            output_tokens,
+            requests,
         }
     }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
-fn is_zero(amount: &i64) -> bool {
-    *amount == 0
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
-fn is_false(flag: &bool) -> bool {
-    !*flag
 }
 
 #[cfg(test)]
@@ -195,7 +167,7 @@ mod tests {
         }
         assert_eq!(
             text(&ItemWords::of(&item(TENANT, 0), TENANT)),
-            r#"{"l":"LIM-00000000000000000000000007","k":"COST_USD","w":5,"a":700}"#
+            r#"["LIM-00000000000000000000000007","COST_USD",5,700]"#
         );
     }
 
