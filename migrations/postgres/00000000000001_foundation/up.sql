@@ -214,7 +214,6 @@ CREATE TABLE decisions (
     created_at     BIGINT NOT NULL,
     PRIMARY KEY (tenant_id, id)
 );
-CREATE INDEX decisions_run ON decisions (tenant_id, run_id);
 
 CREATE TABLE limit_breaches (
     tenant_id       TEXT   NOT NULL,
@@ -254,7 +253,6 @@ CREATE TABLE ops_events (
     PRIMARY KEY (tenant_id, id)
 );
 CREATE INDEX ops_events_time ON ops_events (tenant_id, at);
-CREATE INDEX ops_events_type ON ops_events (event_type, at);
 
 -- Forensic: never shown to a client.
 CREATE TABLE infra_error_events (

@@ -112,8 +112,9 @@ CREATE TABLE limit_counters (
     FOREIGN KEY (tenant_id, limit_id) REFERENCES limits (tenant_id, id)
 ) WITHOUT ROWID, STRICT;
 
--- Ids ascend with time, so rows and key are appended. With the tenant first, as on PostgreSQL, where tables may be spread
--- by tenant, a batch of many tenants would rewrite a page of the key for each of its holds.
+-- What grows with every request is keyed by its id alone, here and below. Ids are of one sequence that ascends with
+-- time, so rows and keys are appended. With the tenant first, as on PostgreSQL, where tables may be spread by tenant, a
+-- batch of many tenants would rewrite a page of the key for each of its rows, and a longer key would fill more of them.
 CREATE TABLE holds (
     tenant_id   TEXT   NOT NULL,
     id          TEXT   NOT NULL,
@@ -127,7 +128,7 @@ CREATE TABLE holds (
     created_at  INTEGER NOT NULL,
     expires_at  INTEGER NOT NULL,
     ended_at    INTEGER,
-    PRIMARY KEY (id, tenant_id),
+    PRIMARY KEY (id),
     CHECK ((status = 'PENDING') = (ended_at IS NULL)),
     CHECK ((status = 'SETTLED') = (settled IS NOT NULL))
 ) STRICT;
@@ -171,7 +172,7 @@ CREATE TABLE runs (
     first_byte_at  INTEGER,
     completed_at   INTEGER,
     correlation_id TEXT    NOT NULL,
-    PRIMARY KEY (tenant_id, id)
+    PRIMARY KEY (id)
 ) STRICT;
 CREATE INDEX runs_newest ON runs (tenant_id, started_at, id);
 
@@ -195,7 +196,7 @@ CREATE TABLE cost_records (
     price_version TEXT,
     source        TEXT   NOT NULL CHECK (source IN ('GATEWAY', 'SDK')),
     created_at    INTEGER NOT NULL,
-    PRIMARY KEY (tenant_id, id)
+    PRIMARY KEY (id)
 ) STRICT;
 CREATE INDEX cost_records_time ON cost_records (tenant_id, created_at);
 CREATE INDEX cost_records_run ON cost_records (tenant_id, run_id);
@@ -214,9 +215,8 @@ CREATE TABLE decisions (
     output         TEXT   NOT NULL,
     correlation_id TEXT   NOT NULL,
     created_at     INTEGER NOT NULL,
-    PRIMARY KEY (tenant_id, id)
+    PRIMARY KEY (id)
 ) STRICT;
-CREATE INDEX decisions_run ON decisions (tenant_id, run_id);
 
 CREATE TABLE limit_breaches (
     tenant_id       TEXT   NOT NULL,
@@ -229,7 +229,7 @@ CREATE TABLE limit_breaches (
     value_at_breach INTEGER NOT NULL,
     limit_value     INTEGER NOT NULL,
     breached_at     INTEGER NOT NULL,
-    PRIMARY KEY (tenant_id, id),
+    PRIMARY KEY (id),
     FOREIGN KEY (limit_owner, limit_id) REFERENCES limits (tenant_id, id)
 ) STRICT;
 CREATE INDEX limit_breaches_limit ON limit_breaches (limit_owner, limit_id, breached_at);
@@ -253,10 +253,9 @@ CREATE TABLE ops_events (
     latency_ms  INTEGER,
     cost        INTEGER,
     metadata    TEXT   NOT NULL,
-    PRIMARY KEY (tenant_id, id)
+    PRIMARY KEY (id)
 ) STRICT;
 CREATE INDEX ops_events_time ON ops_events (tenant_id, at);
-CREATE INDEX ops_events_type ON ops_events (event_type, at);
 
 -- Forensic: never shown to a client.
 CREATE TABLE infra_error_events (

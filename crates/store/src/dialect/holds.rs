@@ -117,7 +117,7 @@ pub(crate) fn insert(conn: &mut AnyConnection, mut rows: Vec<HoldRow>) -> QueryR
     match conn {
         AnyConnection::Postgres(_) => sort_by_tenant(&mut rows),
         AnyConnection::Sqlite(_) => {
-            rows.sort_unstable_by(|a, b| (&a.id, &a.tenant_id).cmp(&(&b.id, &b.tenant_id)));
+            rows.sort_unstable_by(|a, b| a.id.cmp(&b.id));
         }
     }
     let values: Vec<Value<'_>> = rows.iter().flat_map(values).collect();
@@ -166,7 +166,7 @@ pub(crate) fn lock(conn: &mut AnyConnection, ids: &[(String, String)]) -> QueryR
     }
 }
 
-/// The holds that follow in the order of the key, which begins with the tenant on PostgreSQL and with the id on SQLite.
+/// The holds that follow in the order of the key, which is the id alone on SQLite.
 pub(crate) fn stretch(
     conn: &mut AnyConnection,
     after: Option<&(String, String)>,
@@ -178,23 +178,24 @@ pub(crate) fn stretch(
     }
     match conn {
         AnyConnection::Postgres(_) => query = query.order((holds::tenant_id, holds::id)),
-        AnyConnection::Sqlite(_) => query = query.order((holds::id, holds::tenant_id)),
+        AnyConnection::Sqlite(_) => query = query.order(holds::id),
     }
     query.load(conn)
 }
 
-/// Whether a hold comes after this one in the order of the key. Compared as a row, and not column by column, which tells
-/// both databases where in their index to begin.
+/// Whether a hold comes after this one in the order of the key. On PostgreSQL it is compared as a row, and not column by
+/// column, which tells where in the index to begin.
 fn later(
     conn: &AnyConnection,
     (tenant, id): &(String, String),
 ) -> Box<dyn BoxableExpression<holds::table, MultiBackend, SqlType = Bool>> {
-    let (key, one, other) = match conn {
-        AnyConnection::Postgres(_) => ("(tenant_id, id) > (", tenant, id),
-        AnyConnection::Sqlite(_) => ("(id, tenant_id) > (", id, tenant),
-    };
-    let one = sql::<Bool>(key).bind::<Text, _>(one.clone());
-    Box::new(one.sql(", ").bind::<Text, _>(other.clone()).sql(")"))
+    match conn {
+        AnyConnection::Postgres(_) => {
+            let tenant = sql::<Bool>("(tenant_id, id) > (").bind::<Text, _>(tenant.clone());
+            Box::new(tenant.sql(", ").bind::<Text, _>(id.clone()).sql(")"))
+        }
+        AnyConnection::Sqlite(_) => Box::new(holds::id.gt(id.clone())),
+    }
 }
 
 /// What is asked of the holds on a limit.
@@ -239,7 +240,7 @@ pub(crate) fn on_limit(
     }
     match conn {
         AnyConnection::Postgres(_) => query = query.order((holds::tenant_id, holds::id)),
-        AnyConnection::Sqlite(_) => query = query.order((holds::id, holds::tenant_id)),
+        AnyConnection::Sqlite(_) => query = query.order(holds::id),
     }
     query.load(conn)
 }

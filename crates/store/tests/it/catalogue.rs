@@ -130,10 +130,13 @@ const POSTGRES_INDEXES: &str = "SELECT c.relname || ' ' || (SELECT string_agg(a.
      FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid \
      WHERE c.relnamespace = 'public'::regnamespace AND i.indpred IS NULL";
 
-/// `table column,column unique partial` of every index. The key of holds is read as on PostgreSQL: the one file of SQLite
-/// is never spread by tenant, and with the id first the key is appended to.
-const SQLITE_ALL_INDEXES: &str = "SELECT m.name || ' ' || replace((SELECT group_concat(name, ',' ORDER BY seqno) \
-     FROM pragma_index_info(i.name)), 'id,tenant_id', 'tenant_id,id') || CASE WHEN i.\"unique\" THEN ' unique' ELSE '' END \
+/// `table column,column unique partial` of every index. The id as the key of a tenant's table is read as on PostgreSQL: the
+/// one file of SQLite is never spread by tenant, and a key of the id alone is appended to.
+const SQLITE_ALL_INDEXES: &str = "SELECT m.name || CASE WHEN i.origin = 'pk' AND 'id tenant_id' = \
+     (SELECT group_concat(name, ' ' ORDER BY name) FROM (SELECT name FROM pragma_index_info(i.name) \
+     UNION SELECT name FROM pragma_table_info(m.name) WHERE name = 'tenant_id')) THEN ' tenant_id,id' \
+     ELSE ' ' || (SELECT group_concat(name, ',' ORDER BY seqno) FROM pragma_index_info(i.name)) END \
+     || CASE WHEN i.\"unique\" THEN ' unique' ELSE '' END \
      || CASE WHEN i.partial THEN ' partial' ELSE '' END AS line \
      FROM sqlite_master m JOIN pragma_index_list(m.name) i WHERE m.type = 'table'";
 const POSTGRES_ALL_INDEXES: &str = "SELECT c.relname || ' ' || (SELECT string_agg(a.attname, ',' ORDER BY k.place) \
