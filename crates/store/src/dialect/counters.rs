@@ -117,11 +117,19 @@ impl Rows for MoveRows {
         DO UPDATE SET moved_to = excluded.moved_to";
 }
 
-struct Mark;
+struct OwnChanges;
 
-impl Statement for Mark {
-    const SQL: &'static str = "SELECT total_changes(), data_version FROM pragma_data_version";
-    type Row = (BigInt, BigInt);
+impl Statement for OwnChanges {
+    const SQL: &'static str = "SELECT total_changes()";
+    type Row = BigInt;
+}
+
+/// The pragma itself: `pragma_data_version` as a table parses it anew with every use.
+struct ForeignChanges;
+
+impl Statement for ForeignChanges {
+    const SQL: &'static str = "PRAGMA data_version";
+    type Row = BigInt;
 }
 
 struct AddRows;
@@ -278,7 +286,11 @@ fn since(conn: &mut PgConnection, ranges: &[Key]) -> QueryResult<Vec<Row>> {
 pub(crate) fn mark(conn: &mut AnyConnection) -> QueryResult<Option<(i64, i64)>> {
     match conn {
         AnyConnection::Postgres(_) => Ok(None),
-        AnyConnection::Sqlite(conn) => WithRow::<Mark>::new([]).get_result(conn).map(Some),
+        AnyConnection::Sqlite(conn) => {
+            let own = WithRow::<OwnChanges>::new([]).get_result(conn)?;
+            let foreign = WithRow::<ForeignChanges>::new([]).get_result(conn)?;
+            Ok(Some((own, foreign)))
+        }
     }
 }
 
