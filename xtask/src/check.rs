@@ -14,6 +14,7 @@ use crate::model::{Broken, Workspace};
 use crate::registry;
 use crate::report::{self, Format, Told};
 use crate::rule::{Family, Rule};
+use crate::rules;
 
 /// Flags of every command that checks.
 #[derive(clap::Args, Clone)]
@@ -221,6 +222,7 @@ pub(crate) fn accept(args: &Args) -> Result<u8> {
     outcome.findings.retain(|found| layers.contains(&found.rule));
     if outcome.exit_code() == 0 {
         let mut facts = lock::graph_facts(&loaded.workspace);
+        facts.extend(rules::schema::released_facts(&loaded.workspace, &loaded.config));
         for ran in outcome
             .rules
             .iter()

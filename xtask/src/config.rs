@@ -5,7 +5,7 @@ mod shape;
 use serde::de::DeserializeOwned;
 use toml::de::{DeTable, ValueDeserializer};
 
-pub(crate) use shape::{Fence, Name, Reach, Shape};
+pub(crate) use shape::{Exception, Fence, Name, Reach, Shape};
 
 use crate::model::{Broken, Kind, Span, Workspace};
 

@@ -18,7 +18,7 @@ pub(crate) use meta::META;
 use crate::config::Config;
 use crate::lock::Lock;
 use crate::model::{Broken, Workspace};
-use crate::rule::{Ctx, Family, Finding, Info, Rule, Sink};
+use crate::rule::{Cache, Ctx, Family, Finding, Info, Rule, Sink};
 use crate::scan::Words;
 
 /// What to run on what.
@@ -81,6 +81,7 @@ pub(crate) fn run(job: &Job<'_>) -> Outcome {
         config: job.config,
         lock: &lock,
         words: job.words,
+        cache: Cache::default(),
     };
     let mut outcome = Outcome {
         broken: job.workspace.broken.clone(),

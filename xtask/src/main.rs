@@ -17,6 +17,7 @@ mod rule;
 mod rules;
 mod scan;
 mod selftest;
+mod sql;
 mod test;
 mod up;
 

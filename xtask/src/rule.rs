@@ -1,11 +1,13 @@
 //! What is a rule, and what does it say when it is broken?
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
-use crate::config::Config;
+use crate::config::{Config, Name};
 use crate::lock::Lock;
 use crate::model::{Broken, Crate, Span, Workspace};
 use crate::scan::Words;
+use crate::sql::{self, Catalog, Dialect};
 
 /// One rule: what it is called, and how it looks.
 pub(crate) trait Rule: Sync {
@@ -78,9 +80,42 @@ pub(crate) struct Ctx<'a> {
     pub(crate) config: &'a Config,
     pub(crate) lock: &'a Lock,
     pub(crate) words: &'a Words,
+    /// What several rules ask for, worked out when first asked for.
+    pub(crate) cache: Cache,
+}
+
+/// Worked out at most once a run.
+#[derive(Default)]
+pub(crate) struct Cache {
+    schema: OnceLock<Vec<(Dialect, Catalog)>>,
 }
 
 impl Ctx<'_> {
+    /// What the migrations of each database that `[schema]` names leave.
+    pub(crate) fn schema(&self) -> &[(Dialect, Catalog)] {
+        self.cache.schema.get_or_init(|| {
+            let dirs = self.migration_dirs().into_iter();
+            dirs.map(|(dialect, dir)| {
+                (
+                    dialect,
+                    sql::catalog(self.workspace, dir.as_ref(), dialect, false),
+                )
+            })
+            .collect()
+        })
+    }
+
+    /// The directories of migrations that `[schema]` names.
+    pub(crate) fn migration_dirs(&self) -> Vec<(Dialect, &Name)> {
+        let schema = &self.config.schema;
+        let dirs = [&schema.sqlite, &schema.postgres];
+        Dialect::ALL
+            .into_iter()
+            .zip(dirs)
+            .filter_map(|(dialect, dir)| Some((dialect, dir.as_ref()?)))
+            .collect()
+    }
+
     /// The options of a rule; they were checked before any rule ran.
     pub(crate) fn options<T: serde::de::DeserializeOwned + Default>(&self, info: &Info) -> T {
         self.config.options(info.id).unwrap_or_default()
@@ -227,6 +262,7 @@ pub(crate) mod testing {
             config: &config,
             lock: &lock,
             words: &words,
+            cache: Cache::default(),
         };
         let mut sink = Sink::new(rule.info());
         rule.check(&ctx, &mut sink);

@@ -7,6 +7,7 @@ mod paths;
 mod regions;
 mod strings;
 mod uses;
+mod vocabulary;
 mod words;
 
 pub(crate) use items::{Item, ItemKind, items};
@@ -14,4 +15,5 @@ pub(crate) use lexer::{Comment, Tok, Token, Tokens, lex};
 pub(crate) use literals::{Literal, literals};
 pub(crate) use paths::{PathUse, paths};
 pub(crate) use regions::{out_of_line_test_modules, test_regions};
+pub(crate) use vocabulary::{Word, vocabulary};
 pub(crate) use words::Words;

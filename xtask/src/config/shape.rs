@@ -29,6 +29,8 @@ pub(crate) struct Shape {
     /// Cycles between modules that are known.
     pub(crate) cycle: Vec<Cycle>,
     pub(crate) exemptions: Exemptions,
+    /// Where the schema stands.
+    pub(crate) schema: Schema,
     /// Options of single rules; each rule reads its own.
     pub(crate) rules: BTreeMap<String, toml::Value>,
 }
@@ -110,4 +112,24 @@ pub(crate) struct Cycle {
 pub(crate) struct Exemptions {
     /// How many `arch:expect` the tree may hold.
     pub(crate) max: usize,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Schema {
+    /// The file with Diesel's `table!`.
+    pub(crate) diesel: Option<Name>,
+    /// Directories of migrations.
+    pub(crate) sqlite: Option<Name>,
+    pub(crate) postgres: Option<Name>,
+    /// The version of the last migration that a release has: from then on it and those before it stay as they are.
+    pub(crate) released: Option<Name>,
+}
+
+/// Something that a rule lets pass, with the reason.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Exception {
+    pub(crate) at: Name,
+    pub(crate) why: String,
 }
