@@ -13,7 +13,7 @@ use crate::state::State;
 pub(crate) struct Metrics(pub(crate) Arc<dyn Fn() -> String + Send + Sync>);
 
 /// Is the process alive?
-#[utoipa::path(get, path = "/livez", tag = "Health",
+#[utoipa::path(get, path = "/livez", tag = "Health", security(()),
     responses((status = 200, description = "The process answers")))]
 pub(crate) async fn live() -> HttpResponse {
     HttpResponse::Ok()
@@ -22,7 +22,7 @@ pub(crate) async fn live() -> HttpResponse {
 }
 
 /// May traffic be sent?
-#[utoipa::path(get, path = "/readyz", tag = "Health",
+#[utoipa::path(get, path = "/readyz", tag = "Health", security(()),
     responses((status = 200, description = "Traffic may be sent", body = ReadinessView),
               (status = 503, description = "Traffic may not be sent", body = ReadinessView)))]
 pub(crate) async fn ready(state: Data<State>) -> HttpResponse {

@@ -23,8 +23,9 @@ fn tenant(id: &str) -> Result<TenantId, ApiError> {
 }
 
 /// List the API keys of a tenant
-#[utoipa::path(get, path = "/api/v1/ops/tenants/{tenant_id}/keys", tag = "Operators",
-    operation_id = "list_keys", params(("tenant_id" = String, Path), PageQuery),
+#[utoipa::path(get, path = "/api/v1/ops/tenants/{tenant_id}/keys", operation_id = "list_tenant_keys",
+    tag = "Operators",
+    params(("tenant_id" = String, Path), PageQuery),
     responses((status = 200, description = "The keys, newest first", body = KeyListView)))]
 pub(crate) async fn list(
     _actor: Operator,
@@ -37,8 +38,8 @@ pub(crate) async fn list(
 }
 
 /// Make an API key of a tenant
-#[utoipa::path(post, path = "/api/v1/ops/tenants/{tenant_id}/keys", tag = "Operators", request_body = KeyBody,
-    operation_id = "create_key",
+#[utoipa::path(post, path = "/api/v1/ops/tenants/{tenant_id}/keys", operation_id = "create_tenant_key",
+    tag = "Operators", request_body = KeyBody,
     params(("tenant_id" = String, Path),
            ("Idempotency-Key" = Option<String>, Header, description = "As everywhere, but the secret is shown once: the same request again gets the same key with `secret: null`")),
     responses((status = 201, description = "The new key; its secret is shown here and never again", body = NewKeyView)))]
@@ -62,8 +63,9 @@ pub(crate) async fn create(
 }
 
 /// Freeze an API key of a tenant
-#[utoipa::path(post, path = "/api/v1/ops/tenants/{tenant_id}/keys/{api_key_id}/freeze", tag = "Operators",
-    operation_id = "freeze_key", request_body = ReasonBody,
+#[utoipa::path(post, path = "/api/v1/ops/tenants/{tenant_id}/keys/{api_key_id}/freeze",
+    operation_id = "freeze_tenant_key", tag = "Operators",
+    request_body = ReasonBody,
     params(("tenant_id" = String, Path), ("api_key_id" = String, Path)),
     responses((status = 200, description = "The key is frozen from the next request on", body = KeyView)))]
 pub(crate) async fn freeze(
@@ -78,8 +80,9 @@ pub(crate) async fn freeze(
 }
 
 /// Unfreeze an API key of a tenant
-#[utoipa::path(post, path = "/api/v1/ops/tenants/{tenant_id}/keys/{api_key_id}/unfreeze", tag = "Operators",
-    operation_id = "unfreeze_key", params(("tenant_id" = String, Path), ("api_key_id" = String, Path)),
+#[utoipa::path(post, path = "/api/v1/ops/tenants/{tenant_id}/keys/{api_key_id}/unfreeze",
+    operation_id = "unfreeze_tenant_key", tag = "Operators",
+    params(("tenant_id" = String, Path), ("api_key_id" = String, Path)),
     responses((status = 200, description = "The key works again", body = KeyView)))]
 pub(crate) async fn unfreeze(
     _actor: Operator,
@@ -91,8 +94,9 @@ pub(crate) async fn unfreeze(
 }
 
 /// Revoke an API key of a tenant for ever
-#[utoipa::path(delete, path = "/api/v1/ops/tenants/{tenant_id}/keys/{api_key_id}", tag = "Operators",
-    operation_id = "revoke_key", params(("tenant_id" = String, Path), ("api_key_id" = String, Path)),
+#[utoipa::path(delete, path = "/api/v1/ops/tenants/{tenant_id}/keys/{api_key_id}",
+    operation_id = "revoke_tenant_key", tag = "Operators",
+    params(("tenant_id" = String, Path), ("api_key_id" = String, Path)),
     responses((status = 200, description = "The key never works again", body = KeyView)))]
 pub(crate) async fn revoke(
     _actor: Operator,

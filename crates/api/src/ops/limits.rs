@@ -18,7 +18,8 @@ use crate::v1::limits::{Asked, limit_error, page};
 use crate::v1::limits_change::{ChangeBody, LimitBody, body_of, change_of};
 
 /// Make a GLOBAL Limit
-#[utoipa::path(post, path = "/api/v1/ops/limits", tag = "Operators", request_body = LimitBody,
+#[utoipa::path(post, path = "/api/v1/ops/limits", operation_id = "create_global_limit",
+    tag = "Operators", request_body = LimitBody,
     params(("Idempotency-Key" = Option<String>, Header)),
     responses((status = 201, description = "The new GLOBAL Limit", body = WrittenLimitView),
               (status = 422, description = "The body is not valid", body = Problem)))]
@@ -44,7 +45,8 @@ pub(crate) async fn create(
 }
 
 /// List GLOBAL Limits
-#[utoipa::path(get, path = "/api/v1/ops/limits", tag = "Operators", params(PageQuery),
+#[utoipa::path(get, path = "/api/v1/ops/limits", operation_id = "list_global_limits",
+    tag = "Operators", params(PageQuery),
     responses((status = 200, description = "The GLOBAL Limits, newest first", body = LimitPageView)))]
 pub(crate) async fn list(
     _actor: Operator,
@@ -67,7 +69,8 @@ pub(crate) async fn list(
 }
 
 /// What all tenants have used of every GLOBAL Limit
-#[utoipa::path(get, path = "/api/v1/ops/limits/usage", tag = "Operators",
+#[utoipa::path(get, path = "/api/v1/ops/limits/usage", operation_id = "global_limits_usage",
+    tag = "Operators",
     responses((status = 200, description = "What all tenants together have used of every GLOBAL Limit now", body = LimitUsageListView)))]
 pub(crate) async fn usage(_actor: Operator, state: Data<State>) -> Result<HttpResponse, ApiError> {
     let list = services::limits::platform_usage(&state.cx)
@@ -81,7 +84,8 @@ pub(crate) async fn usage(_actor: Operator, state: Data<State>) -> Result<HttpRe
 }
 
 /// Change a GLOBAL Limit
-#[utoipa::path(put, path = "/api/v1/ops/limits/{limit_id}", tag = "Operators", request_body = ChangeBody,
+#[utoipa::path(put, path = "/api/v1/ops/limits/{limit_id}", operation_id = "update_global_limit",
+    tag = "Operators", request_body = ChangeBody,
     params(("limit_id" = String, Path), ("Idempotency-Key" = Option<String>, Header)),
     responses((status = 200, description = "The changed GLOBAL Limit", body = WrittenLimitView)))]
 pub(crate) async fn update(

@@ -39,7 +39,8 @@ impl Body for TenantBody {
 }
 
 /// Make a tenant
-#[utoipa::path(post, path = "/api/v1/ops/tenants", tag = "Operators", request_body = TenantBody,
+#[utoipa::path(post, path = "/api/v1/ops/tenants", operation_id = "create_tenant",
+    tag = "Operators", request_body = TenantBody,
     responses((status = 201, description = "The new tenant", body = TenantView),
               (status = 409, description = "The name is taken", body = Problem)))]
 pub(crate) async fn create(
@@ -54,7 +55,8 @@ pub(crate) async fn create(
 }
 
 /// List tenants
-#[utoipa::path(get, path = "/api/v1/ops/tenants", tag = "Operators", params(PageQuery),
+#[utoipa::path(get, path = "/api/v1/ops/tenants", operation_id = "list_tenants",
+    tag = "Operators", params(PageQuery),
     responses((status = 200, description = "The tenants, newest first", body = TenantPageView)))]
 pub(crate) async fn list(
     _actor: Operator,
@@ -89,7 +91,8 @@ async fn change(state: &State, id: &str, change: TenantChange) -> Result<HttpRes
 }
 
 /// Freeze a tenant
-#[utoipa::path(post, path = "/api/v1/ops/tenants/{tenant_id}/freeze", tag = "Operators", request_body = ReasonBody,
+#[utoipa::path(post, path = "/api/v1/ops/tenants/{tenant_id}/freeze", operation_id = "freeze_tenant",
+    tag = "Operators", request_body = ReasonBody,
     params(("tenant_id" = String, Path)),
     responses((status = 200, description = "Its traffic is stopped from the next request on", body = TenantView)))]
 pub(crate) async fn freeze(
@@ -103,7 +106,8 @@ pub(crate) async fn freeze(
 }
 
 /// Unfreeze a tenant
-#[utoipa::path(post, path = "/api/v1/ops/tenants/{tenant_id}/unfreeze", tag = "Operators",
+#[utoipa::path(post, path = "/api/v1/ops/tenants/{tenant_id}/unfreeze", operation_id = "unfreeze_tenant",
+    tag = "Operators",
     params(("tenant_id" = String, Path)),
     responses((status = 200, description = "Its traffic flows again", body = TenantView)))]
 pub(crate) async fn unfreeze(
@@ -128,7 +132,8 @@ impl Body for FloorPriceBody {
 }
 
 /// Set what a token of a model without a price counts as
-#[utoipa::path(put, path = "/api/v1/ops/tenants/{tenant_id}/floor-price", tag = "Operators",
+#[utoipa::path(put, path = "/api/v1/ops/tenants/{tenant_id}/floor-price", operation_id = "set_floor_price",
+    tag = "Operators",
     request_body = FloorPriceBody, params(("tenant_id" = String, Path)),
     responses((status = 200, description = "The floor price applies from the next request on", body = TenantView)))]
 pub(crate) async fn floor_price(

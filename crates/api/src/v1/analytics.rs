@@ -46,7 +46,8 @@ fn instant(name: &str, text: Option<&str>) -> Result<Option<Timestamp>, ApiError
 }
 
 /// What was spent, by day, model, key, agent or feature
-#[utoipa::path(get, path = "/api/v1/analytics/costs", tag = "Analytics", params(CostsQuery),
+#[utoipa::path(get, path = "/api/v1/analytics/costs", operation_id = "list_costs",
+    tag = "Analytics", params(CostsQuery),
     responses((status = 200, description = "What was spent", body = CostsView),
               (status = 400, description = "A parameter is wrong", body = Problem)))]
 pub(crate) async fn costs(

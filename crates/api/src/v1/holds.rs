@@ -108,7 +108,8 @@ fn idempotency_of(
 }
 
 /// Settle a hold with what was used
-#[utoipa::path(post, path = "/api/v1/holds/{hold_id}/settle", tag = "Limits", request_body = SettleBody,
+#[utoipa::path(post, path = "/api/v1/holds/{hold_id}/settle", operation_id = "settle_hold",
+    tag = "Limits", request_body = SettleBody,
     params(("hold_id" = String, Path), ("Idempotency-Key" = Option<String>, Header)),
     responses((status = 200, description = "The hold is settled", body = HoldView),
               (status = 404, description = "There is no such hold, or another key took it", body = Problem),
@@ -130,7 +131,7 @@ pub(crate) async fn settle(
 }
 
 /// Release a hold
-#[utoipa::path(post, path = "/api/v1/holds/{hold_id}/release", tag = "Limits",
+#[utoipa::path(post, path = "/api/v1/holds/{hold_id}/release", operation_id = "release_hold", tag = "Limits",
     params(("hold_id" = String, Path), ("Idempotency-Key" = Option<String>, Header)),
     responses((status = 200, description = "The hold is released", body = HoldView),
               (status = 404, description = "There is no such hold, or another key took it", body = Problem),

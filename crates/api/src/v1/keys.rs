@@ -73,7 +73,7 @@ impl KeyBody {
 }
 
 /// Make an API key
-#[utoipa::path(post, path = "/api/v1/keys", tag = "Keys", request_body = KeyBody,
+#[utoipa::path(post, path = "/api/v1/keys", operation_id = "create_key", tag = "Keys", request_body = KeyBody,
     params(("Idempotency-Key" = Option<String>, Header, description = "As everywhere, but the secret is shown once: the same request again gets the same key with `secret: null`")),
     responses((status = 201, description = "The new key; its secret is shown here and never again", body = NewKeyView),
               (status = 403, description = "The creator lacks a scope", body = Problem)))]
@@ -121,7 +121,7 @@ pub(crate) fn made(done: Done<(ApiKey, ApiKeySecret)>) -> HttpResponse {
 }
 
 /// List API keys
-#[utoipa::path(get, path = "/api/v1/keys", tag = "Keys", params(PageQuery),
+#[utoipa::path(get, path = "/api/v1/keys", operation_id = "list_keys", tag = "Keys", params(PageQuery),
     responses((status = 200, description = "The keys, newest first", body = KeyListView)))]
 pub(crate) async fn list(
     actor: ReadActor,
@@ -186,7 +186,8 @@ pub(crate) async fn change(
 }
 
 /// Freeze an API key
-#[utoipa::path(post, path = "/api/v1/keys/{api_key_id}/freeze", tag = "Keys", request_body = ReasonBody,
+#[utoipa::path(post, path = "/api/v1/keys/{api_key_id}/freeze", operation_id = "freeze_key",
+    tag = "Keys", request_body = ReasonBody,
     params(("api_key_id" = String, Path)),
     responses((status = 200, description = "The key is frozen from the next request on", body = KeyView)))]
 pub(crate) async fn freeze(
@@ -200,7 +201,8 @@ pub(crate) async fn freeze(
 }
 
 /// Unfreeze an API key
-#[utoipa::path(post, path = "/api/v1/keys/{api_key_id}/unfreeze", tag = "Keys", params(("api_key_id" = String, Path)),
+#[utoipa::path(post, path = "/api/v1/keys/{api_key_id}/unfreeze", operation_id = "unfreeze_key",
+    tag = "Keys", params(("api_key_id" = String, Path)),
     responses((status = 200, description = "The key works again", body = KeyView)))]
 pub(crate) async fn unfreeze(
     actor: ManageActor,
@@ -211,7 +213,8 @@ pub(crate) async fn unfreeze(
 }
 
 /// Revoke an API key for ever
-#[utoipa::path(delete, path = "/api/v1/keys/{api_key_id}", tag = "Keys", params(("api_key_id" = String, Path)),
+#[utoipa::path(delete, path = "/api/v1/keys/{api_key_id}", operation_id = "revoke_key",
+    tag = "Keys", params(("api_key_id" = String, Path)),
     responses((status = 200, description = "The key never works again", body = KeyView)))]
 pub(crate) async fn revoke(
     actor: ManageActor,

@@ -65,7 +65,7 @@ fn word<T: std::str::FromStr>(name: &str, text: Option<&str>, allowed: &str) -> 
 }
 
 /// List Limits
-#[utoipa::path(get, path = "/api/v1/limits", tag = "Limits", params(ListQuery),
+#[utoipa::path(get, path = "/api/v1/limits", operation_id = "list_limits", tag = "Limits", params(ListQuery),
     responses((status = 200, description = "Limits, newest first", body = LimitPageView),
               (status = 400, description = "A parameter is wrong", body = Problem)))]
 pub(crate) async fn list(
@@ -121,7 +121,7 @@ pub(crate) async fn page(
 }
 
 /// Get a Limit
-#[utoipa::path(get, path = "/api/v1/limits/{limit_id}", tag = "Limits",
+#[utoipa::path(get, path = "/api/v1/limits/{limit_id}", operation_id = "get_limit", tag = "Limits",
     params(("limit_id" = String, Path)),
     responses((status = 200, description = "The Limit", body = LimitView),
               (status = 404, description = "There is no such Limit", body = Problem)))]
@@ -139,7 +139,7 @@ pub(crate) async fn get(
 }
 
 /// What is used of every Limit
-#[utoipa::path(get, path = "/api/v1/limits/usage", tag = "Limits",
+#[utoipa::path(get, path = "/api/v1/limits/usage", operation_id = "limits_usage", tag = "Limits",
     responses((status = 200, description = "What is used of every Limit now; of the installation's GLOBAL ones only what they are and when they reset", body = LimitUsageListView)))]
 pub(crate) async fn usage(actor: ReadActor, state: Data<State>) -> Result<HttpResponse, ApiError> {
     let list = services::limits::usage(&state.cx, actor.0.tenant_id())
@@ -301,7 +301,8 @@ fn tokens(body: &CheckBody) -> Result<(i64, i64), ApiError> {
 }
 
 /// Check an LLM Run against its Limits and hold what it can cost
-#[utoipa::path(post, path = "/api/v1/limits/check", tag = "Limits", request_body = CheckBody,
+#[utoipa::path(post, path = "/api/v1/limits/check", operation_id = "check_limits",
+    tag = "Limits", request_body = CheckBody,
     params(("Idempotency-Key" = Option<String>, Header)),
     responses((status = 200, description = "The decision; if it allows, the amounts are held", body = CheckView),
               (status = 422, description = "The body is not valid", body = Problem)))]
@@ -366,7 +367,8 @@ pub(crate) fn rendered(answer: &Answer) -> (u16, String) {
 }
 
 /// What a check would say
-#[utoipa::path(post, path = "/api/v1/limits/simulate", tag = "Limits", request_body = CheckBody,
+#[utoipa::path(post, path = "/api/v1/limits/simulate", operation_id = "simulate_limits",
+    tag = "Limits", request_body = CheckBody,
     params(("Idempotency-Key" = Option<String>, Header)),
     responses((status = 200, description = "The decision a check would get; nothing is held or recorded", body = CheckView),
               (status = 422, description = "The body is not valid", body = Problem)))]

@@ -126,7 +126,8 @@ pub(crate) fn body_of(written: &Written) -> String {
 }
 
 /// Make a Limit
-#[utoipa::path(post, path = "/api/v1/limits", tag = "Limits", request_body = LimitBody,
+#[utoipa::path(post, path = "/api/v1/limits", operation_id = "create_limit",
+    tag = "Limits", request_body = LimitBody,
     params(("Idempotency-Key" = Option<String>, Header)),
     responses((status = 201, description = "The new Limit", body = WrittenLimitView),
               (status = 409, description = "There is a Limit like this", body = Problem),
@@ -222,7 +223,8 @@ pub(crate) async fn change_of(
 }
 
 /// Change a Limit
-#[utoipa::path(put, path = "/api/v1/limits/{limit_id}", tag = "Limits", request_body = ChangeBody,
+#[utoipa::path(put, path = "/api/v1/limits/{limit_id}", operation_id = "update_limit",
+    tag = "Limits", request_body = ChangeBody,
     params(("limit_id" = String, Path), ("Idempotency-Key" = Option<String>, Header)),
     responses((status = 200, description = "The changed Limit", body = WrittenLimitView),
               (status = 404, description = "There is no such Limit", body = Problem)))]
@@ -251,7 +253,7 @@ pub(crate) async fn update(
 }
 
 /// Disable a Limit
-#[utoipa::path(delete, path = "/api/v1/limits/{limit_id}", tag = "Limits",
+#[utoipa::path(delete, path = "/api/v1/limits/{limit_id}", operation_id = "delete_limit", tag = "Limits",
     params(("limit_id" = String, Path), ("Idempotency-Key" = Option<String>, Header)),
     responses((status = 204, description = "The Limit is DISABLED"),
               (status = 409, description = "Open holds are on the Limit", body = Problem)))]

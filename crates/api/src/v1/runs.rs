@@ -64,7 +64,7 @@ impl fmt::Display for Place {
 }
 
 /// List LLM Runs
-#[utoipa::path(get, path = "/api/v1/runs", tag = "LLM Runs", params(ListQuery),
+#[utoipa::path(get, path = "/api/v1/runs", operation_id = "list_runs", tag = "LLM Runs", params(ListQuery),
     responses((status = 200, description = "LLM Runs, newest first", body = RunPageView),
               (status = 400, description = "A parameter is wrong", body = Problem)))]
 pub(crate) async fn list(
@@ -123,7 +123,8 @@ pub(crate) async fn list(
 }
 
 /// Get an LLM Run
-#[utoipa::path(get, path = "/api/v1/runs/{run_id}", tag = "LLM Runs", params(("run_id" = String, Path)),
+#[utoipa::path(get, path = "/api/v1/runs/{run_id}", operation_id = "get_run",
+    tag = "LLM Runs", params(("run_id" = String, Path)),
     responses((status = 200, description = "The LLM Run", body = RunView),
               (status = 404, description = "There is no such LLM Run", body = Problem)))]
 pub(crate) async fn get(
@@ -139,7 +140,8 @@ pub(crate) async fn get(
 }
 
 /// What an LLM Run cost
-#[utoipa::path(get, path = "/api/v1/runs/{run_id}/cost", tag = "LLM Runs", params(("run_id" = String, Path)),
+#[utoipa::path(get, path = "/api/v1/runs/{run_id}/cost", operation_id = "get_run_cost",
+    tag = "LLM Runs", params(("run_id" = String, Path)),
     responses((status = 200, description = "What the LLM Run cost", body = RunCostView),
               (status = 404, description = "There is no such LLM Run", body = Problem)))]
 pub(crate) async fn cost(

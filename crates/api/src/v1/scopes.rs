@@ -53,7 +53,8 @@ pub(crate) async fn create_project(
 }
 
 /// List projects
-#[utoipa::path(get, path = "/api/v1/projects", tag = "Projects", params(PageQuery),
+#[utoipa::path(get, path = "/api/v1/projects", operation_id = "list_projects",
+    tag = "Projects", params(PageQuery),
     responses((status = 200, description = "The projects, by name", body = ProjectListView)))]
 pub(crate) async fn projects(
     actor: ReadActor,
@@ -114,7 +115,7 @@ pub(crate) async fn create_agent(
 }
 
 /// List agents
-#[utoipa::path(get, path = "/api/v1/agents", tag = "Agents", params(PageQuery),
+#[utoipa::path(get, path = "/api/v1/agents", operation_id = "list_agents", tag = "Agents", params(PageQuery),
     responses((status = 200, description = "The agents, by name", body = AgentListView)))]
 pub(crate) async fn agents(
     actor: ReadActor,
