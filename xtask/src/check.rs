@@ -236,3 +236,11 @@ pub(crate) fn accept(args: &Args) -> Result<u8> {
     tell("check-layers --accept", &loaded.workspace, &outcome, args)?;
     Ok(outcome.exit_code())
 }
+
+/// Writes today's OpenAPI document as the released one.
+pub(crate) fn accept_document(args: &Args) -> Result<u8> {
+    let loaded = args.target.load()?;
+    let written = rules::contract::accept(&loaded.workspace, &loaded.config)?;
+    writeln!(std::io::stdout(), "check-contract --accept: wrote {written}")?;
+    Ok(0)
+}

@@ -21,7 +21,9 @@ use crate::model::{Broken, Files, Workspace, extension_of};
 use crate::scan::Words;
 
 /// Kinds of files whose text some rule reads.
-const READ: [&str; 9] = ["json", "lock", "md", "rs", "sql", "toml", "txt", "yaml", "yml"];
+const READ: [&str; 10] = [
+    "json", "lock", "md", "rs", "snap", "sql", "toml", "txt", "yaml", "yml",
+];
 /// A larger document is data.
 const MAX_BYTES: usize = 4 << 20;
 

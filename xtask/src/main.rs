@@ -8,9 +8,11 @@ mod diff;
 mod engine;
 mod explain;
 mod graph;
+mod json;
 mod load;
 mod lock;
 mod model;
+mod openapi;
 mod registry;
 mod report;
 mod rule;
@@ -56,7 +58,13 @@ enum Command {
     /// Check which layer emits which class of errors, and what leaves the API.
     CheckErrors(check::Args),
     /// Check words and shapes that clients rely on.
-    CheckContract(check::Args),
+    CheckContract {
+        /// Write today's OpenAPI document as the released one: before the first release, or once with each.
+        #[arg(long)]
+        accept: bool,
+        #[command(flatten)]
+        args: check::Args,
+    },
     /// Check that engines decide the same twice.
     CheckDeterminism(check::Args),
     /// Check migrations against the schema and the rules for tables.
@@ -134,7 +142,8 @@ fn main() -> ExitCode {
         Command::CheckPatterns(args) => family(Family::Patterns, &args),
         Command::CheckIntents(args) => family(Family::Intents, &args),
         Command::CheckErrors(args) => family(Family::Errors, &args),
-        Command::CheckContract(args) => family(Family::Contract, &args),
+        Command::CheckContract { accept: true, args } => check::accept_document(&args),
+        Command::CheckContract { accept: false, args } => family(Family::Contract, &args),
         Command::CheckDeterminism(args) => family(Family::Determinism, &args),
         Command::CheckSchema(args) => family(Family::Schema, &args),
         Command::Check {

@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use crate::config::{Config, Name};
 use crate::lock::Lock;
 use crate::model::{Broken, Crate, Span, Workspace};
+use crate::openapi::{Document, Refused};
 use crate::scan::Words;
 use crate::sql::{self, Catalog, Dialect};
 
@@ -88,6 +89,7 @@ pub(crate) struct Ctx<'a> {
 #[derive(Default)]
 pub(crate) struct Cache {
     schema: OnceLock<Vec<(Dialect, Catalog)>>,
+    document: OnceLock<Result<Document, Refused>>,
 }
 
 impl Ctx<'_> {
@@ -103,6 +105,13 @@ impl Ctx<'_> {
             })
             .collect()
         })
+    }
+
+    /// The OpenAPI document that `[contract]` names.
+    pub(crate) fn document(&self) -> Option<&Result<Document, Refused>> {
+        let path = self.config.contract.document.as_ref()?;
+        let read = || Document::read(self.workspace, path.as_ref());
+        Some(self.cache.document.get_or_init(read))
     }
 
     /// The directories of migrations that `[schema]` names.

@@ -31,6 +31,8 @@ pub(crate) struct Shape {
     pub(crate) exemptions: Exemptions,
     /// Where the schema stands.
     pub(crate) schema: Schema,
+    /// Where the HTTP contract stands.
+    pub(crate) contract: Contract,
     /// Options of single rules; each rule reads its own.
     pub(crate) rules: BTreeMap<String, toml::Value>,
 }
@@ -124,6 +126,16 @@ pub(crate) struct Schema {
     pub(crate) postgres: Option<Name>,
     /// The version of the last migration that a release has: from then on it and those before it stay as they are.
     pub(crate) released: Option<Name>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Contract {
+    /// The OpenAPI document: JSON, or a snapshot of it.
+    pub(crate) document: Option<Name>,
+    /// The document of the last release.
+    pub(crate) released: Option<Name>,
+    pub(crate) changelog: Option<Name>,
 }
 
 /// Something that a rule lets pass, with the reason.
