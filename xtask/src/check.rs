@@ -13,7 +13,7 @@ use crate::lock;
 use crate::model::{Broken, Workspace};
 use crate::registry;
 use crate::report::{self, Format, Told};
-use crate::rule::{Family, Rule};
+use crate::rule::{Cache, Ctx, Family, Rule};
 use crate::rules;
 
 /// Flags of every command that checks.
@@ -232,6 +232,7 @@ pub(crate) fn accept(args: &Args) -> Result<u8> {
         }
         let file = loaded.workspace.root.join(&path);
         fs::write(&file, lock::render(&facts)).with_context(|| format!("cannot write {path}"))?;
+        write_accepted(&loaded)?;
     }
     tell("check-layers --accept", &loaded.workspace, &outcome, args)?;
     Ok(outcome.exit_code())
@@ -243,4 +244,19 @@ pub(crate) fn accept_document(args: &Args) -> Result<u8> {
     let written = rules::contract::accept(&loaded.workspace, &loaded.config)?;
     writeln!(std::io::stdout(), "check-contract --accept: wrote {written}")?;
     Ok(0)
+}
+
+/// Writes the documents that rules keep current.
+fn write_accepted(loaded: &Loaded) -> Result<()> {
+    let ctx = Ctx {
+        workspace: &loaded.workspace,
+        config: &loaded.config,
+        lock: &lock::Lock::read(&loaded.workspace, &loaded.config.path),
+        words: &loaded.words,
+        cache: Cache::default(),
+    };
+    for (path, text) in rules_of(None).iter().filter_map(|rule| rule.accepted(&ctx)) {
+        fs::write(loaded.workspace.root.join(&path), text).with_context(|| format!("cannot write {path}"))?;
+    }
+    Ok(())
 }

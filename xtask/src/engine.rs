@@ -48,6 +48,7 @@ pub(crate) struct Ran {
     pub(crate) info: &'static Info,
     pub(crate) examined: BTreeMap<String, usize>,
     pub(crate) off: Option<&'static str>,
+    pub(crate) data: serde_json::Value,
     pub(crate) took: Duration,
 }
 
@@ -99,24 +100,20 @@ pub(crate) fn run(job: &Job<'_>) -> Outcome {
             let start = Instant::now();
             let mut sink = Sink::new(rule.info());
             rule.check(&ctx, &mut sink);
-            (
-                rule.info(),
-                sink.findings,
-                sink.examined,
-                sink.off,
-                start.elapsed(),
-            )
+            let ran = Ran {
+                info: rule.info(),
+                examined: sink.examined,
+                off: sink.off,
+                data: sink.data,
+                took: start.elapsed(),
+            };
+            (sink.findings, ran)
         })
         .collect();
     let mut findings = Vec::new();
-    for (info, found, examined, off, took) in ran {
+    for (found, ran) in ran {
         findings.extend(found);
-        outcome.rules.push(Ran {
-            info,
-            examined,
-            off,
-            took,
-        });
+        outcome.rules.push(ran);
     }
     let idle = meta::idle(&ctx, &outcome.rules);
     findings.extend(idle);

@@ -1,5 +1,6 @@
 //! What do the rules look at: which crates, which edges, which files?
 
+mod shared;
 mod source;
 mod span;
 
@@ -8,6 +9,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub(crate) use shared::Shared;
 pub(crate) use source::{SourceFile, TargetKind};
 pub(crate) use span::{Broken, Span, line_column, line_count, line_span};
 
@@ -23,6 +25,8 @@ pub(crate) struct Workspace {
     pub(crate) sources: Vec<SourceFile>,
     /// What could not be read, parsed or lexed: the run ends with exit code 2.
     pub(crate) broken: Vec<Broken>,
+    /// What rules share.
+    pub(crate) shared: Shared,
 }
 
 impl Workspace {

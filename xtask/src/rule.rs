@@ -17,6 +17,11 @@ pub(crate) trait Rule: Sync {
     /// Looks at everything in its scope; reports findings and how much it looked at.
     fn check(&self, ctx: &Ctx<'_>, out: &mut Sink<'_>);
 
+    /// A file that the rule keeps current, as it should be: path and text. `check-layers --accept` writes it.
+    fn accepted(&self, _: &Ctx<'_>) -> Option<(String, String)> {
+        None
+    }
+
     /// Refuses options in `[rules.ID]` that the rule does not have.
     fn options(&self, config: &Config) -> Result<(), Broken> {
         config.options::<NoOptions>(self.info().id).map(|_| ())
@@ -206,6 +211,8 @@ pub(crate) struct Sink<'a> {
     pub(crate) examined: BTreeMap<String, usize>,
     /// Why the rule has nothing to do in this tree.
     pub(crate) off: Option<&'static str>,
+    /// What the rule knows, for programs that read the JSON report.
+    pub(crate) data: serde_json::Value,
 }
 
 impl<'a> Sink<'a> {
@@ -215,6 +222,7 @@ impl<'a> Sink<'a> {
             findings: Vec::new(),
             examined: BTreeMap::new(),
             off: None,
+            data: serde_json::Value::Null,
         }
     }
 
@@ -233,6 +241,11 @@ impl<'a> Sink<'a> {
             rule: self.info.id,
             ..finding
         });
+    }
+
+    /// What the rule knows besides its findings; it is `data` of the rule in the JSON report.
+    pub(crate) fn data(&mut self, data: serde_json::Value) {
+        self.data = data;
     }
 
     /// Says that the tree's rule file asks nothing of this rule.

@@ -148,6 +148,7 @@ pub(crate) fn provider_failed(cx: &Context, run: &Run, error: &UpstreamError) {
     };
     let (id, now) = (ErrorId::from_bits(cx.ids.next()), cx.clock.now());
     let message = "a provider did not answer, or not to the end";
+    // arch:expect(ARCH-ERR-001): the worker returns its error, ids and the time are the service's; until=2027-03-31
     let mut envelope =
         ErrorEnvelope::new::<L5, _>(class, ErrorSeverity::Error, "workers::upstream", message, id, now)
             .with_run_id(run.id)

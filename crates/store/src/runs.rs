@@ -14,7 +14,7 @@ use crate::dialect::update::{Update as _, update, updated};
 use crate::error::StoreResult;
 use crate::rows::{Table, at, micros, to_json};
 use crate::schema::runs;
-use crate::tx::{LockTx, Tx};
+use crate::tx::{LockTx, Tx, Writes};
 
 const TABLE: Table = Table("runs");
 
@@ -129,7 +129,7 @@ pub fn insert(tx: &mut LockTx<'_>, list: &[Run]) -> StoreResult<()> {
 ///
 /// # Errors
 /// What the database says.
-pub fn finish(tx: &mut LockTx<'_>, list: &[Run]) -> StoreResult<()> {
+pub fn finish(tx: &mut impl Writes, list: &[Run]) -> StoreResult<()> {
     let rows: Vec<Row> = list.iter().map(row).collect();
     let values: Vec<_> = rows.iter().flat_map(Row::ended).collect();
     Ok(update::<Ended>(crate::tx::sealed::Connected::conn(tx), &values)?)

@@ -33,6 +33,10 @@ pub(crate) struct Shape {
     pub(crate) schema: Schema,
     /// Where the HTTP contract stands.
     pub(crate) contract: Contract,
+    /// How errors are written in this workspace.
+    pub(crate) errors: Errors,
+    /// How transactions are written in this workspace.
+    pub(crate) transactions: Transactions,
     /// Options of single rules; each rule reads its own.
     pub(crate) rules: BTreeMap<String, toml::Value>,
 }
@@ -130,6 +134,28 @@ pub(crate) struct Schema {
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+pub(crate) struct Transactions {
+    /// The crate that speaks SQL; without it there is nothing to look at.
+    #[serde(rename = "crate")]
+    pub(crate) krate: String,
+    /// Types and traits of that crate: a parameter of one of them is a transaction.
+    pub(crate) types: ByIntent,
+    /// Methods that give one to a closure.
+    pub(crate) open: ByIntent,
+    /// Types of raw connections.
+    pub(crate) connections: Vec<String>,
+    /// Modules in which a raw connection is at home.
+    pub(crate) inside: Vec<String>,
+    /// The document with the list of all functions that take a transaction.
+    pub(crate) registry: String,
+    /// Tables of what happened; a `*` at the end stands for the rest of a name.
+    pub(crate) facts: Vec<Name>,
+    /// Tables of what was made of it.
+    pub(crate) interpretation: Vec<Name>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub(crate) struct Contract {
     /// The OpenAPI document: JSON, or a snapshot of it.
     pub(crate) document: Option<Name>,
@@ -144,4 +170,40 @@ pub(crate) struct Contract {
 pub(crate) struct Exception {
     pub(crate) at: Name,
     pub(crate) why: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ByIntent {
+    pub(crate) read: Vec<String>,
+    pub(crate) write: Vec<String>,
+    pub(crate) lock: Vec<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Errors {
+    /// The module that defines classes, layers and the envelope; without it there is nothing to look at.
+    pub(crate) module: String,
+    /// The trait that says which layer may emit which class.
+    pub(crate) emits: String,
+    /// Types of classes, by the names of their families.
+    pub(crate) classes: Vec<String>,
+    /// How the words of classes begin: `infra.`.
+    pub(crate) prefixes: Vec<String>,
+    /// Types that no client may see.
+    pub(crate) forensic: Vec<String>,
+    /// Names of their fields that no client may see.
+    pub(crate) fields: Vec<String>,
+    /// The table of stored errors, and the modules that may write it and make its records.
+    pub(crate) table: String,
+    pub(crate) stored_by: Vec<String>,
+    /// Which layers may report in the name of a type of the module.
+    pub(crate) reporters: BTreeMap<String, Vec<String>>,
+    /// Which classes each of them may emit.
+    pub(crate) matrix: BTreeMap<String, Vec<String>>,
+    /// Crates whose types clients see.
+    pub(crate) public: Vec<String>,
+    /// The committed OpenAPI document.
+    pub(crate) openapi: String,
 }

@@ -74,6 +74,7 @@ impl Baseline {
                 info: &BASELINE,
                 examined: BTreeMap::from([(String::new(), self.entries.len())]),
                 off: None,
+                data: serde_json::Value::Null,
                 took: Duration::ZERO,
             },
         }

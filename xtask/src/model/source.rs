@@ -138,6 +138,19 @@ impl SourceFile {
         self.paths.get_or_init(|| crate::scan::paths(self))
     }
 
+    /// What the path in code at a token leads to; several when names have several meanings.
+    pub(crate) fn paths_at(&self, index: usize) -> impl Iterator<Item = &PathUse> {
+        self.paths_in(index..index + 1)
+    }
+
+    /// Paths in code that lie, at least in part, within these tokens. Paths of `use` lines come before all others.
+    pub(crate) fn paths_in(&self, tokens: Range<usize>) -> impl Iterator<Item = &PathUse> {
+        let all = self.paths();
+        let first = all.partition_point(|path| path.import || path.tokens.end <= tokens.start);
+        let rest = all.get(first..).unwrap_or_default().iter();
+        rest.take_while(move |path| path.tokens.start < tokens.end)
+    }
+
     /// `module::Type::function` around a token; the file's module when it is in no item.
     pub(crate) fn item_path(&self, index: usize) -> String {
         let inner = self

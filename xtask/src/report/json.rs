@@ -70,6 +70,7 @@ struct RuleEntry<'a> {
     crates: usize,
     findings: usize,
     off: Option<&'a str>,
+    data: &'a serde_json::Value,
 }
 
 pub(super) fn text(told: &Told<'_>) -> String {
@@ -125,6 +126,7 @@ pub(super) fn text(told: &Told<'_>) -> String {
                     .filter(|found| found.rule == ran.info.id)
                     .count(),
                 off: ran.off,
+                data: &ran.data,
             })
             .collect(),
     };

@@ -1,6 +1,87 @@
-//! Which layer emits which class of errors, and what leaves the API: the rules of `check-errors`.
+//! Who reports which errors, and what does a client see of them?
 
-use crate::rule::Rule;
+mod bodies;
+mod codes;
+mod document;
+mod emission;
+mod exposed;
+mod matrix;
+mod unused;
+
+use crate::model::{Crate, Edge, SourceFile};
+use crate::rule::{Ctx, Rule, Sink};
+use crate::scan::PathUse;
 
 /// The rules, in the order of their numbers.
-pub(crate) const RULES: &[&'static dyn Rule] = &[];
+pub(crate) const RULES: &[&'static dyn Rule] = &[
+    &emission::Emission,
+    &matrix::Matrix,
+    &bodies::Bodies,
+    &unused::Unused,
+    &codes::Codes,
+    &exposed::Exposed,
+    &document::Document,
+];
+
+/// Whether the rule file says how errors are written.
+fn configured(ctx: &Ctx<'_>, out: &mut Sink<'_>) -> bool {
+    if ctx.config.errors.module.is_empty() {
+        out.off("the rule file has no [errors] with a module");
+    }
+    !ctx.config.errors.module.is_empty()
+}
+
+/// A path with the names that libraries have themselves.
+fn absolute(ctx: &Ctx<'_>, file: &SourceFile, path: &PathUse) -> String {
+    let own = ctx.workspace.krate(&file.krate);
+    let root = match path.root() {
+        "crate" => own.map(|krate| krate.lib_name.clone()),
+        other => own.and_then(|krate| {
+            let edge = krate.inside().find(|edge| edge.extern_name() == other)?;
+            Some(ctx.workspace.krate(&edge.to)?.lib_name.clone())
+        }),
+    };
+    let root = root.unwrap_or_else(|| path.root().to_owned());
+    let rest = path.segments.iter().skip(1).cloned();
+    std::iter::once(root).chain(rest).collect::<Vec<_>>().join("::")
+}
+
+/// What a file calls the crate that defines errors: only paths from there on are of interest.
+fn roots(ctx: &Ctx<'_>, file: &SourceFile) -> Vec<String> {
+    let home = ctx.config.errors.module.split("::").next().unwrap_or_default();
+    let is_home = |name: &str| {
+        ctx.workspace
+            .krate(name)
+            .is_some_and(|krate| krate.lib_name == home)
+    };
+    let own = is_home(&file.krate).then(|| "crate".to_owned());
+    let krate = ctx.workspace.krate(&file.krate);
+    let edges = krate.into_iter().flat_map(Crate::inside);
+    let others = edges.filter(|edge| is_home(&edge.to)).map(Edge::extern_name);
+    own.into_iter().chain(others).collect()
+}
+
+/// The module of a file, from the crate on.
+fn module(ctx: &Ctx<'_>, file: &SourceFile) -> String {
+    let own = ctx
+        .workspace
+        .krate(&file.krate)
+        .map(|krate| krate.lib_name.clone());
+    let parts = own.into_iter().chain(file.module.iter().cloned());
+    parts.collect::<Vec<_>>().join("::")
+}
+
+/// Whether a path is this one or lies under it.
+fn is_under(path: &str, prefix: &str) -> bool {
+    let rest = path.strip_prefix(prefix);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+}
+
+/// What a path names in the module of errors: `ErrorEnvelope` of `infra::envelope::ErrorEnvelope::new`.
+fn named<'p>(ctx: &Ctx<'_>, path: &'p str) -> Option<&'p str> {
+    let rest = path
+        .strip_prefix(ctx.config.errors.module.as_str())?
+        .strip_prefix("::")?;
+    let mut parts = rest.split("::");
+    parts.find(|part| part.starts_with(char::is_uppercase))
+}

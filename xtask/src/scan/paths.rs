@@ -190,6 +190,9 @@ impl<'a> Names<'a> {
                 return through;
             }
         }
+        if !rest.is_empty() && self.is_child(first, at) {
+            return vec![from_module(&self.module_at(at), segments)];
+        }
         if self.is_crate(first) {
             vec![segments.to_vec()]
         } else {
@@ -209,6 +212,28 @@ impl<'a> Names<'a> {
         let inner = inner.into_iter().flat_map(|item| item.path.split("::"));
         module.extend(inner.map(str::to_owned));
         module
+    }
+
+    /// Whether the module around this token declares a module of this name.
+    fn is_child(&self, name: &str, at: usize) -> bool {
+        let modules = self
+            .file
+            .items()
+            .iter()
+            .filter(|item| item.kind == ItemKind::Module);
+        let mut last = modules.map(|item| item.path.rsplit("::").next().unwrap_or_default());
+        if !last.any(|last| last == name) {
+            return false;
+        }
+        let own = self.module_at(at);
+        let prefix = own.get(self.file.module.len()..).unwrap_or_default().join("::");
+        let path = if prefix.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{prefix}::{name}")
+        };
+        let mut items = self.file.items().iter();
+        items.any(|item| item.kind == ItemKind::Module && item.path == path)
     }
 
     fn is_crate(&self, name: &str) -> bool {
@@ -270,6 +295,19 @@ mod tests {
             paths("fn f() { super::n::g(); self::h(); crate::k() }"),
             ["crate::n::g", "crate::m::h", "crate::k"]
         );
+    }
+
+    #[test]
+    fn modules_of_the_own_file_are_found_without_self() {
+        assert_eq!(
+            paths("mod n; use n::g; fn f() { n::h(); }"),
+            ["crate::m::n::g", "crate::m::n::h"]
+        );
+        assert_eq!(
+            paths("mod n { mod o; fn f() { o::h(); } }"),
+            ["crate::m::n::o::h"]
+        );
+        assert!(paths("mod n { fn f() { n::h(); } }").is_empty());
     }
 
     #[test]

@@ -100,7 +100,7 @@ async fn write_run(cx: &Context, command: &EndCommand, events: Vec<OpsEvent>) ->
     let run = command.run.as_deref().cloned();
     let written = cx
         .db
-        .locked(move |tx| -> Result<(), StoreError> {
+        .write(move |tx| -> Result<(), StoreError> {
             store::runs::finish(tx, run.as_slice())?;
             store::ops_events::insert(tx, &events)
         })
