@@ -8,6 +8,11 @@
 use model::amounts::Amounts;
 use model::money::NanoUsd;
 
+/// The engine's name in decision snapshots.
+pub const NAME: &str = "estimate";
+/// The engine's version; raised with every change of what it decides.
+pub const VERSION: &str = "1";
+
 /// Tokens for what a provider adds to a request by itself, such as instructions for the use of tools.
 pub const HIDDEN_TOKENS: i64 = 1_024;
 

@@ -1,0 +1,15 @@
+//! What do the engines decide, word for word?
+
+mod estimate;
+mod limits;
+mod settle;
+
+/// Compares what an engine decides with its golden snapshot. A changed one is another version of the engine, which
+/// `cargo xtask check-determinism` demands.
+fn golden(engine: &str, name: &str, decided: &[String]) {
+    let mut settings = insta::Settings::new();
+    settings.set_snapshot_path(format!("golden/{engine}"));
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!(name, decided.join("\n")));
+}
