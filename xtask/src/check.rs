@@ -215,14 +215,13 @@ pub(crate) fn accept(args: &Args) -> Result<u8> {
     outcome
         .findings
         .retain(|found| found.primary.path != path && !found.message.contains("were accepted"));
-    let layers: Vec<_> = rules_of(Some(Family::Layers))
-        .iter()
-        .map(|rule| rule.info().id)
-        .collect();
-    outcome.findings.retain(|found| layers.contains(&found.rule));
+    let guards = registry::all().into_iter().filter(|rule| rule.guards_lock());
+    let guards: Vec<_> = guards.map(|rule| rule.info().id).collect();
+    outcome.findings.retain(|found| guards.contains(&found.rule));
     if outcome.exit_code() == 0 {
         let mut facts = lock::graph_facts(&loaded.workspace);
         facts.extend(rules::schema::released_facts(&loaded.workspace, &loaded.config));
+        facts.extend(rules::determinism::facts(&loaded.workspace, &loaded.config));
         for ran in outcome
             .rules
             .iter()

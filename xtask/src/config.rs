@@ -5,7 +5,7 @@ mod shape;
 use serde::de::DeserializeOwned;
 use toml::de::{DeTable, ValueDeserializer};
 
-pub(crate) use shape::{Exception, Fence, Name, Reach, Shape};
+pub(crate) use shape::{Determinism, Engine, Exception, Fence, Name, Pattern, Reach, Shape};
 
 use crate::model::{Broken, Kind, Span, Workspace};
 

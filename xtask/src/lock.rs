@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{Edge, Workspace};
+use crate::model::{Edge, Span, Workspace, line_span};
 
 pub(crate) const NAME: &str = "architecture.lock";
 const HEADER: &str = "# The accepted graph. Written by `cargo xtask check-layers --accept`.\n";
@@ -37,6 +37,16 @@ impl Lock {
     pub(crate) fn layer(&self, krate: &str) -> Option<&str> {
         let start = format!("crate {krate} ");
         self.facts.iter().find_map(|fact| fact.strip_prefix(&start))
+    }
+
+    /// The line of a fact.
+    pub(crate) fn span(&self, workspace: &Workspace, fact: &str) -> Span {
+        let text = workspace.text(&self.path);
+        let line = text.lines().position(|line| line == fact);
+        line.map_or_else(
+            || Span::file(&self.path),
+            |line| line_span(&self.path, text, line + 1),
+        )
     }
 
     /// How many things a rule must look at, at least.

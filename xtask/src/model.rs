@@ -45,6 +45,13 @@ impl Workspace {
             .filter(move |source| source.krate == krate.name)
     }
 
+    /// Whether `crate` or `crate::module` exists.
+    pub(crate) fn has_module(&self, name: &str) -> bool {
+        let krate = name.split("::").next().unwrap_or_default();
+        self.krate(krate)
+            .is_some_and(|krate| krate.name == name || self.sources_of(krate).any(|file| file.is_in(name)))
+    }
+
     /// SQL files outside of fixtures: path and text.
     pub(crate) fn migrations(&self) -> impl Iterator<Item = (&str, &str)> {
         self.files.with_extension("sql")

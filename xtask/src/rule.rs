@@ -22,6 +22,11 @@ pub(crate) trait Rule: Sync {
         None
     }
 
+    /// Whether nothing is accepted into architecture.lock while the rule is broken.
+    fn guards_lock(&self) -> bool {
+        self.info().family == Family::Layers
+    }
+
     /// Refuses options in `[rules.ID]` that the rule does not have.
     fn options(&self, config: &Config) -> Result<(), Broken> {
         config.options::<NoOptions>(self.info().id).map(|_| ())

@@ -180,7 +180,7 @@ impl PriceBook {
             (input, UsageKey::CACHE_READ_TOKENS),
             (output, UsageKey::OUTPUT_REASONING_TOKENS),
         ] {
-            let part = Usage::from([(part, 1.0)]);
+            let part = Usage::from([(part, rounding::float(1))]);
             if count > 0 && self.table.calculate(&call.request(&part)).is_ok() {
                 return Err(call.unpriced());
             }

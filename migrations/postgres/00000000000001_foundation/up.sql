@@ -320,4 +320,5 @@ CREATE TABLE installation (
     value TEXT NOT NULL
 );
 INSERT INTO installation (name, value) VALUES ('cursor_key', 
+    -- arch:expect(ARCH-SQL-007): the key is made once and never again; until=2027-03-31
     replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''));

@@ -328,4 +328,5 @@ CREATE TABLE installation (
     name  TEXT NOT NULL PRIMARY KEY,
     value TEXT NOT NULL
 ) STRICT;
+-- arch:expect(ARCH-SQL-007): the key is made once and never again; until=2027-03-31
 INSERT INTO installation (name, value) VALUES ('cursor_key', lower(hex(randomblob(32))));

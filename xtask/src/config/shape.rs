@@ -28,6 +28,14 @@ pub(crate) struct Shape {
     pub(crate) fence: Vec<Fence>,
     /// Cycles between modules that are known.
     pub(crate) cycle: Vec<Cycle>,
+    /// Who speaks SQL, and where what may be said.
+    pub(crate) sql: Option<SqlPlaces>,
+    /// What a team bans without writing a rule.
+    pub(crate) pattern: Vec<Pattern>,
+    /// What must decide the same twice.
+    pub(crate) determinism: Option<Determinism>,
+    /// Engines with a version and golden snapshots.
+    pub(crate) engine: Vec<Engine>,
     pub(crate) exemptions: Exemptions,
     /// Where the schema stands.
     pub(crate) schema: Schema,
@@ -206,4 +214,80 @@ pub(crate) struct Errors {
     pub(crate) public: Vec<String>,
     /// The committed OpenAPI document.
     pub(crate) openapi: String,
+}
+
+/// Names are `crate` or `crate::module`, and mean everything below too.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct SqlPlaces {
+    /// Crates that hold SQL and may call what runs it.
+    pub(crate) crates: Vec<Name>,
+    /// Where rows and tables are locked.
+    pub(crate) locks: Vec<Name>,
+    /// Where transactions begin and end.
+    pub(crate) transactions: Vec<Name>,
+    /// Where statements are put together from values.
+    pub(crate) built: Vec<Name>,
+}
+
+/// One of `path`, `tokens` and `text`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Pattern {
+    /// `diesel::dsl::now`: the path and everything under it, under every name.
+    pub(crate) path: Option<Name>,
+    /// `.unwrap_or_default(`: tokens in a row; white space and comments are nothing.
+    pub(crate) tokens: Option<Name>,
+    /// A part of a string literal.
+    pub(crate) text: Option<Name>,
+    /// `crate` or `crate::module`; everywhere without it.
+    #[serde(default)]
+    pub(crate) inside: Vec<Name>,
+    #[serde(default)]
+    pub(crate) except: Vec<Name>,
+    /// Whether it holds in tests too.
+    #[serde(default)]
+    pub(crate) tests: bool,
+    pub(crate) why: String,
+    pub(crate) instead: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Determinism {
+    /// Crates or modules that decide.
+    pub(crate) inside: Vec<Name>,
+    /// Further ones that count money: no floats there either.
+    pub(crate) money: Vec<Name>,
+    /// Modules of these that need floats.
+    pub(crate) floats: Vec<Excused>,
+    /// Outside crates that the crates of `inside` may use.
+    pub(crate) outside: Vec<Helper>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Excused {
+    pub(crate) inside: Name,
+    pub(crate) why: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Helper {
+    #[serde(rename = "crate")]
+    pub(crate) krate: Name,
+    /// All that it may be switched on with.
+    #[serde(default)]
+    pub(crate) features: Vec<String>,
+    pub(crate) why: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Engine {
+    /// `crate::module` with its `NAME` and `VERSION`.
+    pub(crate) module: Name,
+    /// The folder or file with its golden snapshots.
+    pub(crate) golden: Name,
 }

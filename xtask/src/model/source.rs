@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use super::Span;
-use crate::scan::{Comment, Item, Literal, PathUse, Tok, Token, Tokens, Words};
+use crate::scan::{Comment, Item, Literal, PathUse, SqlText, Tok, Token, Tokens, Words};
 
 /// A Rust file of a crate.
 #[derive(Default)]
@@ -24,6 +24,7 @@ pub(crate) struct SourceFile {
     pub(crate) items: OnceLock<Vec<Item>>,
     pub(crate) literals: OnceLock<Vec<Literal>>,
     pub(crate) paths: OnceLock<Vec<PathUse>>,
+    pub(crate) sql: OnceLock<Vec<SqlText>>,
 }
 
 /// Which kind of target a file belongs to.
@@ -119,6 +120,20 @@ impl SourceFile {
         }
     }
 
+    /// Whether the file is `crate` or `crate::module`, or below it.
+    pub(crate) fn is_in(&self, name: &str) -> bool {
+        let mut parts = name.split("::");
+        parts.next() == Some(self.krate.as_str())
+            && parts
+                .zip(self.module.iter().map(Some).chain(std::iter::repeat(None)))
+                .all(|(part, own)| own.is_some_and(|own| own == part))
+    }
+
+    /// Whether it is in one of these.
+    pub(crate) fn is_in_any<S: AsRef<String>>(&self, names: &[S]) -> bool {
+        names.iter().any(|name| self.is_in(name.as_ref()))
+    }
+
     pub(crate) fn comments(&self) -> &[Comment] {
         &self.tokens.comments
     }
@@ -131,6 +146,11 @@ impl SourceFile {
     /// String literals, decoded; the pieces of a `concat!` joined.
     pub(crate) fn literals(&self) -> &[Literal] {
         self.literals.get_or_init(|| crate::scan::literals(self))
+    }
+
+    /// Texts with a word of SQL in them, put together from their pieces.
+    pub(crate) fn sql(&self) -> &[SqlText] {
+        self.sql.get_or_init(|| crate::scan::sql_texts(self))
     }
 
     /// `use` trees and paths in code, resolved to `krate::module::…`.

@@ -1,6 +1,62 @@
 //! Engines that decide the same twice: the rules of `check-determinism`.
 
-use crate::rule::Rule;
+mod addresses;
+mod clock;
+mod float;
+mod golden;
+mod hash;
+mod outside;
+mod state;
+
+use crate::config::Determinism;
+use crate::model::SourceFile;
+use crate::rule::{Ctx, Finding, Rule, Sink};
 
 /// The rules, in the order of their numbers.
-pub(crate) const RULES: &[&'static dyn Rule] = &[];
+pub(crate) const RULES: &[&'static dyn Rule] = &[
+    &clock::Clock,
+    &outside::Outside,
+    &float::Floats,
+    &hash::Hashes,
+    &addresses::Addresses,
+    &state::State,
+    &golden::Versions,
+    &golden::Accepted,
+];
+
+pub(crate) use golden::facts;
+
+const NONE: &str = "the rule file has no [determinism]";
+
+/// Product files of what must decide the same twice.
+fn engines<'a>(ctx: &'a Ctx<'_>, out: &mut Sink<'_>) -> Option<(&'a Determinism, Vec<&'a SourceFile>)> {
+    let Some(table) = &ctx.config.determinism else {
+        out.off(NONE);
+        return None;
+    };
+    let sources = ctx.workspace.sources.iter().filter(|file| !file.is_test_file());
+    let inside: Vec<_> = sources.filter(|file| file.is_in_any(&table.inside)).collect();
+    for file in &inside {
+        out.examined(&file.krate, 1);
+    }
+    Some((table, inside))
+}
+
+/// Reports a word that product code of an engine may not have.
+fn tell(file: &SourceFile, at: usize, what: &str, remedy: &str, out: &mut Sink<'_>) {
+    let message = format!("`{}` must decide the same twice, and names {what}", file.krate);
+    out.report(Finding::new(file.span(at), message, remedy));
+}
+
+/// Product tokens of an engine that are one of these words. Engines are few, so their words are no needles: every
+/// file of the tree would pay for them.
+fn words<'a>(
+    file: &'a SourceFile,
+    names: &'a [&'static str],
+) -> impl Iterator<Item = (usize, &'static str)> + 'a {
+    (0..file.tokens.list.len()).filter_map(|at| {
+        let word = file.word(at);
+        let name = names.iter().find(|name| **name == word && !word.is_empty())?;
+        (!file.in_tests(at)).then_some((at, *name))
+    })
+}

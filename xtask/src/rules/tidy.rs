@@ -2,7 +2,6 @@
 
 mod crate_map;
 mod dependencies;
-mod forbidden;
 mod lengths;
 mod links;
 mod opening;
@@ -24,7 +23,6 @@ pub(crate) const RULES: &[&'static dyn Rule] = &[
     &lengths::FunctionLength,
     &ratchet::Shrinks,
     &toc::Contents,
-    &forbidden::Forbidden,
     &places::NoModRs,
     &places::OneClippy,
     &places::OneTestBinary,

@@ -30,7 +30,12 @@ impl Rule for Fences {
             return;
         }
         for fence in &ctx.config.fence {
-            for file in ctx.workspace.sources.iter().filter(|file| inside(fence, file)) {
+            for file in ctx
+                .workspace
+                .sources
+                .iter()
+                .filter(|file| file.is_in_any(&fence.inside))
+            {
                 out.examined(&file.krate, 1);
                 for path in file.paths() {
                     if !fence.tests && file.in_tests(path.tokens.start) {
@@ -54,17 +59,6 @@ fn place(file: &SourceFile) -> String {
     let mut parts = vec![file.krate.clone()];
     parts.extend(file.module.iter().cloned());
     parts.join("::")
-}
-
-/// Whether the file is the module that the fence names, or below it.
-fn inside(fence: &Fence, file: &SourceFile) -> bool {
-    fence.inside.iter().any(|name| {
-        let mut parts = name.as_ref().split("::");
-        parts.next() == Some(file.krate.as_str())
-            && parts
-                .zip(file.module.iter().map(Some).chain(std::iter::repeat(None)))
-                .all(|(part, own)| own.is_some_and(|own| own == part))
-    })
 }
 
 /// The entry that the path breaks. `crate::…` paths are compared with the crate's own name, globs with what they

@@ -1,7 +1,7 @@
 //! Is the graph the one that was reviewed?
 
 use crate::lock::graph_facts;
-use crate::model::{Span, line_span};
+use crate::model::Span;
 use crate::rule::{Ctx, Family, Finding, Info, Rule, Sink};
 
 /// `ARCH-LOCK-001`.
@@ -33,7 +33,9 @@ impl Rule for Graph {
             out.report(Finding::new(Span::file(&ctx.config.path), message, GRAPH.fix));
             return;
         }
-        let Some(path) = lock(ctx, out) else { return };
+        if !locked(ctx, out) {
+            return;
+        }
         let now = graph_facts(ctx.workspace);
         out.examined("", now.len());
         let graph = |fact: &&String| fact.starts_with("crate ") || fact.starts_with("edge ");
@@ -48,19 +50,18 @@ impl Rule for Graph {
             .filter(graph)
             .filter(|fact| !moved(ctx, fact))
         {
-            let span = fact_span(ctx, path, fact);
+            let span = ctx.lock.span(ctx.workspace, fact);
             out.report(Finding::new(span, format!("accepted, but gone: {fact}"), ACCEPT));
         }
     }
 }
 
-/// The lock's path; the rule is off in trees without one and without layers.
-fn lock<'a>(ctx: &'a Ctx<'_>, out: &mut Sink<'_>) -> Option<&'a str> {
-    if ctx.lock.exists {
-        return Some(&ctx.lock.path);
+/// The rule is off in trees without a lock.
+fn locked(ctx: &Ctx<'_>, out: &mut Sink<'_>) -> bool {
+    if !ctx.lock.exists {
+        out.off("there is no architecture.lock");
     }
-    out.off("there is no architecture.lock");
-    None
+    ctx.lock.exists
 }
 
 /// A crate that is in both with different layers is the other rule's finding.
@@ -69,12 +70,6 @@ fn moved(ctx: &Ctx<'_>, fact: &str) -> bool {
         .strip_prefix("crate ")
         .and_then(|rest| rest.split(' ').next());
     name.is_some_and(|name| ctx.workspace.krate(name).is_some() && ctx.lock.layer(name).is_some())
-}
-
-fn fact_span(ctx: &Ctx<'_>, path: &str, fact: &str) -> Span {
-    let text = ctx.workspace.text(path);
-    let line = text.lines().position(|line| line == fact);
-    line.map_or_else(|| Span::file(path), |line| line_span(path, text, line + 1))
 }
 
 /// The manifest line behind a fact.
@@ -109,7 +104,9 @@ impl Rule for Moved {
     }
 
     fn check(&self, ctx: &Ctx<'_>, out: &mut Sink<'_>) {
-        let Some(path) = lock(ctx, out) else { return };
+        if !locked(ctx, out) {
+            return;
+        }
         for krate in &ctx.workspace.crates {
             out.examined(&krate.name, 1);
             let Some(accepted) = ctx.lock.layer(&krate.name) else {
@@ -135,7 +132,9 @@ impl Rule for Moved {
                 .layer
                 .as_ref()
                 .map_or_else(|| Span::file(krate.manifest()), |layer| layer.span.clone());
-            let fact = fact_span(ctx, path, &format!("crate {} {accepted}", krate.name));
+            let fact = ctx
+                .lock
+                .span(ctx.workspace, &format!("crate {} {accepted}", krate.name));
             let label = format!("as {now} it may also use: {gain}");
             out.report(
                 Finding::new(span, message, MOVED.fix)

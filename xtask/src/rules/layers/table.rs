@@ -50,6 +50,7 @@ impl Rule for Table {
             names(config, out, list, "layer", |name| config.knows(name));
         }
         let krate = |name: &str| workspace.krate(name).is_some();
+        let module = |name: &str| workspace.has_module(name);
         let either = |name: &str| config.knows(name) || krate(name);
         for pair in &config.same_layer {
             names(config, out, [&pair.from, &pair.to], "crate", krate);
@@ -87,11 +88,46 @@ impl Rule for Table {
             );
         }
         for fence in &config.fence {
-            names(config, out, &fence.inside, "crate or module", |name| {
-                is_module(workspace, name)
-            });
+            names(config, out, &fence.inside, "crate or module", module);
         }
+        others(config, workspace, out);
     }
+}
+
+/// Names that other families read.
+fn others(config: &Config, workspace: &Workspace, out: &mut Sink<'_>) {
+    for list in modules(config) {
+        names(config, out, list, "crate or module", |name| {
+            workspace.has_module(name)
+        });
+    }
+    for helper in config.determinism.iter().flat_map(|table| &table.outside) {
+        names(config, out, [&helper.krate], "dependency of any crate", |name| {
+            is_outside(workspace, name)
+        });
+    }
+}
+
+/// Lists of crates and modules that other families read.
+fn modules(config: &Config) -> Vec<Vec<&Name>> {
+    let mut lists = Vec::new();
+    if let Some(sql) = &config.sql {
+        lists.extend(
+            [&sql.crates, &sql.locks, &sql.transactions, &sql.built].map(|list| list.iter().collect()),
+        );
+    }
+    if let Some(table) = &config.determinism {
+        lists.extend([&table.inside, &table.money].map(|list| list.iter().collect()));
+        lists.push(table.floats.iter().map(|excused| &excused.inside).collect());
+    }
+    lists.extend(
+        config
+            .pattern
+            .iter()
+            .map(|pattern| pattern.inside.iter().chain(&pattern.except).collect()),
+    );
+    lists.push(config.engine.iter().map(|engine| &engine.module).collect());
+    lists
 }
 
 fn names<'a>(
@@ -113,27 +149,4 @@ fn names<'a>(
 fn is_outside(workspace: &Workspace, name: &str) -> bool {
     let mut edges = workspace.crates.iter().flat_map(Crate::outside);
     edges.any(|edge| edge.to == name)
-}
-
-/// `crate` or `crate::module`.
-fn is_module(workspace: &Workspace, name: &str) -> bool {
-    let mut parts = name.split("::");
-    let Some(krate) = parts.next().and_then(|name| workspace.krate(name)) else {
-        return false;
-    };
-    let module: Vec<_> = parts.collect();
-    module.is_empty()
-        || workspace
-            .sources_of(krate)
-            .any(|source| source.module.starts_with_names(&module))
-}
-
-trait Names {
-    fn starts_with_names(&self, names: &[&str]) -> bool;
-}
-
-impl Names for Vec<String> {
-    fn starts_with_names(&self, names: &[&str]) -> bool {
-        self.len() >= names.len() && self.iter().zip(names).all(|(own, name)| own == name)
-    }
 }
