@@ -50,17 +50,19 @@ async fn renew_holds(cx: &Context) {
 /// # Errors
 /// What the database says.
 pub async fn expire_holds(cx: &Context) -> Result<u64, StoreError> {
-    renew_holds(cx).await;
-    let mut expired = 0;
+    let (mut expired, mut after) = (0, None);
     loop {
+        renew_holds(cx).await;
         let now = cx.clock.now();
         let due = cx
             .db
-            .read(move |tx| store::holds::overdue(tx, now, EXPIRE_MOST))
+            .read(move |tx| store::holds::overdue(tx, now, after, EXPIRE_MOST))
             .await?;
-        let found = i64::try_from(due.len()).unwrap_or(i64::MAX);
+        let is_last = i64::try_from(due.len()).is_ok_and(|found| found < EXPIRE_MOST);
+        after = due.last().copied();
+        let due = due.into_iter().map(|overdue| (overdue.tenant, overdue.id));
         // A call of this process is on its way, whether its hold could be renewed or not.
-        let left = due.into_iter().filter(|name| !cx.gateway.flights.keeps(*name));
+        let left = due.filter(|name| !cx.gateway.flights.keeps(*name));
         let ends = left.map(|(tenant, hold)| {
             cx.ledger.end(EndCommand {
                 tenant,
@@ -82,7 +84,7 @@ pub async fn expire_holds(cx: &Context) -> Result<u64, StoreError> {
                 Err(_) => {}
             }
         }
-        if found < EXPIRE_MOST {
+        if is_last {
             return Ok(expired);
         }
     }

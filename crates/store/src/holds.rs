@@ -115,20 +115,48 @@ pub fn status(tx: &mut impl Tx, tenant: TenantId, id: HoldId) -> StoreResult<Opt
     found.map(|text| TABLE.parse("status", &text)).transpose()
 }
 
-/// Open holds whose time is over, oldest first, at most `most`.
+/// An open hold whose time is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Overdue {
+    /// Whose hold.
+    pub tenant: TenantId,
+    /// Which hold.
+    pub id: HoldId,
+    /// When its time was over.
+    pub expires_at: Timestamp,
+}
+
+/// Open holds whose time is over, oldest first, at most `most`, behind `after`.
 ///
 /// # Errors
 /// What the database says.
-pub fn overdue(tx: &mut impl Tx, now: Timestamp, most: i64) -> StoreResult<Vec<(TenantId, HoldId)>> {
-    let rows: Vec<(String, String)> = holds::table
+pub fn overdue(
+    tx: &mut impl Tx,
+    now: Timestamp,
+    after: Option<Overdue>,
+    most: i64,
+) -> StoreResult<Vec<Overdue>> {
+    let mut query = holds::table
         .filter(holds::status.eq("PENDING"))
         .filter(holds::expires_at.le(now.as_micros()))
-        .order(holds::expires_at)
+        .order((holds::expires_at, holds::id))
         .limit(most)
-        .select((holds::tenant_id, holds::id))
-        .load(tx.conn())?;
+        .select((holds::tenant_id, holds::id, holds::expires_at))
+        .into_boxed();
+    if let Some(after) = after {
+        let time = after.expires_at.as_micros();
+        let same_time = holds::expires_at.eq(time).and(holds::id.gt(after.id.to_string()));
+        query = query.filter(holds::expires_at.gt(time).or(same_time));
+    }
+    let rows: Vec<(String, String, i64)> = query.load(tx.conn())?;
     rows.iter()
-        .map(|(tenant, id)| Ok((TABLE.parse("tenant_id", tenant)?, TABLE.parse("id", id)?)))
+        .map(|(tenant, id, expires_at)| {
+            Ok(Overdue {
+                tenant: TABLE.parse("tenant_id", tenant)?,
+                id: TABLE.parse("id", id)?,
+                expires_at: at(*expires_at),
+            })
+        })
         .collect()
 }
 
@@ -156,16 +184,17 @@ pub struct Share {
 /// # Errors
 /// What the database says.
 pub fn open_on(tx: &mut impl Tx, limit: (TenantId, LimitId)) -> StoreResult<Vec<Share>> {
+    let stretch = dialect::open_on(tx.conn(), &limit.1.to_string())?;
     let mut open = Vec::new();
-    each_on(tx, limit, (HoldStatus::Pending, i64::MIN, None), |share| {
-        open.push(share);
-    })?;
+    for (tenant, taken_at, items) in &stretch {
+        shares(limit, tenant, *taken_at, items, &mut |share| open.push(share))?;
+    }
     Ok(open)
 }
 
 /// What holds that were taken since then have settled on a limit, leaving out what only carries over what others have
-/// settled. All holds with the id `from` or a later one are looked through: those of the limit's owner, and everybody's for
-/// a limit of the platform.
+/// settled. All holds with the id `from` or a later one are looked through: on PostgreSQL those of the limit's owner, and
+/// everybody's on SQLite and for a limit of the platform.
 ///
 /// # Errors
 /// What the database says.
@@ -177,17 +206,17 @@ pub fn settled_on(
 ) -> StoreResult<i64> {
     let mut sum = 0_i64;
     let since = since.as_micros();
-    each_on(tx, limit, (HoldStatus::Settled, since, from), |share| {
+    each_settled(tx, limit, (since, from), |share| {
         let used = if share.item.carried { 0 } else { share.item.settled };
         sum = sum.saturating_add(used);
     })?;
     Ok(sum)
 }
 
-fn each_on(
+fn each_settled(
     tx: &mut impl Tx,
     (owner, limit): (TenantId, LimitId),
-    (status, since, from): (HoldStatus, i64, Option<HoldId>),
+    (since, from): (i64, Option<HoldId>),
     mut each: impl FnMut(Share),
 ) -> StoreResult<()> {
     // The limits of the platform are on the holds of all tenants.
@@ -196,7 +225,7 @@ fn each_on(
     let asked = dialect::OnLimit {
         tenant: tenant.as_deref(),
         limit: &limit.to_string(),
-        status: status.as_str(),
+        status: HoldStatus::Settled.as_str(),
         since,
         from: from.as_deref(),
     };
@@ -208,20 +237,29 @@ fn each_on(
         };
         after = Some(last.clone());
         for ((tenant, _), taken_at, items) in &stretch {
-            let tenant = TABLE.parse("tenant_id", tenant)?;
-            let items: Vec<ItemWords> = TABLE.json("items", items)?;
-            let of_limit = items
-                .into_iter()
-                .map(|item| item.item(tenant))
-                .filter(|item| (item.owner, item.limit) == (owner, limit));
-            of_limit.for_each(|item| {
-                each(Share {
-                    taken_at: at(*taken_at),
-                    item,
-                });
-            });
+            shares((owner, limit), tenant, *taken_at, items, &mut each)?;
         }
     }
+}
+
+/// What one hold has on the limit.
+fn shares(
+    limit: (TenantId, LimitId),
+    tenant: &str,
+    taken_at: i64,
+    items: &str,
+    each: &mut impl FnMut(Share),
+) -> StoreResult<()> {
+    let tenant = TABLE.parse("tenant_id", tenant)?;
+    let items: Vec<ItemWords> = TABLE.json("items", items)?;
+    let items = items.into_iter().map(|item| item.item(tenant));
+    for item in items.filter(|item| (item.owner, item.limit) == limit) {
+        each(Share {
+            taken_at: at(taken_at),
+            item,
+        });
+    }
+    Ok(())
 }
 
 fn row(hold: &Hold) -> HoldRow {

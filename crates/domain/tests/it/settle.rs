@@ -1,8 +1,10 @@
 //! What does the engine `settle` decide?
 
+use std::sync::Arc;
+
 use domain::settle::{Authority, Change, End, Ended, NAME, Refusal, end, renew};
 use model::amounts::Amounts;
-use model::hold::{Hold, HoldItem, HoldStatus, Subject};
+use model::hold::{Hold, HoldItem, HoldStatus};
 use model::id::{DecisionId, HoldId, LimitId, TenantId};
 use model::limit::LimitType;
 use model::money::NanoUsd;
@@ -44,7 +46,7 @@ fn hold(status: HoldStatus) -> Hold {
         status,
         decision: DecisionId::from_bits(3),
         run: None,
-        subject: Subject::default(),
+        subject: Arc::default(),
         requested: used(100, 10),
         settled: None,
         items: vec![

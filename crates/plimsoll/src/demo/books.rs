@@ -96,7 +96,7 @@ async fn open_holds(cx: &Context) -> Result<usize> {
     let end_of_time = Timestamp::from_micros(i64::MAX);
     let open = cx
         .db
-        .read(move |tx| store::holds::overdue(tx, end_of_time, HOLDS_MAX))
+        .read(move |tx| store::holds::overdue(tx, end_of_time, None, HOLDS_MAX))
         .await;
     Ok(open.context("the holds could not be read")?.len())
 }

@@ -34,8 +34,8 @@ pub(super) struct Carrier {
 /// another one. A rolling limit counts in steps, whatever its length, and there is nothing to move.
 ///
 /// The locks of the counters keep away everybody who takes or ends holds on the limit. To add up what was settled, the
-/// holds of the tenant since a day before the new window are looked through, and those of all tenants for a limit of
-/// the platform: what it takes grows with their number.
+/// holds since a day before the new window are looked through: those of the tenant on PostgreSQL, and those of all
+/// tenants on SQLite and for a limit of the platform. What it takes grows with their number.
 ///
 /// # Errors
 /// What the database says.

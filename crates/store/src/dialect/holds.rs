@@ -198,6 +198,17 @@ fn later(
     }
 }
 
+/// Tenant, time and items of every open hold on a limit. The status is part of the text, and not a parameter, so that
+/// SQLite knows that its index of open holds will do.
+pub(crate) fn open_on(conn: &mut AnyConnection, limit: &str) -> QueryResult<Vec<(String, i64, String)>> {
+    holds::table
+        .select((holds::tenant_id, holds::created_at, holds::items))
+        .filter(sql::<Bool>("status = 'PENDING'"))
+        .filter(holds::items.like(format!("%{limit}%")))
+        .order(holds::expires_at)
+        .load(conn)
+}
+
 /// What is asked of the holds on a limit.
 pub(crate) struct OnLimit<'a> {
     /// Whose holds; everybody's if none.

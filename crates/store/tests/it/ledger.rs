@@ -65,7 +65,7 @@ testkit::both_databases! {
     }
 
     async fn open_holds_whose_time_is_over_are_overdue_oldest_first(db: TestDb) {
-        let all: Vec<_> = [(1, 50), (2, 10), (3, 30), (4, 31), (5, 20)].map(|(n, expires)| {
+        let all: Vec<_> = [(1, 50), (2, 10), (3, 30), (4, 31), (5, 20), (6, 10)].map(|(n, expires)| {
             let mut hold = hold(n);
             hold.expires_at = at(expires);
             if n == 5 {
@@ -74,14 +74,18 @@ testkit::both_databases! {
             hold
         }).into();
         db.locked(move |tx| holds::insert(tx, &all)).await.unwrap();
-        let overdue = async |now, most| {
-            let found = db.read(move |tx| holds::overdue(tx, at(now), most)).await.unwrap();
-            found.into_iter().map(|(_, id)| id.bits()).collect::<Vec<_>>()
+        let overdue = async |now, after, most| {
+            db.read(move |tx| holds::overdue(tx, at(now), after, most)).await.unwrap()
         };
-        assert_eq!(overdue(30, 10).await, [2, 3], "the instant itself is over");
-        assert_eq!(overdue(100, 10).await, [2, 3, 4, 1]);
-        assert_eq!(overdue(100, 1).await, [2]);
-        assert_eq!(overdue(9, 10).await, []);
+        let ids = |found: &[holds::Overdue]| found.iter().map(|hold| hold.id.bits()).collect::<Vec<_>>();
+        assert_eq!(ids(&overdue(30, None, 10).await), [2, 6, 3], "the instant itself is over");
+        let all = overdue(100, None, 10).await;
+        assert_eq!(ids(&all), [2, 6, 3, 4, 1]);
+        assert_eq!(ids(&overdue(100, None, 1).await), [2]);
+        assert_eq!(ids(&overdue(9, None, 10).await), []);
+        for (count, last) in all.iter().enumerate() {
+            assert_eq!(overdue(100, Some(*last), 10).await, all[count + 1..], "also at equal times");
+        }
     }
 
     async fn stretches_cover_the_ledger_without_gaps_and_repeats(db: TestDb) {
