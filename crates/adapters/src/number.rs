@@ -40,6 +40,14 @@ impl Amount {
     }
 }
 
+/// `part` of `whole` in whole percent, rounded down; 0 of nothing.
+pub(crate) fn percent_of(part: i64, whole: i64) -> i64 {
+    let percent = (i128::from(part) * 100)
+        .checked_div(i128::from(whole))
+        .unwrap_or(0);
+    i64::try_from(percent).unwrap_or(i64::MAX)
+}
+
 impl Serialize for Amount {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.unit {
@@ -54,6 +62,14 @@ impl Serialize for Amount {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn percentages_of_large_amounts_are_exact() {
+        let usd = 1_000_000_000;
+        assert_eq!(percent_of(400_000_000 * usd, 500_000_000 * usd), 80);
+        assert_eq!((percent_of(1, 3), percent_of(1, 0)), (33, 0));
+        assert_eq!(percent_of(i64::MAX, 1), i64::MAX);
+    }
 
     #[test]
     fn money_is_written_with_all_its_digits_and_counts_are_whole() {

@@ -272,7 +272,7 @@ const fn refused_as(category: LimitCategory) -> BreachType {
 }
 
 fn approaching(after: i64, max: i64) -> bool {
-    after.saturating_mul(100) >= max.saturating_mul(APPROACHING_PCT)
+    i128::from(after) * 100 >= i128::from(max) * i128::from(APPROACHING_PCT)
 }
 
 fn sum(amounts: impl Iterator<Item = i64>) -> i64 {

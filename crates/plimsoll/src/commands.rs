@@ -15,10 +15,11 @@ pub(crate) mod version;
 use std::future::Future;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use infra::config::Config;
 use services::Context;
 
+use crate::alone::database_file;
 use crate::cli::{Cli, Command, Global};
 use crate::{telemetry, wiring};
 
@@ -64,6 +65,15 @@ where
     let done = runtime()?.block_on(work(cx.clone()));
     wiring::close(cx);
     done
+}
+
+/// Refuses to go on without a database: a mistyped path would be made, and hold nothing.
+fn must_exist(global: &Global) -> Result<()> {
+    let config = quiet_config(global)?;
+    match database_file(config.database.url.expose()) {
+        Some(file) if !file.exists() => bail!("there is no database at {}", file.display()),
+        _ => Ok(()),
+    }
 }
 
 /// The event loops of the process: LLM requests are carried to their end here, while each serving thread has one of

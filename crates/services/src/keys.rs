@@ -49,6 +49,9 @@ pub enum KeyError {
     /// The tenant has as many keys as it may.
     #[error("the tenant has too many keys")]
     Quota,
+    /// The tenant has as many limits as it may, and the key is to have one of its own.
+    #[error("the tenant has too many limits")]
+    LimitQuota,
     /// A field is not what it should be.
     #[error("`{field}`: {detail}")]
     Invalid {
@@ -159,6 +162,8 @@ pub async fn change(
                 KeyChange::Revoke => {
                     key.status = KeyStatus::Revoked;
                     key.revoked_at.get_or_insert(now);
+                    // What was made with the key counts nothing any more.
+                    store::limits::disable_of_key(tx, tenant, id, now)?;
                 }
             }
             store::keys::set_status(tx, &key)?;

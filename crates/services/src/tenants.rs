@@ -18,6 +18,9 @@ pub enum TenantError {
     /// There is no such tenant.
     #[error("there is no such tenant")]
     NotFound,
+    /// There is no such operator, or no longer.
+    #[error("there is no such operator, or it has been revoked")]
+    NoOperator,
     /// There is no such project.
     #[error("there is no such project")]
     NoProject,
@@ -253,13 +256,7 @@ pub async fn create_operator(
     cx: &Context,
     name: &str,
 ) -> Result<(Operator, OperatorTokenSecret), TenantError> {
-    let token = OperatorTokenSecret::generate(random_bytes());
-    let operator = Operator {
-        id: OperatorId::generate(cx.ids.as_ref()),
-        name: checked(name)?,
-        created_at: cx.clock.now(),
-        revoked_at: None,
-    };
+    let (operator, token) = new_operator(cx, name)?;
     let (stored, hash, last4) = (operator.clone(), token.hash(), token.last4().to_owned());
     cx.db
         .write(move |tx| -> Result<(), TenantError> {
@@ -269,15 +266,53 @@ pub async fn create_operator(
     Ok((operator, token))
 }
 
-/// Makes the first operator of an installation that has none; none if it has one.
+fn new_operator(cx: &Context, name: &str) -> Result<(Operator, OperatorTokenSecret), TenantError> {
+    let operator = Operator {
+        id: OperatorId::generate(cx.ids.as_ref()),
+        name: checked(name)?,
+        created_at: cx.clock.now(),
+        revoked_at: None,
+    };
+    Ok((operator, OperatorTokenSecret::generate(random_bytes())))
+}
+
+/// All operators with the end of their token, those who were revoked included, oldest first.
+///
+/// # Errors
+/// [`TenantError::Store`].
+pub async fn operators(cx: &Context) -> Result<Vec<(Operator, String)>, TenantError> {
+    Ok(cx.db.read(|tx| store::operators::list(tx)).await?)
+}
+
+/// Revokes an operator, for ever. If none is left, the next start makes a new first one.
+///
+/// # Errors
+/// [`TenantError::NoOperator`] if there is none of this id that has not been revoked.
+pub async fn revoke_operator(cx: &Context, id: OperatorId) -> Result<(), TenantError> {
+    let now = cx.clock.now();
+    let revoked = cx
+        .db
+        .write(move |tx| store::operators::revoke(tx, id, now))
+        .await?;
+    revoked.then_some(()).ok_or(TenantError::NoOperator)
+}
+
+/// Makes the first operator of an installation that has none; none if it has one. Of several nodes that start together
+/// one makes it.
 ///
 /// # Errors
 /// [`TenantError::Store`].
 pub async fn bootstrap(cx: &Context) -> Result<Option<OperatorTokenSecret>, TenantError> {
-    let known = cx.db.read(|tx| store::operators::count(tx)).await?;
-    if known > 0 {
-        return Ok(None);
-    }
-    let (_, token) = create_operator(cx, "admin").await?;
-    Ok(Some(token))
+    let (operator, token) = new_operator(cx, "admin")?;
+    let (hash, last4) = (token.hash(), token.last4().to_owned());
+    let made = cx.db.locked(move |tx| -> Result<bool, TenantError> {
+        // The row of the platform stands for the installation.
+        store::tenants::lock(tx, TenantId::PLATFORM)?;
+        let none_yet = store::operators::count(tx)? == 0;
+        if none_yet {
+            store::operators::insert(tx, &operator, &hash, &last4)?;
+        }
+        Ok(none_yet)
+    });
+    Ok(made.await?.then_some(token))
 }

@@ -172,6 +172,27 @@ pub fn update(tx: &mut impl Writes, limit: &Limit) -> StoreResult<()> {
     bump_version(tx, limit.tenant, limit.updated_at)
 }
 
+/// Disables every limit that counts for one key only, which nobody can use any more.
+///
+/// # Errors
+/// What the database says.
+pub fn disable_of_key(tx: &mut impl Writes, owner: TenantId, key: KeyId, at: Timestamp) -> StoreResult<()> {
+    let active = limits::table
+        .filter(limits::tenant_id.eq(owner.to_string()))
+        .filter(limits::api_key_id.eq(key.to_string()))
+        .filter(limits::status.eq(LimitStatus::Active.as_str()));
+    let disabled = diesel::update(active)
+        .set((
+            limits::status.eq(LimitStatus::Disabled.as_str()),
+            limits::updated_at.eq(at.as_micros()),
+        ))
+        .execute(tx.conn())?;
+    if disabled == 0 {
+        return Ok(());
+    }
+    bump_version(tx, owner, at)
+}
+
 fn unless_twin(written: QueryResult<usize>) -> StoreResult<()> {
     match written.map_err(StoreError::from) {
         Ok(_rows) => Ok(()),

@@ -1,5 +1,6 @@
 -- Times are microseconds since the epoch, money is nano-USD, ids and JSON are text.
--- Primary and unique keys of a tenant's tables begin with tenant_id; foreign keys contain it.
+-- Primary and unique keys of a tenant's tables begin with tenant_id, but for what grows with every request (below);
+-- foreign keys contain it.
 -- Every table is STRICT: a sum that passes 64 bits becomes a REAL, which is refused instead of stored rounded.
 
 CREATE TABLE tenants (

@@ -9,7 +9,7 @@ use model::time::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::number::{Amount, Usd};
+use crate::number::{Amount, Usd, percent_of};
 
 /// How a request relates to one Limit. A GLOBAL Limit of the installation is used by all tenants together: its Limit
 /// Value and what is used of it are null.
@@ -83,8 +83,7 @@ impl From<&LimitReport> for LimitReportView {
         // None of the tenants may see what all of them together spend.
         let own = !report.is_platform();
         let used = settled.saturating_add(*held);
-        let with_this = used.saturating_add(*requested).saturating_mul(100);
-        let percent = with_this.checked_div(*max).unwrap_or(0);
+        let percent = percent_of(used.saturating_add(*requested), *max);
         let own_amount = |value| own.then_some(amount(value));
         let (limit_value, spent, held_now) = (own_amount(*max), own_amount(*settled), own_amount(*held));
         Self {

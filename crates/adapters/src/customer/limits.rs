@@ -7,7 +7,7 @@ use model::window::WindowSpec;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::number::Amount;
+use crate::number::{Amount, percent_of};
 use crate::problem::FieldProblem;
 
 /// A Limit.
@@ -263,7 +263,7 @@ impl LimitUsageView {
         let used = settled.saturating_add(held);
         let (spent, held) = (amount(settled), amount(held));
         let remaining = amount(limit.max.saturating_sub(used).max(0));
-        let utilization_pct = used.saturating_mul(100).checked_div(limit.max).unwrap_or(0);
+        let utilization_pct = percent_of(used, limit.max);
         let LimitView {
             limit_id,
             name,

@@ -245,6 +245,12 @@ pub(crate) fn key_error(error: KeyError) -> ApiError {
             "Quota exceeded",
             "There may be 500 keys; revoke one first.",
         ),
+        KeyError::LimitQuota => ApiError::new(
+            403,
+            "quota-exceeded",
+            "Quota exceeded",
+            "There may be 1000 ACTIVE Limits, and `rate_limit_rpm` makes one; disable one first.",
+        ),
         KeyError::Invalid { field, detail } => ApiError::field(&format!("/{field}"), detail),
         KeyError::Once(error) => idempotency::refusal(error),
         KeyError::Store(error) => error.into(),

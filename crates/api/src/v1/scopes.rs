@@ -137,7 +137,7 @@ pub(crate) async fn agents(
 
 pub(crate) fn tenant_error(error: TenantError) -> ApiError {
     match error {
-        TenantError::NotFound => ApiError::not_found(),
+        TenantError::NotFound | TenantError::NoOperator => ApiError::not_found(),
         TenantError::NoProject => ApiError::field("/project_id", "is not a project of this tenant"),
         TenantError::Taken => ApiError::new(409, "already-exists", "Already exists", "The name is taken."),
         TenantError::Invalid { field, detail } => ApiError::field(&format!("/{field}"), detail),

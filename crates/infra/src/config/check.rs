@@ -125,6 +125,17 @@ fn http_url(text: &str) -> Result<(), String> {
 /// The same rule as `store`: what is not plainly a database is never taken for a file name.
 fn database_url(url: &str) -> Result<(), String> {
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        // The driver would say so too, but not what to do.
+        let wants_tls = ["sslmode=require", "sslmode=verify-"]
+            .iter()
+            .any(|mode| url.contains(mode));
+        if wants_tls {
+            return Err(
+                "this program speaks to PostgreSQL without TLS; connect by a Unix socket, a private network \
+                        or a tunnel (stunnel, cloud-sql-proxy, pgbouncer), and leave sslmode out"
+                    .to_owned(),
+            );
+        }
         return Ok(());
     }
     let path = match url.strip_prefix("sqlite:") {
@@ -218,6 +229,23 @@ mod tests {
         }
         for text in bad {
             assert_eq!(problems(kind, &from_text(kind, text)).len(), 1, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_postgres_that_insists_on_tls_is_refused_with_a_way_out() {
+        for url in [
+            "postgres://u@h/d?sslmode=require",
+            "postgresql://h/d?a=b&sslmode=verify-full",
+        ] {
+            let refused = database_url(url).unwrap_err();
+            assert!(
+                refused.contains("without TLS") && refused.contains("tunnel"),
+                "{refused}"
+            );
+        }
+        for url in ["postgres://u@h/d", "postgres://h/d?sslmode=prefer"] {
+            assert_eq!(database_url(url), Ok(()));
         }
     }
 

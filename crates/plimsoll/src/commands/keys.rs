@@ -9,7 +9,7 @@ use services::Context;
 use services::keys::{KeyChange, NewKey};
 
 use super::tenants::named;
-use super::with_context;
+use super::{must_exist, with_context};
 use crate::cli::Global;
 use crate::output::table;
 
@@ -46,7 +46,7 @@ pub(crate) struct Create {
     #[arg(long, value_name = "NAME")]
     name: String,
     /// What the key may be used for
-    #[arg(long, value_enum, ignore_case = true, value_delimiter = ',', default_values_t = [Scope::Llm], value_name = "SCOPES")]
+    #[arg(long, value_enum, ignore_case = true, value_delimiter = ',', default_values_t = [Scope::Llm, Scope::Read], value_name = "SCOPES")]
     scopes: Vec<Scope>,
     /// At most this many requests in any minute
     #[arg(long, value_name = "N")]
@@ -91,6 +91,7 @@ impl From<Scope> for KeyScope {
 }
 
 pub(crate) fn run(global: &Global, command: Command) -> Result<()> {
+    must_exist(global)?;
     with_context(global, |cx| async move {
         match command {
             Command::Create(wanted) => create(global, &cx, wanted).await,

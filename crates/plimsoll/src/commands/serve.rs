@@ -5,9 +5,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use api::server::Running;
+use infra::clock::SystemClock;
 use infra::config::{Config, ServerConfig};
 use infra::secrets::OperatorTokenSecret;
 use infra::shutdown::Shutdown;
+use infra::telemetry::LogFormat;
+use model::time::Clock as _;
 use serde_json::json;
 use services::Context;
 use tokio::signal::unix::{SignalKind, signal};
@@ -54,7 +57,7 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<()> {
     flags.metrics_listen.clone_from(&args.metrics_listen);
     let config = Config::load(&flags)?;
     telemetry::start_logs(&config)?;
-    output::stderr(&format!("Configuration in force:\n{}", config.describe()))?;
+    tell_configuration(&config)?;
     if config.upstreams.is_empty() {
         tracing::warn!("no upstream is configured: LLM routes have nowhere to go");
     }
@@ -73,14 +76,29 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<()> {
     runtime()?.block_on(async {
         // Made on the runtime that carries requests to their end.
         let cx = wiring::context(&config)?;
-        let first = services::tenants::bootstrap(&cx)
-            .await
-            .context("the operators could not be read")?;
         let server = Server::start(cx, &config.server, &metrics)?;
+        // Last, when nothing can fail any more that would keep the token from being shown: it is shown once.
+        let first = services::tenants::bootstrap(server.context())
+            .await
+            .context("the first operator could not be made")?;
         let token = first.as_ref().map(OperatorTokenSecret::expose);
         server.announce(global.format(), token)?;
         server.until_stopped().await
     })
+}
+
+/// Says what is in force, whatever the level of the log: in one line for machines.
+fn tell_configuration(config: &Config) -> Result<()> {
+    let (told, configuration) = ("Configuration in force", config.describe());
+    let text = match config.log.format {
+        LogFormat::Pretty => format!("{told}:\n{configuration}"),
+        LogFormat::Json => {
+            let timestamp = SystemClock::new().now();
+            let line = json!({"timestamp": timestamp, "level": "INFO", "message": told, "configuration": configuration});
+            format!("{line}\n")
+        }
+    };
+    Ok(output::stderr(&text)?)
 }
 
 impl Server {

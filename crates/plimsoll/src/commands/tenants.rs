@@ -8,7 +8,7 @@ use serde_json::json;
 use services::Context;
 use services::tenants::TenantChange;
 
-use super::with_context;
+use super::{must_exist, with_context};
 use crate::cli::Global;
 use crate::output::table;
 
@@ -43,6 +43,9 @@ pub(crate) enum Command {
 }
 
 pub(crate) fn run(global: &Global, command: Command) -> Result<()> {
+    if !matches!(command, Command::Create { .. }) {
+        must_exist(global)?;
+    }
     with_context(global, |cx| async move {
         match command {
             Command::Create { name } => {

@@ -2,12 +2,11 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use serde::Serialize;
 use services::ledger::{Mismatch, Verification};
 
-use super::{quiet_config, with_context};
-use crate::alone::database_file;
+use super::{must_exist, with_context};
 use crate::cli::Global;
 use crate::output::table;
 
@@ -81,13 +80,7 @@ impl From<Mismatch> for MismatchView {
 
 pub(crate) fn run(global: &Global, command: &Command) -> Result<ExitCode> {
     let Command::Ledger = command;
-    let config = quiet_config(global)?;
-    if let Some(file) = database_file(config.database.url.expose())
-        && !file.exists()
-    {
-        // A mistyped path would be made, and its books agree.
-        bail!("there is no database at {}", file.display());
-    }
+    must_exist(global)?;
     let found = with_context(global, |cx| async move {
         let found = cx.ledger.verify().await;
         found.context("the ledger could not be read")

@@ -119,6 +119,7 @@ fn tenants_are_made_listed_frozen_and_thawed() {
 #[test]
 fn an_empty_list_says_so_to_people_and_is_an_empty_list_to_programs() {
     let home = home();
+    home.json(&["migrate"]);
     let said = home.run(&["tenants", "list"]);
     assert_eq!((said.code, said.stdout.as_str()), (0, ""), "{said:?}");
     assert_eq!(said.stderr, "no tenants yet\n");
@@ -198,6 +199,46 @@ fn operators_get_a_token_once() {
       "token": "[token]"
     }
     "#);
+}
+
+#[test]
+fn operators_are_listed_and_revoked_for_ever() {
+    let home = home();
+    let made = home.json(&["operators", "create", "--name", "night shift"]);
+    let id = text(&made, "operator_id");
+    let listed = home.json(&["operators", "list"]);
+    assert_eq!(listed[0]["operator_id"], made["operator_id"]);
+    assert_eq!(listed[0]["revoked_at"], Value::Null);
+    assert!(text(&made, "token").ends_with(text(&listed[0], "token_last4")));
+    home.json(&["operators", "revoke", id]);
+    let again = home.run(&["operators", "revoke", id]);
+    assert!(
+        again.code == 1 && again.stderr.contains("it has been revoked"),
+        "{again:?}"
+    );
+    assert!(home.json(&["operators", "list"])[0]["revoked_at"].is_string());
+    assert!(home.run(&["operators", "list"]).stdout.starts_with("ID"));
+}
+
+#[test]
+fn what_only_reads_or_changes_makes_no_database() {
+    let home = home();
+    let elsewhere = home.path().join("mistyped.db");
+    let url = format!("sqlite:{}", elsewhere.display());
+    for args in [
+        &["tenants", "list"][..],
+        &["tenants", "freeze", "acme"],
+        &["keys", "list", "--tenant", "acme"],
+        &["operators", "list"],
+        &["verify", "ledger"],
+    ] {
+        let ended = home.run(&[args, &["--database-url", &url]].concat());
+        assert!(
+            ended.code == 1 && ended.stderr.contains("there is no database at"),
+            "{args:?}: {ended:?}"
+        );
+    }
+    assert!(!elsewhere.exists());
 }
 
 #[test]

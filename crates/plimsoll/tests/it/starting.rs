@@ -182,6 +182,11 @@ fn a_port_that_is_taken_is_named() {
     let ended = other.run(&["serve", "--listen", address]);
     assert_eq!(ended.code, 1);
     assert!(ended.stderr.contains(address), "{}", ended.stderr);
+    let served = other.serve();
+    assert!(
+        served.operator_token.is_some(),
+        "a start that failed must not have used up the only look at the token"
+    );
 }
 
 #[test]

@@ -11,6 +11,7 @@ use store::LockTx;
 use super::{KEYS_MAX, KeyError, NewKey};
 use crate::context::Context;
 use crate::ledger::Replay;
+use crate::limits::LIMITS_MAX;
 use crate::limits::{Done, Render};
 use crate::names;
 use crate::once::Once;
@@ -154,6 +155,9 @@ impl Stored {
         store::keys::insert(tx, &self.key, &self.hash)?;
         if let Some(limit) = &self.rate {
             store::limits::insert(tx, limit)?;
+            if store::limits::count(tx, limit.tenant)? > LIMITS_MAX {
+                return Err(KeyError::LimitQuota);
+            }
         }
         Ok(())
     }
