@@ -109,6 +109,22 @@ testkit::both_databases! {
         assert_eq!(run.retries, 1);
     }
 
+    async fn a_call_that_breaks_when_it_is_tried_again_is_recorded_with_its_retries(db: TestDb) {
+        let world = World::with(db, Setup { max_retries: 1, ..Setup::default() }).await;
+        world.budget(USD).await;
+        let body = chat(&json!({}));
+        world.upstream.fault(Fault::Status {
+            status: 503,
+            body: None,
+            headers: [("retry-after-ms".to_owned(), "1".to_owned())].into(),
+        });
+        world.upstream.fault(Fault::DropBeforeHeaders);
+        let want = failed("upstream_error", worst_case(&body, 1_000));
+        assert_eq!(unanswered(&world, &body, want).await, "upstream_error");
+        assert_eq!(world.upstream.request_count(), 2);
+        assert_eq!(world.run(world.newest_run().await).await.retries, 1);
+    }
+
     async fn what_the_provider_says_about_our_key_is_not_for_the_client(db: TestDb) {
         let world = World::new(db).await;
         let told = "{\"error\":{\"message\":\"Incorrect API key provided: sk-pro***ret\",\"code\":\"invalid_api_key\"}}";

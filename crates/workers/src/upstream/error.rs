@@ -35,6 +35,8 @@ pub enum UpstreamError {
     Broken {
         /// What the network said.
         reason: String,
+        /// Attempts beyond the first.
+        retries: u32,
     },
     /// An answer that has to be collected whole was larger than that may be.
     #[error("the provider's answer is larger than {cap_bytes} bytes")]
@@ -58,8 +60,10 @@ impl UpstreamError {
     /// Attempts beyond the first, as far as this error knows.
     pub const fn retries(&self) -> u32 {
         match self {
-            Self::Connect { retries, .. } | Self::FirstByteTimeout { retries, .. } => *retries,
-            Self::IdleTimeout { .. } | Self::Broken { .. } | Self::TooLarge { .. } => 0,
+            Self::Connect { retries, .. }
+            | Self::FirstByteTimeout { retries, .. }
+            | Self::Broken { retries, .. } => *retries,
+            Self::IdleTimeout { .. } | Self::TooLarge { .. } => 0,
         }
     }
 

@@ -71,6 +71,7 @@ impl Upstream {
             }),
             Ok(Err(error)) => Err(UpstreamError::Broken {
                 reason: reason(error),
+                retries,
             }),
             Err(_elapsed) => Err(UpstreamError::FirstByteTimeout {
                 after: patience,
@@ -82,8 +83,9 @@ impl Upstream {
     fn response(&self, response: reqwest::Response, retries: u32, sent_at: Instant) -> UpstreamResponse {
         let status = response.status();
         let headers = headers::backward(response.headers());
-        let broken = |error| UpstreamError::Broken {
+        let broken = move |error| UpstreamError::Broken {
             reason: reason(error),
+            retries,
         };
         let stream = response.bytes_stream().map(move |item| item.map_err(broken));
         UpstreamResponse {

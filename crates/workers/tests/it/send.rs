@@ -175,6 +175,15 @@ async fn a_request_that_stays_unanswered_is_not_sent_twice() {
 }
 
 #[tokio::test]
+async fn a_call_that_breaks_when_it_is_tried_again_knows_that_it_was() {
+    let not_now = answer(503, "retry-after: 0\r\n", "busy");
+    let provider = Provider::start(vec![not_now, Act::SayAndHangUp("HTTP/1.1 200".to_owned())]).await;
+    let error = chat(&provider).await.unwrap_err();
+    assert_eq!((error.code(), error.retries()), ("upstream_error", 1));
+    assert_eq!(provider.asked().len(), 2);
+}
+
+#[tokio::test]
 async fn an_answer_that_stops_in_the_middle_is_an_error_of_the_body() {
     let head = "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf".to_owned();
     let broken = Provider::start(vec![Act::SayAndHangUp(head.clone())]).await;

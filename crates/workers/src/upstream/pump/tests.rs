@@ -21,6 +21,7 @@ type Item = (u64, Result<&'static str, UpstreamError>);
 fn broken() -> UpstreamError {
     UpstreamError::Broken {
         reason: "reset".to_owned(),
+        retries: 0,
     }
 }
 
