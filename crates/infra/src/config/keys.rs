@@ -102,7 +102,7 @@ pub(super) static KEYS: [Key; 38] = [
     key("log.level", Kind::Filter, "info"),
     unset("secrets.master_key", Kind::MasterKey),
     key("gateway.connect_timeout_ms", millis(MINUTE_MS), "5000"),
-    key("gateway.first_byte_timeout_ms", millis(HOUR_MS), "180000"),
+    key("gateway.first_byte_timeout_ms", millis(HOUR_MS), "600000"),
     key("gateway.idle_timeout_ms", millis(HOUR_MS), "60000"),
     key("gateway.drain_timeout_ms", millis(HOUR_MS), "30000"),
     key("gateway.max_retries", Kind::Whole(0..=10), "2"),

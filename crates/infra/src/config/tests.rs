@@ -60,6 +60,8 @@ fn without_anything_said_the_defaults_hold() {
     assert_eq!(config.server.shutdown_grace.as_secs(), 30);
     assert_eq!(config.database.url.expose(), "sqlite:./data/plimsoll.db");
     assert_eq!(config.gateway.hold_ttl_ms, 600_000);
+    // As long as the official SDKs wait.
+    assert_eq!(config.gateway.first_byte_timeout.as_secs(), 600);
     assert_eq!(config.log.format, LogFormat::Json);
     assert!(config.secrets.master_key().unwrap().is_none());
     assert!(config.upstreams.is_empty() && config.prices.overrides.is_empty());
