@@ -22,8 +22,9 @@ use layers::Layer;
 
 pub use error::{ConfigError, Problem, Source};
 pub use sections::{
-    DatabaseConfig, FloorPrice, GatewayConfig, LogConfig, MetricsExposure, NetworkFilesystem, OutputCap,
-    PriceOverride, PricesConfig, SecretsConfig, ServerConfig, UpstreamConfig, UpstreamKind, Upstreams,
+    AskUsage, DatabaseConfig, FloorPrice, GatewayConfig, LogConfig, MetricsExposure, NetworkFilesystem,
+    OutputCap, PriceOverride, PricesConfig, SecretsConfig, ServerConfig, UpstreamConfig, UpstreamKind,
+    Upstreams,
 };
 
 /// The file that is read when nobody names one; it need not exist.

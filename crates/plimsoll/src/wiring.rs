@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use infra::clock::{RandomIds, SystemClock};
-use infra::config::{Config, DatabaseConfig, PricesConfig, UpstreamConfig, UpstreamKind};
+use infra::config::{AskUsage, Config, DatabaseConfig, PricesConfig, UpstreamConfig, UpstreamKind};
 use services::Context;
 use services::gateway::{Gateway, GatewaySettings, OutputCap, OutputCaps};
 use services::prices::{FloorPrice, PriceBook, PriceOverride};
@@ -136,5 +136,10 @@ fn upstream_settings(name: &str, upstream: &UpstreamConfig) -> UpstreamSettings 
         api_key: ProviderKey::new(upstream.api_key.as_ref().map_or(NO_KEY, |key| key.expose())),
         provider: upstream.provider.clone(),
         models: upstream.models.clone(),
+        ask_usage: match upstream.ask_usage {
+            AskUsage::Always => workers::upstream::AskUsage::Always,
+            AskUsage::Limited => workers::upstream::AskUsage::Limited,
+            AskUsage::Never => workers::upstream::AskUsage::Never,
+        },
     }
 }

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use workers::upstream::{ProviderKey, Timeouts, UpstreamKind, UpstreamPool, UpstreamSettings};
+use workers::upstream::{AskUsage, ProviderKey, Timeouts, UpstreamKind, UpstreamPool, UpstreamSettings};
 
 use crate::upstream::Scripted;
 
@@ -24,6 +24,7 @@ pub fn pool(upstream: &Scripted) -> UpstreamPool {
         api_key: ProviderKey::new(PROVIDER_KEY),
         provider: name.to_owned(),
         models: models.iter().map(|&glob| glob.to_owned()).collect(),
+        ask_usage: AskUsage::Always,
     };
     let settings = [
         provider(

@@ -21,4 +21,4 @@ pub use glob::ModelGlob;
 pub use pool::{Upstream, UpstreamPool};
 pub use request::UpstreamRequest;
 pub use response::{UpstreamBody, UpstreamResponse};
-pub use settings::{ProviderKey, SettingsError, Timeouts, UpstreamKind, UpstreamSettings};
+pub use settings::{AskUsage, ProviderKey, SettingsError, Timeouts, UpstreamKind, UpstreamSettings};

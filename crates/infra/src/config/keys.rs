@@ -66,7 +66,7 @@ const fn millis(most: u64) -> Kind {
 }
 
 /// All of them, in reading order.
-pub(super) static KEYS: [Key; 38] = [
+pub(super) static KEYS: [Key; 39] = [
     key("server.listen", Kind::Address, "127.0.0.1:8080"),
     key("server.metrics_listen", Kind::Address, "127.0.0.1:9090"),
     key(
@@ -122,6 +122,10 @@ pub(super) static KEYS: [Key; 38] = [
     unset("upstreams.*.api_key", Kind::Secret),
     unset("upstreams.*.models", Kind::Texts),
     unset("upstreams.*.provider", Kind::Text),
+    unset(
+        "upstreams.*.ask_usage",
+        Kind::OneOf(&["always", "limited", "never"]),
+    ),
     key("prices.overrides", Kind::PriceOverrides, "[]"),
     unset("prices.floor.input_usd_per_mtok", Kind::Usd),
     unset("prices.floor.output_usd_per_mtok", Kind::Usd),

@@ -132,6 +132,13 @@ fn complete_upstreams(settings: &mut BTreeMap<String, Setting>, problems: &mut V
         if let Some(base_url) = base_url {
             fill(settings, at("base_url"), base_url);
         }
+        // Not every server of its own takes a member that its client did not send.
+        let ask_usage = if kind == Some("openai_compatible") {
+            "limited"
+        } else {
+            "always"
+        };
+        fill(settings, at("ask_usage"), ask_usage);
         fill(settings, at("provider"), provider);
         fill(settings, at("models"), "[]");
     }

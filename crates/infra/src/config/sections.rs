@@ -164,6 +164,18 @@ pub enum UpstreamKind {
     OpenaiCompatible,
 }
 
+/// When a provider is asked to say what a stream used, although the client did not ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AskUsage {
+    /// With every stream.
+    Always,
+    /// Where a limit counts money or tokens.
+    Limited,
+    /// It would not understand.
+    Never,
+}
+
 /// One provider.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -178,6 +190,8 @@ pub struct UpstreamConfig {
     pub models: Vec<String>,
     /// What price tables call it.
     pub provider: String,
+    /// When it is asked to say what a stream used.
+    pub ask_usage: AskUsage,
 }
 
 /// Prices that differ from the price table.

@@ -167,6 +167,8 @@ fn a_full_file_is_read() {
     assert_eq!(shown["local-vllm"], ("http://127.0.0.1:8000/v1", "local-vllm", 1));
     assert_eq!(config.upstreams["openai"].api_key, Some(Secret::new("sk-1")));
     assert_eq!(config.upstreams["local-vllm"].api_key, None);
+    assert_eq!(config.upstreams["openai"].ask_usage, AskUsage::Always);
+    assert_eq!(config.upstreams["local-vllm"].ask_usage, AskUsage::Limited);
     let price = &config.prices.overrides[0];
     assert_eq!(price.effective_from.to_string(), "2026-01-01T00:00:00.000Z");
     assert_eq!(price.cached_input_per_mtok, Some(NanoUsd(75_000_000)));

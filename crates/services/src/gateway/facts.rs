@@ -183,8 +183,8 @@ impl Parsed {
         )
     }
 
-    /// Whether usage has to be asked for, because the client did not and the provider would not say.
-    pub(super) fn must_ask_for_usage(&self) -> bool {
+    /// Whether nobody would say what was used: the client did not ask, and the provider does not say it unasked.
+    fn lacks_usage(&self) -> bool {
         let streams = self.stream && matches!(self.operation, Operation::Chat | Operation::TextCompletion);
         let options: Option<Value> = self.body.get("stream_options");
         let asked = options
@@ -194,17 +194,23 @@ impl Parsed {
         streams && asked != Some(true)
     }
 
-    /// The body for the provider: usage asked for, and the output capped, where that is needed.
-    pub(super) fn into_body(mut self, kind: UpstreamKind, cap: Option<i64>) -> Bytes {
-        if self.must_ask_for_usage() {
-            let mut options: Value = self.body.get("stream_options").unwrap_or_else(|| json!({}));
-            if let Some(object) = options.as_object_mut() {
-                object.insert("include_usage".to_owned(), json!(true));
-            } else {
-                options = json!({ "include_usage": true });
-            }
-            self.body.set("stream_options", &options);
+    /// Asks for the usage if it is lacking; says whether it was, so that the client is not shown it.
+    pub(super) fn ask_for_usage(&mut self) -> bool {
+        if !self.lacks_usage() {
+            return false;
         }
+        let mut options: Value = self.body.get("stream_options").unwrap_or_else(|| json!({}));
+        if let Some(object) = options.as_object_mut() {
+            object.insert("include_usage".to_owned(), json!(true));
+        } else {
+            options = json!({ "include_usage": true });
+        }
+        self.body.set("stream_options", &options);
+        true
+    }
+
+    /// The body for the provider, with the output capped where that is needed.
+    pub(super) fn into_body(mut self, kind: UpstreamKind, cap: Option<i64>) -> Bytes {
         if let Some(cap) = cap {
             self.cap_output(kind, cap);
         }

@@ -3,15 +3,17 @@
 use std::sync::Arc;
 
 use domain::estimate::{Bound, RequestFacts, bound};
+use domain::limits::CheckOutput;
 use model::amounts::Amounts;
-use model::hold::Subject;
+use model::hold::{HoldItem, Subject};
 use model::id::{DecisionId, HoldId, RunId};
+use model::limit::Unit;
 use model::money::NanoUsd;
 use model::run::Operation;
 use model::time::Timestamp;
 use workers::upstream::pump::{Pump, PumpHow, PumpLimits, collect};
 use workers::upstream::tap::UsageTap;
-use workers::upstream::{Upstream, UpstreamRequest, UpstreamResponse};
+use workers::upstream::{AskUsage, Upstream, UpstreamRequest, UpstreamResponse};
 
 use super::end::{Ending, Ticket};
 use super::facts::{Parsed, parse};
@@ -60,7 +62,7 @@ pub async fn serve(cx: &Context, request: GatewayRequest) -> Result<Served, Gate
 async fn run(
     cx: Context,
     request: GatewayRequest,
-    parsed: Parsed,
+    mut parsed: Parsed,
     upstream: Arc<Upstream>,
 ) -> Result<Served, GatewayError> {
     // Held and settled at the prices of one instant, so that a price that changes in between changes nothing.
@@ -76,7 +78,7 @@ async fn run(
     };
     let capped = answer.output.bounds_usage;
     let (stream, choices) = (parsed.stream, parsed.choices);
-    let hide_usage = parsed.must_ask_for_usage();
+    let hide_usage = wants_usage(&upstream, &answer.output) && parsed.ask_for_usage();
     let ticket = Ticket {
         open: cx.gateway.flights.keep(&hold),
         hold,
@@ -134,6 +136,16 @@ fn most(cx: &Context, parsed: &Parsed, upstream: &Upstream, at: Timestamp) -> Bo
         model_output: stated.or_else(|| cx.prices.context_window(provider, model, at)),
         ..parsed.facts(settings.default_output_tokens)
     })
+}
+
+/// Whether the upstream is to say what a stream used: always, or where a limit counts it.
+fn wants_usage(upstream: &Upstream, output: &CheckOutput) -> bool {
+    let counted = |item: &HoldItem| matches!(item.counts.unit(), Unit::NanoUsd | Unit::Tokens);
+    match upstream.ask_usage() {
+        AskUsage::Always => true,
+        AskUsage::Limited => output.bounds_usage || output.items.iter().any(counted),
+        AskUsage::Never => false,
+    }
 }
 
 async fn authorise(

@@ -4,9 +4,10 @@ use http::HeaderMap;
 use model::event::OpsEventType;
 use model::hold::HoldStatus;
 use model::id::{LimitId, RunId};
-use model::limit::{LimitCategory, LimitType};
+use model::limit::{Enforcement, LimitCategory, LimitType};
 use model::run::{Operation, Run, RunStatus, UsageSource};
 use serde_json::{Value, json};
+use services::words::Draft;
 use testkit::db::TestDb;
 use testkit::upstream::Reply;
 use workers::upstream::UpstreamRequest;
@@ -250,6 +251,36 @@ testkit::both_databases! {
                 assert_ended(&world, got.run, served(PLAIN_COST)).await;
             }
         }
+    }
+
+    async fn usage_is_asked_for_where_the_upstream_allows_it_and_a_limit_needs_it(db: TestDb) {
+        let world = World::new(db).await;
+        // Always, where a limit needs it, never.
+        let upstreams = ["round-1", "llama-3.1-8b-instant", "strict-1"];
+        let requests = draft(LimitCategory::Rate, LimitType::RequestsPerMinute, 100);
+        let tokens = draft(LimitCategory::Rate, LimitType::TokensPerMinute, 10_000_000);
+        // A limit that only warns counts all the same.
+        let tokens = Draft { enforcement: Enforcement::Warn, ..tokens };
+        for (limit, asked) in [
+            (None, [true, false, false]),
+            (Some(requests), [true, false, false]),
+            (Some(tokens), [true, true, false]),
+        ] {
+            if let Some(limit) = limit {
+                world.limit(limit).await;
+            }
+            for (model, asked) in upstreams.into_iter().zip(asked) {
+                let mut body = json!({"model": model, "messages": [], "stream": true});
+                let got = world.call(Operation::Chat, &body).await;
+                let text = String::from_utf8(got.body.to_vec()).unwrap();
+                assert!(text.ends_with("data: [DONE]\n\n") && !text.contains("\"prompt_tokens\""), "{text}");
+                if asked {
+                    body["stream_options"] = json!({"include_usage": true});
+                }
+                assert_eq!(world.upstream.requests().pop().unwrap().json(), body);
+            }
+        }
+        world.all_ended().await;
     }
 
     async fn tokens_of_every_class_are_recorded_and_priced_by_the_table(db: TestDb) {

@@ -4,7 +4,7 @@ use services::Context;
 use services::gateway::Gateway;
 use testkit::both_databases;
 use testkit::db::TestDb;
-use workers::upstream::{ProviderKey, UpstreamKind, UpstreamPool, UpstreamSettings};
+use workers::upstream::{AskUsage, ProviderKey, UpstreamKind, UpstreamPool, UpstreamSettings};
 
 use crate::harness::{Setup, World};
 
@@ -19,6 +19,7 @@ fn in_front_of(world: &World, providers: &[(&str, UpstreamKind, &[&str])]) -> Co
             api_key: ProviderKey::new("sk-1"),
             provider: (*name).to_owned(),
             models: models.iter().map(|&model| model.to_owned()).collect(),
+            ask_usage: AskUsage::Always,
         })
         .collect();
     let pool = UpstreamPool::new(&settings, Setup::default().timeouts, 0).unwrap();

@@ -15,7 +15,9 @@ use services::gateway::Gateway;
 use testkit::db::TestDb;
 use testkit::upstream::Exchange;
 use workers::upstream::tap::UsageTap;
-use workers::upstream::{ProviderKey, UpstreamKind, UpstreamPool, UpstreamRequest, UpstreamSettings};
+use workers::upstream::{
+    AskUsage, ProviderKey, UpstreamKind, UpstreamPool, UpstreamRequest, UpstreamSettings,
+};
 
 use crate::harness::{Setup, World, read};
 
@@ -53,6 +55,7 @@ fn with_provider(world: &World, host: &str) -> Context {
         api_key: ProviderKey::new("sk-x"),
         provider: name.to_owned(),
         models: Vec::new(),
+        ask_usage: AskUsage::Always,
     };
     let setup = Setup::default();
     let pool = UpstreamPool::new(&[settings], setup.timeouts, 0).unwrap();

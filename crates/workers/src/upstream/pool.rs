@@ -10,7 +10,7 @@ use model::run::Operation;
 use url::Url;
 
 use super::glob::ModelGlob;
-use super::settings::{SettingsError, Timeouts, UpstreamKind, UpstreamSettings};
+use super::settings::{AskUsage, SettingsError, Timeouts, UpstreamKind, UpstreamSettings};
 
 /// How long an unused connection is kept.
 const POOL_IDLE: Duration = Duration::from_secs(90);
@@ -27,6 +27,7 @@ pub struct Upstream {
     name: String,
     provider: String,
     kind: UpstreamKind,
+    ask_usage: AskUsage,
     base: Url,
     models: Vec<ModelGlob>,
     pub(super) key_header: (HeaderName, HeaderValue),
@@ -75,6 +76,7 @@ impl UpstreamPool {
                 name: one.name.clone(),
                 provider: one.provider.clone(),
                 kind: one.kind,
+                ask_usage: one.ask_usage,
                 base: base_url(one)?,
                 models: one.models.iter().map(|glob| ModelGlob::new(glob)).collect(),
                 key_header: key_header(one)?,
@@ -121,6 +123,11 @@ impl Upstream {
     /// Which API it speaks.
     pub fn kind(&self) -> UpstreamKind {
         self.kind
+    }
+
+    /// When it is asked to say what a stream used.
+    pub fn ask_usage(&self) -> AskUsage {
+        self.ask_usage
     }
 
     /// The models it serves; none means all.

@@ -14,6 +14,17 @@ pub enum UpstreamKind {
     OpenaiCompatible,
 }
 
+/// When a provider is asked to say what a stream used, although the client did not ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AskUsage {
+    /// With every stream.
+    Always,
+    /// Where a limit counts money or tokens.
+    Limited,
+    /// It would not understand.
+    Never,
+}
+
 /// The key that opens a provider. It never shows itself.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ProviderKey(String);
@@ -51,6 +62,8 @@ pub struct UpstreamSettings {
     pub provider: String,
     /// Patterns of the models it serves; none means all.
     pub models: Vec<String>,
+    /// When it is asked to say what a stream used.
+    pub ask_usage: AskUsage,
 }
 
 /// How long a provider may take.

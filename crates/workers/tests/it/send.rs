@@ -10,8 +10,8 @@ use model::id::{DecisionId, HoldId, TenantId};
 use model::run::Operation;
 use model::time::Timestamp;
 use workers::upstream::{
-    ProviderKey, SettingsError, Timeouts, UpstreamError, UpstreamKind, UpstreamPool, UpstreamRequest,
-    UpstreamResponse, UpstreamSettings,
+    AskUsage, ProviderKey, SettingsError, Timeouts, UpstreamError, UpstreamKind, UpstreamPool,
+    UpstreamRequest, UpstreamResponse, UpstreamSettings,
 };
 
 use super::provider::{Act, Provider, answer};
@@ -31,6 +31,7 @@ fn settings(name: &str, kind: UpstreamKind, base_url: &str, models: &[&str]) -> 
         api_key: ProviderKey::new(SECRET),
         provider: "openai".to_owned(),
         models: models.iter().map(|&m| m.to_owned()).collect(),
+        ask_usage: AskUsage::Always,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use model::time::Timestamp;
 use services::prices::{PriceBook, PriceOverride};
-use workers::upstream::{ProviderKey, UpstreamKind, UpstreamSettings};
+use workers::upstream::{AskUsage, ProviderKey, UpstreamKind, UpstreamSettings};
 
 use super::{PROVIDER_KEY, USD};
 
@@ -15,11 +15,17 @@ pub(crate) fn providers(base_url: &str) -> Vec<UpstreamSettings> {
         api_key: ProviderKey::new(PROVIDER_KEY),
         provider: name.to_owned(),
         models: models.iter().map(|&model| model.to_owned()).collect(),
+        ask_usage: match kind {
+            _ if name == "strict" => AskUsage::Never,
+            UpstreamKind::OpenaiCompatible => AskUsage::Limited,
+            UpstreamKind::Openai | UpstreamKind::Anthropic => AskUsage::Always,
+        },
     };
     vec![
         one("openai", UpstreamKind::Openai, base_url, &[]),
         one("anthropic", UpstreamKind::Anthropic, base_url, &[]),
         one("groq", UpstreamKind::OpenaiCompatible, base_url, &["llama-*"]),
+        one("strict", UpstreamKind::OpenaiCompatible, base_url, &["strict-*"]),
         one("nowhere", UpstreamKind::Openai, "http://127.0.0.1:1", &["dead-*"]),
     ]
 }
