@@ -43,6 +43,8 @@ pub(super) struct Parsed {
     /// The SDK's own field for the customer's user.
     pub(super) end_user: Option<String>,
     requested_output: Option<i64>,
+    /// The member that says, with a negative number, that there is no cap.
+    uncapped: Option<&'static str>,
     pub(super) choices: i64,
 }
 
@@ -83,6 +85,7 @@ pub(super) fn parse(operation: Operation, bytes: Bytes) -> Result<Parsed, Gatewa
             .map(str::to_owned),
         _ => body.get("safety_identifier").or_else(|| body.get("user")),
     };
+    let (requested_output, uncapped) = requested_output(operation, &body)?;
     Ok(Parsed {
         stream,
         tier: tier(operation, &body),
@@ -91,7 +94,8 @@ pub(super) fn parse(operation: Operation, bytes: Bytes) -> Result<Parsed, Gatewa
         audio: contains(b"\"audio\"") || contains(b"\"input_audio\""),
         searches: if contains(b"web_search") { 10 } else { 0 },
         end_user: end_user.filter(|user: &String| user.len() <= 200),
-        requested_output: requested_output(operation, &body)?,
+        requested_output,
+        uncapped,
         choices: choices(operation, &body)?,
         model,
         operation,
@@ -106,19 +110,31 @@ fn tier(operation: Operation, body: &Body) -> Option<String> {
     speed.or_else(|| body.get("service_tier"))
 }
 
-/// The largest of the caps: which of two a provider obeys is not known.
-fn requested_output(operation: Operation, body: &Body) -> Result<Option<i64>, GatewayError> {
-    let mut largest = None;
-    for field in output_fields(operation).iter().filter(|field| body.has(field)) {
-        let wanted: i64 = body
-            .get(field)
-            .ok_or_else(|| invalid(field, "must be a whole number"))?;
-        if !(1..=OUTPUT_MAX).contains(&wanted) {
-            return Err(invalid(field, "must be 1 to 100000000"));
+/// The largest of the caps, and the one that says that there is none: which of two a provider obeys is not known.
+fn requested_output(
+    operation: Operation,
+    body: &Body,
+) -> Result<(Option<i64>, Option<&'static str>), GatewayError> {
+    let (mut largest, mut uncapped) = (None, None);
+    for &field in output_fields(operation).iter().filter(|field| body.has(field)) {
+        let wanted = whole(body, field).ok_or_else(|| invalid(field, "must be a whole number"))?;
+        match wanted {
+            ..=-1 => uncapped = Some(field),
+            1..=OUTPUT_MAX => largest = largest.max(Some(wanted)),
+            _ => return Err(outside(field)),
         }
-        largest = largest.max(Some(wanted));
     }
-    Ok(largest)
+    Ok((largest.filter(|_| uncapped.is_none()), uncapped))
+}
+
+fn outside(field: &str) -> GatewayError {
+    invalid(field, "must be 1 to 100000000")
+}
+
+/// A whole number, also where it is written as `1000.0` or `1e3`.
+fn whole(body: &Body, field: &str) -> Option<i64> {
+    let float = || body.get::<f64>(field)?.to_string().parse().ok();
+    body.get(field).or_else(float)
 }
 
 fn output_fields(operation: Operation) -> &'static [&'static str] {
@@ -160,6 +176,15 @@ fn choices(operation: Operation, body: &Body) -> Result<i64, GatewayError> {
 }
 
 impl Parsed {
+    /// Refuses what an upstream of this kind would not understand. That a negative cap is none is known to local servers
+    /// only.
+    pub(super) fn fits(self, kind: UpstreamKind) -> Result<Self, GatewayError> {
+        match self.uncapped {
+            Some(field) if kind != UpstreamKind::OpenaiCompatible => Err(outside(field)),
+            _ => Ok(self),
+        }
+    }
+
     /// What the estimate is made from.
     pub(super) fn facts(&self, default_output: i64) -> RequestFacts {
         RequestFacts {
@@ -220,9 +245,10 @@ impl Parsed {
     /// Lowers every cap that is above this one; which of two a provider obeys is not known. States it if there is none.
     fn cap_output(&mut self, kind: UpstreamKind, cap: i64) {
         let fields = output_fields(self.operation).iter().copied();
-        let above = |field: &str| self.body.get::<i64>(field).is_some_and(|wanted| wanted > cap);
-        let field: Vec<_> = if self.requested_output.is_some() {
-            fields.filter(|field| above(field)).collect()
+        let beyond =
+            |field: &str| whole(&self.body, field).is_some_and(|wanted| !(0..=cap).contains(&wanted));
+        let field: Vec<_> = if self.requested_output.is_some() || self.uncapped.is_some() {
+            fields.filter(|field| beyond(field)).collect()
         } else {
             // Compatible providers know the older name only; OpenAI's newer models the newer one only.
             let older = kind == UpstreamKind::OpenaiCompatible;

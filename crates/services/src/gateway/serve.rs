@@ -50,6 +50,7 @@ pub async fn serve(cx: &Context, request: GatewayRequest) -> Result<Served, Gate
         .route(request.operation, &parsed.model)
         .map(Arc::clone)
         .ok_or_else(|| GatewayError::NoSuchModel(parsed.model.clone()))?;
+    let parsed = parsed.fits(upstream.kind())?;
     let (cx, flights) = (cx.clone(), cx.gateway.flights.clone());
     let work = infra::correlation::capture().carry(async move { run(cx, request, parsed, upstream).await });
     // A task of its own: the client may hang up, the hold must end all the same.

@@ -176,6 +176,41 @@ testkit::both_databases! {
         world.all_ended().await;
     }
 
+    async fn a_cap_that_says_none_is_none_where_local_servers_know_it_and_a_whole_float_is_whole(db: TestDb) {
+        let world = World::new(db).await;
+        let local = |more: &Value| {
+            let mut body = chat(more);
+            body["model"] = json!("llama-3.1-8b-instant");
+            body
+        };
+        invalid(&world, Operation::Chat, &chat(&json!({"max_tokens": -1})), "max_tokens").await;
+        for wrong in [json!({"max_tokens": 0}), json!({"max_tokens": 1000.5}), json!({"max_tokens": "-1"})] {
+            invalid(&world, Operation::Chat, &local(&wrong), "max_tokens").await;
+        }
+        let cases = [
+            (json!({"max_tokens": -1}), 1_000, json!({"max_tokens": 1_000})),
+            (json!({"max_completion_tokens": -1}), 1_000, json!({"max_completion_tokens": 1_000})),
+            (json!({"max_tokens": 20.0}), 20, json!({"max_tokens": 20.0})),
+            // Which of the two a server obeys is not known.
+            (
+                json!({"max_tokens": -1, "max_completion_tokens": 20}),
+                1_000,
+                json!({"max_tokens": 1_000, "max_completion_tokens": 20}),
+            ),
+        ];
+        for (more, _, _) in &cases {
+            let request = local(more);
+            assert_eq!(sent(&world, Operation::Chat, &request).await, request, "no limit, no change");
+        }
+        world.budget(100 * USD).await;
+        for (more, output, capped) in &cases {
+            let got = world.call(Operation::Chat, &local(more)).await;
+            assert_eq!(world.upstream.requests().pop().unwrap().json(), local(capped));
+            assert_eq!(world.run(got.run).await.estimated.output_tokens, *output, "{more}");
+        }
+        world.all_ended().await;
+    }
+
     async fn the_hold_is_the_worst_case_and_what_is_settled_is_never_more(db: TestDb) {
         let world = World::new(db).await;
         let request = chat(&json!({}));

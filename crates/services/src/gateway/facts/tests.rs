@@ -15,7 +15,7 @@ fn output(operation: Operation, body: &Value) -> (Option<i64>, i64) {
 }
 
 fn refused(operation: Operation, body: &Value) -> String {
-    match read(operation, body) {
+    match read(operation, body).and_then(|parsed| parsed.fits(UpstreamKind::Openai)) {
         Err(GatewayError::Invalid { field, .. }) => field,
         other => panic!("{body}: expected a refusal, got {other:?}"),
     }
@@ -29,6 +29,13 @@ fn output_is_bounded_by_the_field_of_each_operation_times_the_choices() {
         (Chat, json!({"max_tokens": null, "n": null}), (None, 1)),
         (Chat, json!({"max_tokens": 5, "n": 3}), (Some(5), 3)),
         (Chat, json!({"max_completion_tokens": 6}), (Some(6), 1)),
+        (Chat, json!({"max_tokens": 1000.0}), (Some(1_000), 1)),
+        (Chat, json!({"max_tokens": -1}), (None, 1)),
+        (
+            Chat,
+            json!({"max_tokens": -1.0, "max_completion_tokens": 5}),
+            (None, 1),
+        ),
         (
             Chat,
             json!({"max_completion_tokens": 6, "max_tokens": 7}),
@@ -121,6 +128,8 @@ fn fields_that_are_not_what_they_should_be_are_named() {
         (Operation::TextCompletion, json!({"max_tokens": 0}), "max_tokens"),
         (Operation::Chat, json!({"max_tokens": 1.5}), "max_tokens"),
         (Operation::Chat, json!({"max_tokens": 1e30}), "max_tokens"),
+        (Operation::Chat, json!({"max_tokens": -1e30}), "max_tokens"),
+        (Operation::Chat, json!({"max_tokens": -0.0}), "max_tokens"),
     ] {
         assert_eq!(refused(operation, &body), field, "{body}");
     }
