@@ -16,12 +16,23 @@ use actix_web::web::{Bytes, BytesMut, Data};
 use actix_web::{FromRequest, HttpRequest, dev};
 use futures_util::StreamExt as _;
 use serde::de::DeserializeOwned;
+use tokio::time::{Instant, timeout_at};
 
 use crate::problem::ApiError;
 use crate::state::State;
 
-/// The longest that a body may take to arrive.
-const BODY_TIME: Duration = Duration::from_secs(10);
+/// The longest that a body may pause, and what it may take before its rate counts.
+const BODY_PAUSE: Duration = Duration::from_secs(10);
+
+/// The least that must come in a second on average.
+const BODY_RATE: u64 = 16 * 1024;
+
+/// How long a body may have taken when so many bytes of it are there. What was announced does not count: a drip
+/// would announce much.
+fn body_time(received: usize) -> Duration {
+    let received = u64::try_from(received).unwrap_or(u64::MAX);
+    BODY_PAUSE.saturating_add(Duration::from_millis(received.saturating_mul(1_000) / BODY_RATE))
+}
 
 /// A body that a route reads.
 pub(crate) trait Body: DeserializeOwned {
@@ -112,8 +123,8 @@ pub(crate) fn check_headers(request: &HttpRequest) -> Result<(), ApiError> {
     ))
 }
 
-/// Reads a body of at most `cap` bytes within the time that a body may take. One that says to be longer is refused
-/// before it arrives.
+/// Reads a body of at most `cap` bytes for as long as it keeps coming. One that says to be longer is refused before it
+/// arrives.
 pub(crate) async fn read(
     request: &HttpRequest,
     mut payload: dev::Payload,
@@ -124,34 +135,38 @@ pub(crate) async fn read(
     if declared.is_some_and(|length| length > cap) {
         return Err(too_large(cap));
     }
-    let reading = async {
-        let mut all = BytesMut::new();
-        while let Some(chunk) = payload.next().await {
-            let chunk = chunk.map_err(|error| {
-                tracing::debug!(%error, "a request body broke off");
-                ApiError::new(
-                    400,
-                    "malformed-request",
-                    "Malformed request",
-                    "The body could not be read.",
-                )
-            })?;
-            if all.len() + chunk.len() > cap {
-                return Err(too_large(cap));
-            }
-            all.extend_from_slice(&chunk);
+    let (began, mut all) = (Instant::now(), BytesMut::new());
+    loop {
+        let until = (began + body_time(all.len())).min(Instant::now() + BODY_PAUSE);
+        let Ok(chunk) = timeout_at(until, payload.next()).await else {
+            return Err(too_slow());
+        };
+        let Some(chunk) = chunk else {
+            return Ok(all.freeze());
+        };
+        let chunk = chunk.map_err(|error| {
+            tracing::debug!(%error, "a request body broke off");
+            ApiError::new(
+                400,
+                "malformed-request",
+                "Malformed request",
+                "The body could not be read.",
+            )
+        })?;
+        if all.len() + chunk.len() > cap {
+            return Err(too_large(cap));
         }
-        Ok(all.freeze())
-    };
-    match tokio::time::timeout(BODY_TIME, reading).await {
-        Ok(read) => read,
-        Err(_elapsed) => Err(ApiError::new(
-            408,
-            "request-timeout",
-            "Request timeout",
-            "The body did not arrive within 10 seconds.",
-        )),
+        all.extend_from_slice(&chunk);
     }
+}
+
+fn too_slow() -> ApiError {
+    ApiError::new(
+        408,
+        "request-timeout",
+        "Request timeout",
+        "The body came too slowly. It may pause for 10 seconds, and after 10 seconds it must have come at 16 KiB a second.",
+    )
 }
 
 fn too_large(cap: usize) -> ApiError {
@@ -179,4 +194,22 @@ pub(crate) fn parse<T: Body>(bytes: &[u8]) -> Result<T, ApiError> {
     serde_json::from_slice(bytes)
         .ok()
         .ok_or_else(|| refusal::of::<T>(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_arrived_buys_time_and_what_was_announced_does_not() {
+        for (received, seconds) in [
+            (0, 10),
+            (12, 10),
+            (16 * 1024, 11),
+            (20 * 1024 * 1024, 1_290),
+            (usize::MAX, 1_125_899_906_852),
+        ] {
+            assert_eq!(body_time(received).as_secs(), seconds, "{received}");
+        }
+    }
 }

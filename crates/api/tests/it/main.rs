@@ -25,6 +25,8 @@ mod log;
 #[cfg(test)]
 mod pages;
 #[cfg(test)]
+mod patience;
+#[cfg(test)]
 mod platform;
 #[cfg(test)]
 mod problems;

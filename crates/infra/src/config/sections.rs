@@ -51,7 +51,7 @@ pub struct ServerConfig {
     pub max_body_bytes: usize,
     /// The largest body of a request to an LLM route.
     pub llm_max_body_bytes: usize,
-    /// How long a request to our own API may take.
+    /// How long the headers of a request may take to arrive.
     #[serde(rename = "request_timeout_ms", deserialize_with = "millis")]
     pub request_timeout: Duration,
     /// How long running requests may go on after the signal to stop.
