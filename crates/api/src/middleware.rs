@@ -25,6 +25,8 @@ use crate::problem::ApiError;
 use crate::state::State;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The same for Anthropic's SDK, which reads no other.
+const ANTHROPIC_REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 
 pub(crate) async fn around<B: MessageBody + 'static>(
     request: ServiceRequest,
@@ -62,6 +64,9 @@ pub(crate) async fn around<B: MessageBody + 'static>(
     let mut answer = infra::correlation::scope(context.clone(), work.instrument(span)).await;
     if let Ok(response) = &mut answer {
         if let Some(id) = id {
+            if dialect == Some(Dialect::Anthropic) {
+                response.headers_mut().insert(ANTHROPIC_REQUEST_ID, id.clone());
+            }
             response.headers_mut().insert(REQUEST_ID, id);
         }
         let route = response

@@ -80,8 +80,10 @@ def openai_answers(suite: Suite) -> None:
 
 def anthropic_answers(suite: Suite) -> None:
     client = suite.anthropic()
-    whole = client.messages.create(**MESSAGE)
+    raw = client.messages.with_raw_response.create(**MESSAGE)
+    whole = raw.parse()
     suite.check(whole.content[0].text and whole.usage.output_tokens > 0, whole)
+    suite.check(whole._request_id and whole._request_id == raw.headers["x-request-id"], raw.headers)
     with client.messages.stream(**MESSAGE) as stream:
         text = "".join(stream.text_stream)
         final = stream.get_final_message()
@@ -130,7 +132,8 @@ def refusals(suite: Suite) -> None:
         suite.raises(sdk.NotFoundError, lambda: call("good", model="no-such-model"))
         suite.raises(sdk.UnprocessableEntityError, lambda: call("good", max_tokens=-1))
         for error in (spent, hasty, frozen):
-            suite.check(error.response.headers["x-request-id"], error.response.headers)
+            headers = error.response.headers
+            suite.check(error.request_id and error.request_id == headers["x-request-id"], headers)
     spent = suite.raises(openai.RateLimitError, lambda: cases[0][1]("spent"))
     suite.check((spent.code, spent.type) == ("insufficient_quota", "insufficient_quota"), spent.body)
     hasty = suite.raises(openai.RateLimitError, lambda: cases[0][1]("hasty"))

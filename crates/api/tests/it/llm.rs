@@ -90,6 +90,28 @@ testkit::both_databases! {
         log.assert("llm_rate");
     }
 
+    async fn an_sdk_finds_the_id_of_its_request_where_it_looks_for_it(db: TestDb) {
+        let world = World::new(db).await;
+        for status in [200, 401, 413] {
+            for (provider, call) in both(&world) {
+                let answer = match status {
+                    401 => call.with("plim_live_nonsense"),
+                    413 => call.bytes(vec![b' '; 200_000]),
+                    _ => call,
+                };
+                let answer = answer.send().await;
+                let ours = answer.ok(status).header("x-request-id");
+                assert!(ours.is_some());
+                let theirs = answer.header("request-id");
+                assert_eq!(theirs, ours.filter(|_| provider == "Anthropic"), "{provider} {status}");
+            }
+        }
+        let unknown = world.get("/v1/no-such-path").header("anthropic-version", "2023-06-01").send().await;
+        assert_eq!(unknown.ok(404).header("request-id"), unknown.header("x-request-id"));
+        let native = world.get("/api/v1/limits").send().await;
+        assert_eq!(native.ok(200).header("request-id"), None);
+    }
+
     async fn a_run_over_a_threshold_is_refused_for_good(db: TestDb) {
         let world = World::new(db).await;
         world.limit(&json!({
