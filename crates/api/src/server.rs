@@ -76,6 +76,7 @@ pub fn start(cx: Context, settings: Settings) -> std::io::Result<Running> {
         settings.shutdown_grace,
         settings.request_timeout,
     );
+    let keep_alive = cx.gateway.settings.keep_alive;
     let state = Data::new(State {
         cx,
         settings: Arc::new(settings),
@@ -89,6 +90,7 @@ pub fn start(cx: Context, settings: Settings) -> std::io::Result<Running> {
     })
     .workers(workers)
     .client_request_timeout(headers)
+    .keep_alive(keep_alive)
     .shutdown_timeout(grace.as_secs())
     .disable_signals()
     .backlog(4096)

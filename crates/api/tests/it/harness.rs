@@ -67,6 +67,7 @@ impl World {
                 output_caps: OutputCaps::default(),
                 drain_timeout: Duration::from_secs(2),
                 stall_timeout: Duration::from_secs(2),
+                keep_alive: Duration::from_secs(75),
                 settle_wait: Duration::from_secs(20),
                 answer_cap_bytes: 1024 * 1024,
             },

@@ -66,7 +66,7 @@ const fn millis(most: u64) -> Kind {
 }
 
 /// All of them, in reading order.
-pub(super) static KEYS: [Key; 39] = [
+pub(super) static KEYS: [Key; 40] = [
     key("server.listen", Kind::Address, "127.0.0.1:8080"),
     key("server.metrics_listen", Kind::Address, "127.0.0.1:9090"),
     key(
@@ -82,6 +82,7 @@ pub(super) static KEYS: [Key; 39] = [
         "33554432",
     ),
     key("server.request_timeout_ms", millis(10 * MINUTE_MS), "30000"),
+    key("server.keep_alive_ms", millis(HOUR_MS), "75000"),
     key("server.shutdown_grace_ms", millis(10 * MINUTE_MS), "30000"),
     key("server.allowed_hosts", Kind::Texts, "[]"),
     key("server.environment", Kind::OneOf(&["live", "test"]), "live"),

@@ -54,6 +54,9 @@ pub struct ServerConfig {
     /// How long the headers of a request may take to arrive.
     #[serde(rename = "request_timeout_ms", deserialize_with = "millis")]
     pub request_timeout: Duration,
+    /// How long a connection is kept on which nothing is asked.
+    #[serde(rename = "keep_alive_ms", deserialize_with = "millis")]
+    pub keep_alive: Duration,
     /// How long running requests may go on after the signal to stop.
     #[serde(rename = "shutdown_grace_ms", deserialize_with = "millis")]
     pub shutdown_grace: Duration,

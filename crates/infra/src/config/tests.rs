@@ -58,6 +58,7 @@ fn without_anything_said_the_defaults_hold() {
     assert_eq!(config.server.max_body_bytes, 1024 * 1024);
     assert_eq!(config.server.llm_max_body_bytes, 32 * 1024 * 1024);
     assert_eq!(config.server.shutdown_grace.as_secs(), 30);
+    assert_eq!(config.server.keep_alive.as_secs(), 75);
     assert_eq!(config.database.url.expose(), "sqlite:./data/plimsoll.db");
     assert_eq!(config.gateway.hold_ttl_ms, 600_000);
     // As long as the official SDKs wait.

@@ -1,11 +1,15 @@
 //! What do load balancers and dashboards get to see?
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::sleep;
 
-use crate::harness::{World, chat};
+use crate::harness::{Home, Plimsoll, World, chat};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn health_and_metrics_have_a_listener_of_their_own() {
@@ -82,4 +86,35 @@ async fn what_callers_send_makes_no_series_and_no_label_names_a_tenant() {
     ] {
         assert!(!after.contains(text), "{text} is in the metrics: {after}");
     }
+}
+
+/// Whether a connection that was asked once and then left alone for so long still answers.
+async fn outlives(base_url: &str, idle: Duration) -> bool {
+    let mut connection = TcpStream::connect(base_url.trim_start_matches("http://"))
+        .await
+        .unwrap();
+    let mut answered = 0;
+    for pause in [Duration::ZERO, idle] {
+        sleep(pause).await;
+        let ask = b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n";
+        if connection.write_all(ask).await.is_err() {
+            break;
+        }
+        let mut answer = [0; 1024];
+        let read = connection.read(&mut answer).await.unwrap_or(0);
+        answered += usize::from(answer[..read].starts_with(b"HTTP/1.1 200"));
+    }
+    assert!(answered > 0, "no answer at all");
+    answered == 2
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idle_connection_is_kept_for_as_long_as_is_configured() {
+    let home = Home::sqlite();
+    home.configure("http://127.0.0.1:1", "");
+    let server = home.serve();
+    assert!(outlives(&server.base_url, Duration::from_secs(7)).await);
+    drop(server);
+    let server = Plimsoll::serve(home.path(), &["--set", "server.keep_alive_ms=1000"]);
+    assert!(!outlives(&server.base_url, Duration::from_secs(4)).await);
 }
