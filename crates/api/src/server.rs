@@ -91,7 +91,7 @@ pub fn start(cx: Context, settings: Settings) -> std::io::Result<Running> {
     .workers(workers)
     .client_request_timeout(headers)
     .keep_alive(keep_alive)
-    .shutdown_timeout(grace.as_secs())
+    .shutdown_timeout(whole_seconds(grace))
     .disable_signals()
     .backlog(4096)
     .listen(listener)?
@@ -102,6 +102,13 @@ pub fn start(cx: Context, settings: Settings) -> std::io::Result<Running> {
         handle,
         task: tokio::spawn(server),
     })
+}
+
+/// The server counts its grace in seconds; it is never shorter than asked for.
+fn whole_seconds(grace: Duration) -> u64 {
+    grace
+        .as_secs()
+        .saturating_add(u64::from(grace.subsec_nanos() > 0))
 }
 
 /// Starts the operators' own listener: health and metrics, out of the way of the traffic.
@@ -146,4 +153,16 @@ pub fn start_ops(
         handle,
         task: tokio::spawn(server),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_part_of_the_grace_is_lost() {
+        for (millis, seconds) in [(1, 1), (999, 1), (1_000, 1), (1_001, 2), (600_000, 600)] {
+            assert_eq!(whole_seconds(Duration::from_millis(millis)), seconds, "{millis}");
+        }
+    }
 }
