@@ -1,5 +1,7 @@
 //! How is a verdict told: to people, to machines, to a forge?
 
+#[cfg(test)]
+mod conformance;
 mod github;
 mod human;
 mod json;

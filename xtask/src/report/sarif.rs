@@ -10,7 +10,9 @@ use crate::model::{Span, Workspace};
 use crate::registry;
 use crate::rule::Finding;
 
-const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
+/// The schema that `xtask/schema/sarif-2.1.0.json` is a copy of.
+const SCHEMA: &str =
+    "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 
 pub(super) fn text(told: &Told<'_>) -> String {
     let outcome = told.outcome;
