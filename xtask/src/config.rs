@@ -5,7 +5,7 @@ mod shape;
 use serde::de::DeserializeOwned;
 use toml::de::{DeTable, ValueDeserializer};
 
-pub(crate) use shape::{Determinism, Engine, Exception, Fence, Name, Pattern, Reach, Shape};
+pub(crate) use shape::{Determinism, Engine, Exception, Fence, Name, Outside, Pattern, Reach, Shape};
 
 use crate::model::{Broken, Kind, Span, Workspace};
 

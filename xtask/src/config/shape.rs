@@ -24,6 +24,8 @@ pub(crate) struct Shape {
     pub(crate) reach: Vec<Reach>,
     /// Outside crates and the only crates that may use them.
     pub(crate) outside: Vec<Outside>,
+    /// What clippy.toml bans.
+    pub(crate) ban: Vec<Ban>,
     /// Paths that source may not name.
     pub(crate) fence: Vec<Fence>,
     /// Cycles between modules that are known.
@@ -89,6 +91,17 @@ pub(crate) struct Outside {
     /// Members that may use it in tests.
     #[serde(default)]
     pub(crate) dev: Vec<Name>,
+    pub(crate) why: String,
+}
+
+/// Entries of clippy.toml that have one reason.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Ban {
+    pub(crate) paths: Vec<Name>,
+    /// Modules whose product code switches the ban off with an attribute.
+    #[serde(default)]
+    pub(crate) lifted: Vec<Name>,
     pub(crate) why: String,
 }
 

@@ -1,10 +1,12 @@
 //! Does every crate stay within its layer, and is the graph the one that was reviewed?
 
+mod copies;
 mod cycle;
 mod edge;
 mod escape;
 mod fence;
 mod inventory;
+mod lifted;
 mod locked;
 mod no_std;
 mod outside;
@@ -28,4 +30,7 @@ pub(crate) const RULES: &[&'static dyn Rule] = &[
     &cycle::Cycles,
     &escape::Escapes,
     &no_std::NoStd,
+    &copies::Fences,
+    &copies::Bans,
+    &lifted::Lifted,
 ];

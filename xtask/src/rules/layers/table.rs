@@ -127,6 +127,7 @@ fn modules(config: &Config) -> Vec<Vec<&Name>> {
             .map(|pattern| pattern.inside.iter().chain(&pattern.except).collect()),
     );
     lists.push(config.engine.iter().map(|engine| &engine.module).collect());
+    lists.extend(config.ban.iter().map(|ban| ban.lifted.iter().collect()));
     lists
 }
 
