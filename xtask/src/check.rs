@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::config::Config;
 use crate::engine::{self, Baseline, Job, Outcome};
-use crate::load::{self, Disk};
+use crate::load::{self, Disk, Revision};
 use crate::lock;
 use crate::model::{Broken, Workspace};
 use crate::registry;
@@ -28,6 +28,9 @@ pub(crate) struct Args {
     /// Findings that are known; the file may only shrink.
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
+    /// Compare the baseline with itself at the merge base of HEAD and this revision; the default branch if not given.
+    #[arg(long, value_name = "REV", requires = "baseline")]
+    since: Option<String>,
     /// Write the findings of this run to the baseline file instead of judging them.
     #[arg(long, requires = "baseline")]
     write_baseline: bool,
@@ -143,8 +146,7 @@ pub(crate) fn run(title: &str, family: Option<Family>, args: &Args) -> Result<u8
     };
     let mut unreadable = None;
     if let Some(path) = baseline {
-        let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-        match Baseline::parse(&path.display().to_string(), &text) {
+        match read_baseline(path, &loaded.workspace.root, args.since.as_deref())? {
             Ok(baseline) => job.baseline = Some(baseline),
             Err(error) => unreadable = Some(error),
         }
@@ -171,6 +173,31 @@ pub(crate) fn run(title: &str, family: Option<Family>, args: &Args) -> Result<u8
     }
     tell(title, &loaded.workspace, &outcome, args)?;
     Ok(outcome.exit_code())
+}
+
+/// The baseline, with what it was where the branch began.
+fn read_baseline(path: &Path, root: &Path, since: Option<&str>) -> Result<Result<Baseline, Broken>> {
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let baseline = match Baseline::parse(&path.display().to_string(), &text) {
+        Ok(baseline) => baseline,
+        Err(error) => return Ok(Err(error)),
+    };
+    let Some(name) = since.or_else(|| Revision::default_branch(root)) else {
+        let told = "baseline: no default branch here, so entries that were added pass; give --since REV";
+        writeln!(io::stderr(), "{told}")?;
+        return Ok(Ok(baseline));
+    };
+    let base = Revision::merge_base(root.to_path_buf(), name)?;
+    let (full, root) = (fs::canonicalize(path)?, fs::canonicalize(root)?);
+    let inside = full.strip_prefix(&root).ok().and_then(Path::to_str);
+    let inside = inside.with_context(|| {
+        format!(
+            "{} is not in the workspace, so git does not know it",
+            path.display()
+        )
+    })?;
+    let before = base.text(inside)?;
+    Ok(baseline.since(base.short(), before.as_deref()))
 }
 
 type Differences = Box<dyn FnOnce(&Workspace) -> Vec<Broken> + Send>;

@@ -1,6 +1,7 @@
 //! How do rules become one verdict: run, fingerprint, exempt, compare with the baseline, sort?
 
 mod baseline;
+mod budget;
 mod date;
 mod expect;
 mod fingerprint;
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant};
 use rayon::prelude::*;
 
 pub(crate) use baseline::{Baseline, render as render_baseline};
+pub(crate) use budget::Budgets;
 pub(crate) use date::{Date, today};
 pub(crate) use meta::META;
 
@@ -40,6 +42,7 @@ pub(crate) struct Outcome {
     /// Findings that the baseline knows.
     pub(crate) known: Vec<Finding>,
     pub(crate) rules: Vec<Ran>,
+    pub(crate) budgets: Budgets,
     pub(crate) broken: Vec<Broken>,
 }
 
@@ -122,6 +125,7 @@ pub(crate) fn run(job: &Job<'_>) -> Outcome {
     fingerprint::complete(&ctx, &mut answered.left);
     outcome.exempt = answered.exempt;
     outcome.rules.extend(answered.ran);
+    outcome.budgets = answered.budgets;
     outcome.findings = answered.left;
     if let Some(baseline) = &job.baseline {
         let judged = baseline.apply(outcome.findings);

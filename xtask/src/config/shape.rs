@@ -38,7 +38,8 @@ pub(crate) struct Shape {
     pub(crate) determinism: Option<Determinism>,
     /// Engines with a version and golden snapshots.
     pub(crate) engine: Vec<Engine>,
-    pub(crate) exemptions: Exemptions,
+    /// How many `arch:expect` each rule may have; none when it is not listed.
+    pub(crate) exemptions: BTreeMap<String, usize>,
     /// Where the schema stands.
     pub(crate) schema: Schema,
     /// Where the HTTP contract stands.
@@ -132,13 +133,6 @@ pub(crate) struct Cycle {
     pub(crate) module: String,
     pub(crate) members: Vec<Name>,
     pub(crate) why: String,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct Exemptions {
-    /// How many `arch:expect` the tree may hold.
-    pub(crate) max: usize,
 }
 
 #[derive(Default, Deserialize)]

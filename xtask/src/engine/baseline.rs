@@ -16,6 +16,8 @@ pub(crate) struct Baseline {
     text: String,
     /// Fingerprints with their lines.
     entries: BTreeMap<String, usize>,
+    /// What the file held where the branch began: a name for the revision, and its fingerprints.
+    before: Option<(String, BTreeSet<String>)>,
 }
 
 pub(super) struct Judged {
@@ -52,7 +54,19 @@ impl Baseline {
             path: path.to_owned(),
             text: text.to_owned(),
             entries,
+            before: None,
         })
+    }
+
+    /// Compares with the text of an earlier revision: what it does not hold may not come in. Nothing is compared when
+    /// the file was not there, for then the checker is being adopted.
+    pub(crate) fn since(mut self, revision: &str, before: Option<&str>) -> Result<Self, Broken> {
+        if let Some(text) = before {
+            let before = Self::parse(&format!("{}@{revision}", self.path), text)?;
+            let prints = before.entries.into_keys().collect();
+            self.before = Some((revision.to_owned(), prints));
+        }
+        Ok(self)
     }
 
     pub(super) fn apply(&self, findings: Vec<Finding>) -> Judged {
@@ -65,6 +79,15 @@ impl Baseline {
                 let span = line_span(&self.path, &self.text, *line);
                 let message = format!("the finding {print} is gone, its entry is not");
                 left.push(finding(&BASELINE, span, message, BASELINE.fix));
+            }
+        }
+        if let Some((revision, before)) = &self.before {
+            let added = self.entries.iter().filter(|(print, _)| !before.contains(*print));
+            for (print, line) in added {
+                let span = line_span(&self.path, &self.text, *line);
+                let message = format!("the entry {print} was not there at {revision}");
+                let remedy = "mend what it stands for; a finding that was moved or renamed counts as new";
+                left.push(finding(&BASELINE, span, message, remedy));
             }
         }
         Judged {
@@ -91,3 +114,6 @@ pub(crate) fn render(findings: &[Finding]) -> String {
     lines.insert(0, HEADER.to_owned());
     lines.concat()
 }
+
+#[cfg(test)]
+mod tests;

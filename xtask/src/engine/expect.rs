@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use super::budget::{self, Budgets};
 use super::meta::{EXPECT, finding};
 use super::{Date, Job, Ran};
 use crate::model::{SourceFile, Span, Workspace};
 use crate::registry;
-use crate::rule::{Ctx, Family, Finding};
+use crate::rule::{Ctx, Family, Finding, Rule};
 
 const MARK: &str = "arch:expect";
 const SHORTEST_REASON: usize = 15;
@@ -17,6 +18,7 @@ pub(super) struct Answered {
     pub(super) left: Vec<Finding>,
     pub(super) exempt: Vec<(Finding, String)>,
     pub(super) ran: Option<Ran>,
+    pub(super) budgets: Budgets,
 }
 
 /// One directive.
@@ -63,16 +65,10 @@ pub(super) fn apply(ctx: &Ctx<'_>, job: &Job<'_>, findings: Vec<Finding>) -> Ans
         };
         left.push(finding(&EXPECT, expect.span.clone(), message, EXPECT.fix));
     }
-    let max = job.config.exemptions.max;
-    if expects.len() > max {
-        let message = format!("{} exemptions; the rule file allows {max}", expects.len());
-        let remedy = "remove exemptions, or raise `exemptions.max` in the rule file, where it is reviewed";
-        let last = expects
-            .last()
-            .map(|expect| expect.span.clone())
-            .unwrap_or_default();
-        left.push(finding(&EXPECT, last, message, remedy));
-    }
+    // What names no rule is a finding of its own, and no budget can be made for it.
+    let named = expects.iter().filter(|expect| is_rule(&expect.rule));
+    let directives = named.map(|expect| (expect.rule.as_str(), &expect.span));
+    let budgets = budget::judge(job.config, directives, &mut left);
     Answered {
         left,
         exempt,
@@ -80,9 +76,10 @@ pub(super) fn apply(ctx: &Ctx<'_>, job: &Job<'_>, findings: Vec<Finding>) -> Ans
             info: &EXPECT,
             examined: BTreeMap::from([(String::new(), expects.len())]),
             off: None,
-            data: serde_json::Value::Null,
+            data: budget::data(&budgets),
             took: std::time::Duration::ZERO,
         }),
+        budgets,
     }
 }
 
@@ -173,6 +170,11 @@ fn statement_end(source: &SourceFile, first: usize) -> usize {
     at
 }
 
+fn is_rule(id: &str) -> bool {
+    let mut all = registry::all().into_iter().map(Rule::info);
+    all.any(|known| known.id == id && known.family != Family::Meta)
+}
+
 /// `arch:expect(RULE): reason; until=YYYY-MM-DD`
 fn parse(body: &str, span: Span, covers: Range<usize>, today: Date) -> Expect {
     let body = body
@@ -186,9 +188,7 @@ fn parse(body: &str, span: Span, covers: Range<usize>, today: Date) -> Expect {
     let (rule, rest) = split.unwrap_or(("", rest));
     let (reason, until) = rest.rsplit_once("; until=").unwrap_or((rest, ""));
     let reason = reason.trim();
-    let known = registry::all()
-        .iter()
-        .any(|known| known.info().id == rule && known.info().family != Family::Meta);
+    let known = is_rule(rule);
     let fault = match Date::parse(until.split_whitespace().next().unwrap_or_default()) {
         _ if split.is_none() => {
             Some("the exemption is not of the form `arch:expect(RULE): reason; until=…`".to_owned())

@@ -32,11 +32,11 @@ pub(super) const IDLE: Info = Info {
 
 pub(super) const EXPECT: Info = Info {
     id: "ARCH-EXPECT-001",
-    title: "an exemption has a rule, a reason, a last day, and something to exempt",
+    title: "an exemption has a rule, a reason, a last day, a budget, and something to exempt",
     family: Family::Meta,
     why: "Exemptions that nobody needs any more hide the next violation.",
     fix: "Write `// arch:expect(RULE): reason of 15 characters or more; until=YYYY-MM-DD`, or remove it.",
-    scope: "comments of Rust files, and comment lines of manifests and migrations",
+    scope: "comments of Rust files, comment lines of manifests and migrations, and [exemptions] of the rule file",
     needles: &[],
 };
 
@@ -44,9 +44,11 @@ pub(super) const BASELINE: Info = Info {
     id: "ARCH-BASELINE-001",
     title: "a baseline only shrinks",
     family: Family::Meta,
-    why: "A baseline entry without a finding is room for a new violation.",
+    why: "A baseline entry without a finding is room for a new violation; an entry that comes back, or changes places \
+          with another, is one.",
     fix: "Remove the entry from the baseline file.",
-    scope: "the file given with --baseline",
+    scope: "the file given with --baseline, against the findings and against itself at the merge base with the default \
+            branch, or with `--since`",
     needles: &[],
 };
 
@@ -85,11 +87,18 @@ pub(super) fn idle(ctx: &Ctx<'_>, ran: &[Ran]) -> Vec<Finding> {
     findings
 }
 
-/// `[rules.X]` for a rule that does not exist.
+/// `[rules.X]`, or an exemption, for a rule that does not exist.
 pub(super) fn unknown_rules(config: &Config) -> Vec<Broken> {
     let known: Vec<_> = registry::all().iter().map(|rule| rule.info().id).collect();
     let unknown = config.rules.keys().filter(|id| !known.contains(&id.as_str()));
+    let unknown = unknown.map(|id| format!("[rules.{id}]: there is no such rule"));
+    let exempt = config
+        .exemptions
+        .keys()
+        .filter(|id| !known.contains(&id.as_str()));
+    let exempt = exempt.map(|id| format!("[exemptions] {id}: there is no such rule"));
     unknown
-        .map(|id| Broken::file(&config.path, format!("[rules.{id}]: there is no such rule")))
+        .chain(exempt)
+        .map(|what| Broken::file(&config.path, what))
         .collect()
 }

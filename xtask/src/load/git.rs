@@ -1,7 +1,7 @@
 //! What did the tree look like in another revision? Read from git's store, without a checkout.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
 
@@ -27,6 +27,43 @@ impl Revision {
         }
         let commit = String::from_utf8(output.stdout)?.trim().to_owned();
         Ok(Self { root, commit })
+    }
+
+    /// Where the branch that is checked out left another one.
+    pub(crate) fn merge_base(root: PathBuf, other: &str) -> Result<Self> {
+        let other = Self::new(root.clone(), other)?;
+        let output = git(&root)
+            .args(["merge-base", "HEAD", &other.commit])
+            .output()
+            .context("cannot run git")?;
+        if !output.status.success() {
+            bail!(
+                "HEAD and `{}` have no common commit here: fetch more history",
+                other.commit
+            );
+        }
+        let commit = String::from_utf8(output.stdout)?.trim().to_owned();
+        Ok(Self { root, commit })
+    }
+
+    /// The first of the usual names of the default branch that exists.
+    pub(crate) fn default_branch(root: &Path) -> Option<&'static str> {
+        let names = ["origin/HEAD", "origin/main", "origin/master", "main", "master"];
+        names
+            .into_iter()
+            .find(|name| Self::new(root.to_path_buf(), name).is_ok())
+    }
+
+    /// The commit, as short as people write it.
+    pub(crate) fn short(&self) -> &str {
+        self.commit.get(..10).unwrap_or(&self.commit)
+    }
+
+    /// The text of one file; `None` when the commit does not have it.
+    pub(crate) fn text(&self, path: &str) -> Result<Option<String>> {
+        let contents = self.contents(&[path.to_owned()])?.into_iter().next().flatten();
+        let text = contents.map(String::from_utf8).transpose();
+        text.with_context(|| format!("{path} at {} is not UTF-8", self.short()))
     }
 
     fn contents(&self, paths: &[String]) -> Result<Vec<Option<Vec<u8>>>> {
@@ -113,5 +150,46 @@ impl Tree for Revision {
                     .collect()
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn run(root: &PathBuf, args: &[&str]) {
+        let names = ["-c", "user.name=a", "-c", "user.email=a@example.com"];
+        let output = git(root).args(names).args(args).output().unwrap();
+        assert!(
+            output.status.success(),
+            "{args:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+
+    fn commit(root: &PathBuf, text: &str) {
+        fs::write(root.join("baseline.txt"), text).unwrap();
+        run(root, &["add", "."]);
+        run(root, &["commit", "-qm", text]);
+    }
+
+    #[test]
+    fn a_branch_is_compared_with_where_it_began_not_with_where_main_is() {
+        let root = std::env::temp_dir().join(format!("xtask-merge-base-{}", std::process::id()));
+        fs::create_dir_all(&root).unwrap();
+        run(&root, &["init", "-q", "-b", "main"]);
+        commit(&root, "first");
+        run(&root, &["checkout", "-qb", "work"]);
+        commit(&root, "mine");
+        run(&root, &["checkout", "-q", "main"]);
+        commit(&root, "theirs");
+        run(&root, &["checkout", "-q", "work"]);
+        assert_eq!(Revision::default_branch(&root), Some("main"));
+        let base = Revision::merge_base(root.clone(), "main").unwrap();
+        assert_eq!(base.text("baseline.txt").unwrap().as_deref(), Some("first"));
+        assert_eq!(base.text("gone.txt").unwrap(), None);
+        assert!(Revision::merge_base(root.clone(), "gone").is_err());
+        fs::remove_dir_all(&root).unwrap();
     }
 }

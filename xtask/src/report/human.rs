@@ -42,6 +42,13 @@ pub(crate) fn text(told: &Told<'_>) -> String {
         let _ = write!(text, "; the input is broken, so this proves nothing");
     }
     text.push('\n');
+    let budgets = outcome.budgets.iter();
+    let budgets: Vec<_> = budgets
+        .map(|(rule, budget)| format!("{rule} {} of {}", budget.used, budget.max))
+        .collect();
+    if !budgets.is_empty() {
+        let _ = writeln!(text, "exemptions: {}", budgets.join(", "));
+    }
     text
 }
 
