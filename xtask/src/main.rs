@@ -11,6 +11,7 @@ mod graph;
 mod json;
 mod load;
 mod lock;
+mod mermaid;
 mod model;
 mod openapi;
 mod registry;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::pairs;
+use crate::mermaid::pairs;
 use crate::model::Workspace;
 
 const WIDTH: usize = 150;

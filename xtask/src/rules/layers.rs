@@ -2,6 +2,7 @@
 
 mod copies;
 mod cycle;
+mod drawing;
 mod edge;
 mod escape;
 mod fence;
@@ -33,4 +34,5 @@ pub(crate) const RULES: &[&'static dyn Rule] = &[
     &copies::Fences,
     &copies::Bans,
     &lifted::Lifted,
+    &drawing::Drawing,
 ];
