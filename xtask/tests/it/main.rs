@@ -1,0 +1,4 @@
+//! The checker as its users start it.
+
+#[cfg(test)]
+mod hook;
