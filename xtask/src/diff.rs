@@ -9,7 +9,8 @@ use anyhow::Result;
 use crate::check::{Loaded, read_config};
 use crate::load::{self, Revision};
 use crate::lock::graph_facts;
-use crate::model::Workspace;
+use crate::model::{TargetKind, Workspace};
+use crate::openapi::Document;
 
 /// One kind of facts: how it is called, and how it is read from a tree. A family adds a line to `SOURCES`.
 type Source = (&'static str, fn(&Loaded) -> BTreeSet<String>);
@@ -19,6 +20,9 @@ const SOURCES: &[Source] = &[
     ("outside crates", |loaded| outside(&loaded.workspace)),
     ("rule file", |loaded| rule_file(loaded)),
     ("exemptions", |loaded| exemptions(&loaded.workspace)),
+    ("intents", |loaded| registry(loaded)),
+    ("operations", |loaded| operations(loaded)),
+    ("public items", |loaded| public(&loaded.workspace)),
 ];
 
 /// The tree of a revision, with everything that a command needs to look at it.
@@ -105,6 +109,63 @@ fn exemptions(workspace: &Workspace) -> BTreeSet<String> {
             let text = source.text.get(comment.range()).unwrap_or_default();
             if text.trim_start_matches(['/', ' ']).starts_with("arch:expect") {
                 facts.insert(format!("{}: {text}", source.path));
+            }
+        }
+    }
+    facts
+}
+
+/// Rows of the document that lists transactions; a rule keeps it current.
+fn registry(loaded: &Loaded) -> BTreeSet<String> {
+    let text = loaded.workspace.text(&loaded.config.transactions.registry);
+    let rows = text.lines().filter(|line| line.starts_with("| `"));
+    rows.map(|row| {
+        let mut cells = row.split('|').map(str::trim).filter(|cell| !cell.is_empty());
+        let (name, intent) = (cells.next(), cells.next());
+        format!("{} {}", name.unwrap_or_default(), intent.unwrap_or_default())
+    })
+    .collect()
+}
+
+/// Operations of the committed OpenAPI document; a rule keeps them equal to the routes.
+fn operations(loaded: &Loaded) -> BTreeSet<String> {
+    let path = loaded.config.contract.document.as_ref();
+    let document = path.and_then(|path| Document::read(&loaded.workspace, path.as_ref()).ok());
+    let mut facts = BTreeSet::new();
+    for operation in document.iter().flat_map(Document::operations) {
+        facts.insert(operation.name());
+    }
+    facts
+}
+
+/// What libraries offer: items that are `pub` without a restriction, outside of tests.
+fn public(workspace: &Workspace) -> BTreeSet<String> {
+    const KINDS: [&str; 7] = ["struct", "enum", "union", "trait", "fn", "type", "const"];
+    let mut facts = BTreeSet::new();
+    let product = workspace.sources.iter().filter(|source| {
+        source.target == TargetKind::Lib && !source.is_test_file() && source.text.contains("pub ")
+    });
+    for source in product {
+        for at in 0..source.tokens.list.len() {
+            if source.word(at) != "pub" || source.is(at + 1, b'(') || source.in_tests(at) {
+                continue;
+            }
+            let mut next = at + 1;
+            while matches!(source.word(next), "const" | "async" | "unsafe" | "extern")
+                && matches!(
+                    source.word(next + 1),
+                    "fn" | "async" | "unsafe" | "extern" | "trait"
+                )
+            {
+                next += 1;
+            }
+            let kind = source.word(next);
+            if KINDS.contains(&kind) {
+                let place = source.item_path(next);
+                let (name, krate) = (source.word(next + 1), &source.krate);
+                let place = place.strip_suffix(name).unwrap_or(&place).trim_end_matches("::");
+                let path = [krate.as_str(), place, name].join("::").replace("::::", "::");
+                facts.insert(format!("pub {kind} {path}"));
             }
         }
     }

@@ -163,6 +163,9 @@ mod tests {
             ("crates/a/src/m.rs", "#[cfg(test)]\nmod tests;\nfn p() {}"),
             ("crates/a/src/m/tests.rs", "mod deep;"),
             ("crates/a/src/m/tests/deep.rs", "fn t() {}"),
+            ("crates/a/src/n.rs", "mod i { mod o; #[cfg(test)] mod t; }"),
+            ("crates/a/src/n/i/o.rs", "fn p() {}"),
+            ("crates/a/src/n/i/t.rs", "fn t() {}"),
         ]);
         assert!(tree.broken.is_empty(), "{:?}", tree.broken);
         let test: Vec<_> = tree
@@ -171,8 +174,10 @@ mod tests {
             .filter(|s| s.is_test_file())
             .map(|s| s.path.as_str())
             .collect();
-        assert_eq!(test, ["crates/a/src/m/tests.rs", "crates/a/src/m/tests/deep.rs"]);
+        let expected = ["m/tests.rs", "m/tests/deep.rs", "n/i/t.rs"];
+        assert_eq!(test, expected.map(|path| format!("crates/a/src/{path}")));
         let modules: Vec<_> = tree.sources.iter().map(|s| s.module.join("::")).collect();
-        assert_eq!(modules, ["", "m", "m::tests", "m::tests::deep"]);
+        let expected = ["", "m", "m::tests", "m::tests::deep", "n", "n::i::o", "n::i::t"];
+        assert_eq!(modules, expected);
     }
 }

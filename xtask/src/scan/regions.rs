@@ -41,11 +41,21 @@ pub(crate) fn out_of_line_test_modules(file: &SourceFile) -> Vec<String> {
         let end = region.end.min(file.tokens.list.len());
         for index in region.start..end {
             if file.word(index) == "mod" && file.is(index + 2, b';') {
-                names.push(file.word(index + 1).to_owned());
+                let mut parts = modules_around(file, index);
+                parts.push(file.word(index + 1));
+                names.push(parts.join("/"));
             }
         }
     }
     names
+}
+
+/// The names of the modules with a body that a token is in: their files lie in folders of these names.
+fn modules_around(file: &SourceFile, index: usize) -> Vec<&str> {
+    let opens = |at: &usize| file.word(*at) == "mod" && file.is(at + 2, b'{');
+    let around = |at: &usize| file.closing(at + 2).is_some_and(|close| close > index);
+    let starts = (0..index).filter(opens).filter(around);
+    starts.map(|at| file.word(at + 1)).collect()
 }
 
 /// The `[` of the attribute whose path ends at this word: `#[a::b::word` or `#![word`.

@@ -47,7 +47,7 @@ const NAMES: &[&str] = &[
     "rand",
 ];
 /// Names that mean something else as well: only `Type::name` and `.name()` count.
-const CALLED: [&str; 11] = [
+const CALLED: [&str; 10] = [
     "now",
     "now_utc",
     "now_local",
@@ -58,10 +58,9 @@ const CALLED: [&str; 11] = [
     "elapsed",
     "system",
     "try_system",
-    "generate",
 ];
-/// Names that count in paths only.
-const IN_PATHS: [&str; 2] = ["rand", "Generator"];
+/// Names that count in paths only: builders have a `.generate()` too.
+const IN_PATHS: [&str; 3] = ["generate", "rand", "Generator"];
 const DENIED: [&str; 5] = [
     "std::time",
     "core::time::Instant",
