@@ -13,7 +13,7 @@ use crate::lock;
 use crate::model::{Broken, Workspace};
 use crate::registry;
 use crate::report::{self, Format, Told};
-use crate::rule::{Cache, Ctx, Family, Rule};
+use crate::rule::{Ctx, Family, Rule};
 use crate::rules;
 
 /// Flags of every command that checks.
@@ -279,7 +279,6 @@ fn write_accepted(loaded: &Loaded) -> Result<()> {
         config: &loaded.config,
         lock: &lock::Lock::read(&loaded.workspace, &loaded.config.path),
         words: &loaded.words,
-        cache: Cache::default(),
     };
     for (path, text) in rules_of(None).iter().filter_map(|rule| rule.accepted(&ctx)) {
         fs::write(loaded.workspace.root.join(&path), text).with_context(|| format!("cannot write {path}"))?;

@@ -69,6 +69,10 @@ impl Config {
 
     /// `[rules.ID]`, or its defaults; a key that `T` does not have is refused with its place.
     pub(crate) fn options<T: DeserializeOwned + Default>(&self, id: &str) -> Result<T, Broken> {
+        // The text is parsed anew for the places of its keys: not for the many rules without options.
+        if !self.rules.contains_key(id) {
+            return Ok(T::default());
+        }
         let Ok(document) = DeTable::parse(&self.text) else {
             return Ok(T::default());
         };

@@ -41,31 +41,27 @@ pub(crate) fn load(tree: &dyn Tree, words: &Words) -> Workspace {
         .into_iter()
         .partition(|path| extension_of(path).is_some_and(|extension| READ.contains(&extension)));
     let mut files: BTreeMap<String, Option<Arc<str>>> = named.into_iter().map(|path| (path, None)).collect();
-    for (path, text) in tree.read(read) {
-        match text {
+    let decoded: Vec<_> = tree.read(read).into_par_iter().map(decode).collect();
+    for file in decoded {
+        match file {
+            Ok(Some((path, text))) => {
+                files.insert(path, text);
+            }
             Ok(None) => {}
-            Ok(Some(bytes)) => match String::from_utf8(bytes) {
-                Ok(text) if text.len() <= MAX_BYTES || extension_of(&path) == Some("rs") => {
-                    files.insert(path, Some(text.into()));
-                }
-                Ok(_) => {
-                    files.insert(path, None);
-                }
-                Err(error) => {
-                    let valid = error.utf8_error().valid_up_to();
-                    let bytes = error.into_bytes();
-                    let text = String::from_utf8_lossy(&bytes);
-                    workspace
-                        .broken
-                        .push(Broken::at(&path, &text, valid, "the file is not UTF-8"));
-                }
-            },
-            Err(error) => workspace.broken.push(Broken::file(path, format!("{error:#}"))),
+            Err(broken) => workspace.broken.push(broken),
         }
     }
     workspace.files = Files(files);
     members::read(&mut workspace);
     workspace.sources = sources::lex_all(&workspace, words);
+    for (at, source) in workspace.sources.iter().enumerate() {
+        match workspace.of_crate.get_mut(&source.krate) {
+            Some(own) => own.push(at),
+            None => {
+                workspace.of_crate.insert(source.krate.clone(), vec![at]);
+            }
+        }
+    }
     let broken: Vec<_> = workspace
         .sources
         .par_iter()
@@ -77,6 +73,33 @@ pub(crate) fn load(tree: &dyn Tree, words: &Words) -> Workspace {
     workspace.broken.extend(broken);
     workspace.broken.sort();
     workspace
+}
+
+/// A path with its text; no text for what is too large, nothing for a file that is gone.
+type Decoded = Option<(String, Option<Arc<str>>)>;
+
+fn decode((path, text): tree::Read) -> Result<Decoded, Broken> {
+    let bytes = match text {
+        Ok(Some(bytes)) => bytes,
+        Ok(None) => return Ok(None),
+        Err(error) => return Err(Broken::file(path, format!("{error:#}"))),
+    };
+    let is_data = bytes.len() > MAX_BYTES && extension_of(&path) != Some("rs");
+    match std::str::from_utf8(&bytes) {
+        Ok(text) => {
+            let text = (!is_data).then(|| Arc::from(text));
+            Ok(Some((path, text)))
+        }
+        Err(error) => {
+            let text = String::from_utf8_lossy(&bytes);
+            Err(Broken::at(
+                &path,
+                &text,
+                error.valid_up_to(),
+                "the file is not UTF-8",
+            ))
+        }
+    }
 }
 
 #[cfg(test)]

@@ -23,6 +23,8 @@ pub(crate) struct Workspace {
     pub(crate) files: Files,
     /// Rust files of the crates, sorted by path, lexed.
     pub(crate) sources: Vec<SourceFile>,
+    /// Which of them belong to each crate, by its name.
+    pub(crate) of_crate: BTreeMap<String, Vec<usize>>,
     /// What could not be read, parsed or lexed: the run ends with exit code 2.
     pub(crate) broken: Vec<Broken>,
     /// What rules share.
@@ -40,9 +42,8 @@ impl Workspace {
 
     /// The Rust files of one crate.
     pub(crate) fn sources_of<'a>(&'a self, krate: &'a Crate) -> impl Iterator<Item = &'a SourceFile> {
-        self.sources
-            .iter()
-            .filter(move |source| source.krate == krate.name)
+        let own = self.of_crate.get(&krate.name).into_iter().flatten();
+        own.filter_map(|at| self.sources.get(*at))
     }
 
     /// Whether `crate` or `crate::module` exists.

@@ -1,7 +1,6 @@
 //! What is a rule, and what does it say when it is broken?
 
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
 
 use crate::config::{Config, Name};
 use crate::lock::Lock;
@@ -91,37 +90,28 @@ pub(crate) struct Ctx<'a> {
     pub(crate) config: &'a Config,
     pub(crate) lock: &'a Lock,
     pub(crate) words: &'a Words,
-    /// What several rules ask for, worked out when first asked for.
-    pub(crate) cache: Cache,
 }
 
-/// Worked out at most once a run.
-#[derive(Default)]
-pub(crate) struct Cache {
-    schema: OnceLock<Vec<(Dialect, Catalog)>>,
-    document: OnceLock<Result<Document, Refused>>,
-}
+/// What is found by its type in `Workspace::shared`.
+struct Schema(Vec<(Dialect, Catalog)>);
+struct Contract(Result<Document, Refused>);
 
 impl Ctx<'_> {
     /// What the migrations of each database that `[schema]` names leave.
     pub(crate) fn schema(&self) -> &[(Dialect, Catalog)] {
-        self.cache.schema.get_or_init(|| {
+        let schema = self.workspace.shared.get(|| {
             let dirs = self.migration_dirs().into_iter();
-            dirs.map(|(dialect, dir)| {
-                (
-                    dialect,
-                    sql::catalog(self.workspace, dir.as_ref(), dialect, false),
-                )
-            })
-            .collect()
-        })
+            let read = |dir: &Name, dialect| sql::catalog(self.workspace, dir.as_ref(), dialect, false);
+            Schema(dirs.map(|(dialect, dir)| (dialect, read(dir, dialect))).collect())
+        });
+        &schema.0
     }
 
     /// The OpenAPI document that `[contract]` names.
     pub(crate) fn document(&self) -> Option<&Result<Document, Refused>> {
         let path = self.config.contract.document.as_ref()?;
-        let read = || Document::read(self.workspace, path.as_ref());
-        Some(self.cache.document.get_or_init(read))
+        let read = || Contract(Document::read(self.workspace, path.as_ref()));
+        Some(&self.workspace.shared.get(read).0)
     }
 
     /// The directories of migrations that `[schema]` names.
@@ -289,7 +279,6 @@ pub(crate) mod testing {
             config: &config,
             lock: &lock,
             words: &words,
-            cache: Cache::default(),
         };
         let mut sink = Sink::new(rule.info());
         rule.check(&ctx, &mut sink);

@@ -267,16 +267,9 @@ pub(crate) struct Determinism {
     /// Further ones that count money: no floats there either.
     pub(crate) money: Vec<Name>,
     /// Modules of these that need floats.
-    pub(crate) floats: Vec<Excused>,
+    pub(crate) floats: Vec<Exception>,
     /// Outside crates that the crates of `inside` may use.
     pub(crate) outside: Vec<Helper>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Excused {
-    pub(crate) inside: Name,
-    pub(crate) why: String,
 }
 
 #[derive(Deserialize)]

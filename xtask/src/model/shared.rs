@@ -1,34 +1,33 @@
 //! What do several rules look at that is worked out once? Found by its type.
 
 use std::any::{Any, TypeId};
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-
-type Slot = Arc<OnceLock<Arc<dyn Any + Send + Sync>>>;
+use std::sync::OnceLock;
 
 /// One value of each type, made by whoever asks first.
 #[derive(Default)]
-pub(crate) struct Shared(Mutex<BTreeMap<TypeId, Slot>>);
+pub(crate) struct Shared(Slot);
+
+/// A list that only grows, so that what is in it can be lent out while others ask.
+#[derive(Default)]
+struct Slot {
+    of: OnceLock<TypeId>,
+    value: OnceLock<Box<dyn Any + Send + Sync>>,
+    next: OnceLock<Box<Slot>>,
+}
 
 impl Shared {
     /// The value of this type; `make` runs once, while others wait. It must not hand work to other threads: one of them
     /// may be waiting for this value.
-    pub(crate) fn get<T: Send + Sync + 'static>(&self, make: impl FnOnce() -> T) -> Arc<T> {
-        let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let slot = Arc::clone(slots.entry(TypeId::of::<T>()).or_default());
-        drop(slots);
-        let mut own = None;
-        let value = slot.get_or_init(|| {
-            let value = Arc::new(make());
-            own = Some(Arc::clone(&value));
-            value
-        });
-        if let Some(value) = own {
-            return value;
+    pub(crate) fn get<T: Send + Sync + 'static>(&self, make: impl FnOnce() -> T) -> &T {
+        let wanted = TypeId::of::<T>();
+        let mut slot = &self.0;
+        while *slot.of.get_or_init(|| wanted) != wanted {
+            slot = slot.next.get_or_init(Box::default);
         }
-        match Arc::clone(value).downcast::<T>() {
-            Ok(value) => value,
-            Err(_) => unreachable!("a slot holds the type that it is found by"),
+        let value = slot.value.get_or_init(|| Box::new(make()));
+        match value.downcast_ref() {
+            Some(value) => value,
+            None => unreachable!("a slot holds the type that it is found by"),
         }
     }
 }

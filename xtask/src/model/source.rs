@@ -93,13 +93,17 @@ impl SourceFile {
 
     /// Token indexes at which `word` stands as an identifier. `word` must be a needle of some rule.
     pub(crate) fn hits<'a>(&'a self, words: &Words, word: &str) -> impl Iterator<Item = usize> + use<'a> {
-        let id = words.id(word);
+        words.id(word).into_iter().flat_map(|id| self.marked(id))
+    }
+
+    /// Token indexes of the word with this number.
+    pub(crate) fn marked(&self, id: u16) -> impl Iterator<Item = usize> + '_ {
         let hits = &self.tokens.hits;
-        let from = id.map_or(hits.len(), |id| hits.partition_point(|hit| hit.0 < id));
+        let from = hits.partition_point(|hit| hit.0 < id);
         hits.get(from..)
             .unwrap_or_default()
             .iter()
-            .take_while(move |hit| Some(hit.0) == id)
+            .take_while(move |hit| hit.0 == id)
             .filter_map(|hit| usize::try_from(hit.1).ok())
     }
 

@@ -48,15 +48,12 @@ fn tell(file: &SourceFile, at: usize, what: &str, remedy: &str, out: &mut Sink<'
     out.report(Finding::new(file.span(at), message, remedy));
 }
 
-/// Product tokens of an engine that are one of these words. Engines are few, so their words are no needles: every
-/// file of the tree would pay for them.
-fn words<'a>(
-    file: &'a SourceFile,
-    names: &'a [&'static str],
-) -> impl Iterator<Item = (usize, &'static str)> + 'a {
-    (0..file.tokens.list.len()).filter_map(|at| {
-        let word = file.word(at);
-        let name = names.iter().find(|name| **name == word && !word.is_empty())?;
-        (!file.in_tests(at)).then_some((at, *name))
-    })
+/// Product tokens of an engine that are one of these words, which are needles of the rule.
+fn words(ctx: &Ctx<'_>, file: &SourceFile, names: &[&'static str]) -> Vec<(usize, &'static str)> {
+    let hits = names
+        .iter()
+        .flat_map(|name| file.hits(ctx.words, name).map(|at| (at, *name)));
+    let mut found: Vec<_> = hits.filter(|(at, _)| !file.in_tests(*at)).collect();
+    found.sort_unstable();
+    found
 }

@@ -61,6 +61,14 @@ fn roots(ctx: &Ctx<'_>, file: &SourceFile) -> Vec<String> {
     own.into_iter().chain(others).collect()
 }
 
+/// Whether a file can name something of the module of errors: the names of the module stand in it, unless it is in the
+/// crate itself, whose modules are reached by `super` too. Resolving paths costs a walk over the file.
+fn may_name(ctx: &Ctx<'_>, file: &SourceFile, roots: &[String]) -> bool {
+    let mut modules = ctx.config.errors.module.split("::").skip(1);
+    let inside = roots.iter().any(|root| root == "crate");
+    inside || !roots.is_empty() && modules.all(|module| file.text.contains(module))
+}
+
 /// The module of a file, from the crate on.
 fn module(ctx: &Ctx<'_>, file: &SourceFile) -> String {
     let own = ctx

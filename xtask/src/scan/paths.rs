@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::ItemKind;
 use super::uses::{self, Leaf};
+use super::{Item, ItemKind, Tok, words};
 use crate::model::SourceFile;
 
 /// Aliases are followed this often; a longer chain is a loop.
@@ -59,63 +59,85 @@ pub(crate) fn paths(file: &SourceFile) -> Vec<PathUse> {
     }
     let mut lines = lines.into_iter().peekable();
     let mut at = 0;
-    while at < file.tokens.list.len() {
+    while let Some(token) = file.token(at) {
         if let Some(line) = lines.next_if(|line| line.start <= at) {
             at = line.end.max(at);
             continue;
         }
-        let Some((segments, end)) = inline(file, at) else {
+        // Most tokens end here.
+        if !matches!(token.tok, Tok::Ident | Tok::P(b':')) {
+            at += 1;
+            continue;
+        }
+        let Some(path) = inline(file, at) else {
             at += 1;
             continue;
         };
-        // A single name is a path only where a `use` line gave it its meaning.
-        let alone = segments.len() == 1 && !segments.first().is_some_and(|name| names.is_alias(name));
-        let resolved = if alone {
-            Vec::new()
-        } else {
-            names.resolve(&segments, at, 0)
-        };
-        for segments in resolved {
-            found.push(PathUse {
-                segments,
-                tokens: at..end,
-                import: false,
-                public: false,
-            });
+        if names.may_lead(&path, at) {
+            let segments = path.segments(file);
+            for segments in names.resolve(&segments, at, 0) {
+                found.push(PathUse {
+                    segments,
+                    tokens: at..path.end,
+                    import: false,
+                    public: false,
+                });
+            }
         }
-        at = end;
+        at = path.end;
     }
     found
 }
 
+/// A path in code, before anybody asks where it leads.
+struct Inline<'a> {
+    /// Its first name; empty for `::a`.
+    first: &'a str,
+    /// The token of its first name that is not empty.
+    start: usize,
+    names: usize,
+    end: usize,
+}
+
+impl Inline<'_> {
+    fn segments(&self, file: &SourceFile) -> Vec<String> {
+        // A name and `::` are three tokens.
+        let words = (0..self.names).map(|name| file.word(self.start + 3 * name).to_owned());
+        let root = self.first.is_empty().then(String::new);
+        root.into_iter().chain(words).collect()
+    }
+}
+
 /// A path that starts at this token: `a::b`, `::a`, or a single name, which may be an alias.
-fn inline(file: &SourceFile, at: usize) -> Option<(Vec<String>, usize)> {
-    let mut segments = Vec::new();
-    let mut next = at;
+fn inline(file: &SourceFile, at: usize) -> Option<Inline<'_>> {
     if at > 0 && (file.is(at - 1, b'.') && !file.is(at.wrapping_sub(2), b'.') || file.is(at - 1, b'\'')) {
         return None;
     }
-    if file.is(at, b':') && file.is(at + 1, b':') && !file.word(at + 2).is_empty() {
+    let first = file.word(at);
+    let mut start = at;
+    if first.is_empty() {
+        if !(file.is(at, b':') && file.is(at + 1, b':') && !file.word(at + 2).is_empty()) {
+            return None;
+        }
         // `<T as Trait>::f` and `a::<T>::f` continue a path, `::a` starts one.
         let continues = at > 0 && (!file.word(at - 1).is_empty() || file.is(at - 1, b'>'));
         if continues && !is_keyword(file.word(at - 1)) {
             return None;
         }
-        segments.push(String::new());
-        next = at + 2;
+        start = at + 2;
     }
-    loop {
-        let word = file.word(next);
-        if word.is_empty() {
-            return (!segments.is_empty()).then_some((segments, next));
-        }
-        segments.push(word.to_owned());
-        next += 1;
-        if !(file.is(next, b':') && file.is(next + 1, b':') && !file.word(next + 2).is_empty()) {
-            return Some((segments, next));
-        }
-        next += 2;
+    let mut end = start + 1;
+    let mut names = 1;
+    while file.is(end, b':') && file.is(end + 1, b':') && file.tok(end + 2) == Some(Tok::Ident) {
+        end += 3;
+        names += 1;
     }
+    Some(Inline {
+        first,
+        start,
+        names,
+        end,
+    })
 }
 
 fn is_keyword(word: &str) -> bool {
@@ -129,25 +151,61 @@ fn is_keyword(word: &str) -> bool {
 struct Names<'a> {
     file: &'a SourceFile,
     aliases: BTreeMap<&'a str, Vec<&'a Leaf>>,
+    /// Which aliases there may be, by a few of their bytes: most names are none.
+    likely: [u64; 4],
+    modules: Vec<&'a Item>,
 }
 
 impl<'a> Names<'a> {
     fn new(file: &'a SourceFile, leaves: &'a [Leaf]) -> Self {
         let mut aliases: BTreeMap<&str, Vec<&Leaf>> = BTreeMap::new();
+        let mut likely = [0; 4];
         for leaf in leaves {
             if let Some(alias) = &leaf.alias {
                 aliases.entry(alias).or_default().push(leaf);
+                let (word, bit) = place(alias);
+                if let Some(word) = likely.get_mut(word) {
+                    *word |= bit;
+                }
             }
         }
-        Self { file, aliases }
+        let modules = if file.marked(words::MOD).next().is_some() {
+            let items = file.items().iter();
+            items.filter(|item| item.kind == ItemKind::Module).collect()
+        } else {
+            Vec::new()
+        };
+        Self {
+            file,
+            aliases,
+            likely,
+            modules,
+        }
     }
 
-    /// Whether a `use` line makes this name stand for something else.
-    fn is_alias(&self, name: &str) -> bool {
-        let targets = self.aliases.get(name).into_iter().flatten();
-        targets
-            .into_iter()
-            .any(|leaf| leaf.segments.first().is_none_or(|first| first != name))
+    fn leaves(&self, name: &str) -> &[&'a Leaf] {
+        let (word, bit) = place(name);
+        if self.likely.get(word).is_none_or(|likely| likely & bit == 0) {
+            return &[];
+        }
+        self.aliases.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether a path can lead anywhere. A single name is a path only where a `use` line gave it its meaning.
+    fn may_lead(&self, path: &Inline<'_>, at: usize) -> bool {
+        let first = path.first;
+        if first.is_empty() {
+            return true;
+        }
+        let leaves = self.leaves(first);
+        if path.names == 1 {
+            let own = |leaf: &&Leaf| leaf.segments.first().is_some_and(|name| name == first);
+            return leaves.iter().any(|leaf| !own(leaf));
+        }
+        !leaves.is_empty()
+            || matches!(first, "crate" | "self" | "super")
+            || self.is_crate(first)
+            || self.is_child(first, at)
     }
 
     /// Everything that a path at this token may lead to; nothing when it is local or unknown.
@@ -175,9 +233,8 @@ impl<'a> Names<'a> {
             }
             _ => {}
         }
-        if let Some(targets) = self.aliases.get(first.as_str())
-            && depth < DEPTH
-        {
+        let targets = self.leaves(first);
+        if depth < DEPTH {
             // `use a;` and `use a as a;` name themselves.
             let others = targets.iter().filter(|leaf| leaf.segments.first() != Some(first));
             let through: Vec<_> = others
@@ -204,10 +261,9 @@ impl<'a> Names<'a> {
     fn module_at(&self, at: usize) -> Vec<String> {
         let mut module = self.file.module.clone();
         let inner = self
-            .file
-            .items()
+            .modules
             .iter()
-            .filter(|item| item.kind == ItemKind::Module && item.extent.contains(&at))
+            .filter(|item| item.extent.contains(&at))
             .max_by_key(|item| item.extent.start);
         let inner = inner.into_iter().flat_map(|item| item.path.split("::"));
         module.extend(inner.map(str::to_owned));
@@ -216,12 +272,10 @@ impl<'a> Names<'a> {
 
     /// Whether the module around this token declares a module of this name.
     fn is_child(&self, name: &str, at: usize) -> bool {
-        let modules = self
-            .file
-            .items()
+        let mut last = self
+            .modules
             .iter()
-            .filter(|item| item.kind == ItemKind::Module);
-        let mut last = modules.map(|item| item.path.rsplit("::").next().unwrap_or_default());
+            .map(|item| item.path.rsplit("::").next().unwrap_or_default());
         if !last.any(|last| last == name) {
             return false;
         }
@@ -232,13 +286,20 @@ impl<'a> Names<'a> {
         } else {
             format!("{prefix}::{name}")
         };
-        let mut items = self.file.items().iter();
-        items.any(|item| item.kind == ItemKind::Module && item.path == path)
+        self.modules.iter().any(|item| item.path == path)
     }
 
     fn is_crate(&self, name: &str) -> bool {
         STANDARD.contains(&name) || self.file.externs.iter().any(|known| known == name)
     }
+}
+
+/// Where a name is noted in `likely`.
+fn place(name: &str) -> (usize, u64) {
+    let bytes = name.as_bytes();
+    let at = |index: usize| usize::from(bytes.get(index).copied().unwrap_or_default());
+    let number = at(0) * 5 + at(bytes.len().saturating_sub(1)) * 3 + bytes.len();
+    (number / 64 % 4, 1 << (number % 64))
 }
 
 fn from_module(module: &[String], rest: &[String]) -> Vec<String> {

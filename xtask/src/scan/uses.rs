@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::words;
 use crate::model::SourceFile;
 
 /// One leaf of a `use` tree or an `extern crate`.
@@ -21,8 +22,16 @@ pub(crate) struct Leaf {
 pub(crate) fn leaves(file: &SourceFile) -> (Vec<Leaf>, Vec<Range<usize>>) {
     let mut leaves = Vec::new();
     let mut lines = Vec::new();
-    let mut at = 0;
-    while at < file.tokens.list.len() {
+    let mut starts: Vec<_> = file
+        .marked(words::USE)
+        .chain(file.marked(words::EXTERN))
+        .collect();
+    starts.sort_unstable();
+    let mut after = 0;
+    for at in starts {
+        if at < after {
+            continue;
+        }
         let end = match file.word(at) {
             // `use<'a>` captures lifetimes and is no import.
             "use" if !file.is(at + 1, b'<') => {
@@ -30,13 +39,10 @@ pub(crate) fn leaves(file: &SourceFile) -> (Vec<Leaf>, Vec<Range<usize>>) {
                 tree(file, at + 1, &[], public, &mut leaves)
             }
             "extern" if file.word(at + 1) == "crate" => extern_crate(file, at, &mut leaves),
-            _ => {
-                at += 1;
-                continue;
-            }
+            _ => continue,
         };
         lines.push(at..end);
-        at = end.max(at + 1);
+        after = end.max(at + 1);
     }
     (leaves, lines)
 }

@@ -1,33 +1,48 @@
 //! Which identifiers does some rule look for? One look per identifier finds them for all rules.
 
-use std::collections::HashMap;
+/// Words that the scan itself needs, by which it numbers them.
+const OWN: [&str; 5] = ["cfg", "test", "mod", "use", "extern"];
+pub(crate) const MOD: u16 = 2;
+pub(crate) const USE: u16 = 3;
+pub(crate) const EXTERN: u16 = 4;
 
-/// Words that the scan itself needs.
-const OWN: [&str; 2] = ["cfg", "test"];
+/// A word goes to one of so many lists; a power of two.
+const LISTS: usize = 1 << 11;
 
 /// The needles of all rules, numbered.
 pub(crate) struct Words {
     /// Lengths (as bits) of the needles by their first byte: most identifiers end here.
     lengths: Vec<u64>,
-    ids: HashMap<&'static str, u16>,
+    lists: Vec<Vec<(&'static str, u16)>>,
 }
 
 impl Words {
     pub(crate) fn new(needles: impl IntoIterator<Item = &'static str>) -> Self {
-        let mut words = Self {
-            lengths: vec![0; 256],
-            ids: HashMap::new(),
-        };
+        let mut words = Self::none();
+        let mut next = 0;
         for needle in OWN.into_iter().chain(needles) {
-            let next = u16::try_from(words.ids.len()).unwrap_or(u16::MAX);
-            words.ids.entry(needle).or_insert(next);
+            if words.id(needle).is_some() {
+                continue;
+            }
             if let Some(first) = needle.bytes().next()
                 && let Some(mask) = words.lengths.get_mut(usize::from(first))
             {
                 *mask |= bit(needle.len());
             }
+            if let Some(list) = words.lists.get_mut(list_of(needle)) {
+                list.push((needle, next));
+                next += 1;
+            }
         }
         words
+    }
+
+    /// Nothing is noted, not even what the scan needs: for those who only count tokens.
+    pub(crate) fn none() -> Self {
+        Self {
+            lengths: vec![0; 256],
+            lists: vec![Vec::new(); LISTS],
+        }
     }
 
     pub(crate) fn id(&self, word: &str) -> Option<u16> {
@@ -36,10 +51,41 @@ impl Words {
         if mask & bit(word.len()) == 0 {
             return None;
         }
-        self.ids.get(word).copied()
+        let list = self.lists.get(list_of(word))?.iter();
+        list.filter(|(needle, _)| *needle == word)
+            .map(|(_, id)| *id)
+            .next()
     }
 }
 
 fn bit(length: usize) -> u64 {
     1 << length.min(63)
+}
+
+/// First, middle and last byte and the length tell most words apart.
+fn list_of(word: &str) -> usize {
+    let bytes = word.as_bytes();
+    let at = |index: usize| usize::from(bytes.get(index).copied().unwrap_or_default());
+    let middle = at(bytes.len() / 2);
+    (at(0) * 67 + middle * 31 + at(bytes.len().saturating_sub(1)) * 7 + bytes.len()) % LISTS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_numbers_of_the_scans_own_words_are_fixed() {
+        let words = Words::new(["todo", "use", "abc", "aXc"]);
+        assert_eq!(
+            [MOD, USE, EXTERN].map(Some),
+            ["mod", "use", "extern"].map(|word| words.id(word))
+        );
+        assert_eq!(
+            ["todo", "abc", "aXc"].map(|word| words.id(word)),
+            [Some(5), Some(6), Some(7)]
+        );
+        assert_eq!(["tod", "todx", "", "r"].map(|word| words.id(word)), [None; 4]);
+        assert_eq!(Words::none().id("use"), None);
+    }
 }

@@ -16,7 +16,7 @@ const INFO: Info = Info {
     fix: "Decide on the value itself, and the same for every build.",
     scope: "product code of `determinism.inside`: {:p}, raw pointers, type_name, TypeId, cfg of the target and of \
             debug builds, env!, file!, line!",
-    needles: &[],
+    needles: WORDS,
 };
 
 const WORDS: &[&str] = &[
@@ -62,16 +62,18 @@ impl Rule for Addresses {
             return;
         };
         for file in files {
-            for (at, word) in words(file, WORDS) {
+            for (at, word) in words(ctx, file, WORDS) {
                 if let Some((what, remedy)) = judge(file, at, word) {
                     tell(file, at, &what, remedy, out);
                 }
             }
-            for path in file
-                .paths()
-                .iter()
-                .filter(|path| !file.in_tests(path.tokens.start))
-            {
+            // A path under `core::ptr` names it, under whatever name it goes on.
+            let paths = if file.text.contains("ptr") {
+                file.paths()
+            } else {
+                &[]
+            };
+            for path in paths.iter().filter(|path| !file.in_tests(path.tokens.start)) {
                 if path.is_under("core::ptr") || path.is_under("std::ptr") {
                     let what = format!("`{}`, which works on addresses", path.text());
                     tell(

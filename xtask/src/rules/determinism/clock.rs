@@ -16,7 +16,7 @@ const INFO: Info = Info {
     fix: "Take the time, the id or the number as a field of the input.",
     scope: "product code of `determinism.inside`: std::time and every name for reading a clock or making random \
             numbers, under other names and through re-exports too",
-    needles: &[],
+    needles: NAMES,
 };
 
 /// Types and functions that have no other meaning.
@@ -81,7 +81,10 @@ impl Rule for Clock {
         };
         for file in files {
             let mut told = Vec::new();
-            for (at, word) in words(file, NAMES).filter(|(at, word)| reads(file, *at, word)) {
+            for (at, word) in words(ctx, file, NAMES)
+                .into_iter()
+                .filter(|(at, word)| reads(file, *at, word))
+            {
                 told.push(at);
                 tell(
                     file,

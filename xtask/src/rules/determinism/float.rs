@@ -18,7 +18,7 @@ const INFO: Info = Info {
           `determinism.floats` only.",
     scope: "product code of `determinism.inside` and `determinism.money`: f32, f64, literals with a point or an \
             exponent, conversions such as as_f64; not in the modules of `determinism.floats`",
-    needles: &[],
+    needles: WORDS,
 };
 
 const WORDS: &[&str] = &[
@@ -63,11 +63,11 @@ impl Rule for Floats {
                 continue;
             }
             out.examined(&file.krate, 1);
-            let found = floats(file);
+            let found = floats(ctx, file);
             let excused = table
                 .floats
                 .iter()
-                .position(|excused| file.is_in(excused.inside.as_ref()));
+                .position(|excused| file.is_in(excused.at.as_ref()));
             if let Some(needed) = excused.and_then(|at| needed.get_mut(at)) {
                 *needed |= !found.is_empty();
                 continue;
@@ -79,11 +79,8 @@ impl Rule for Floats {
         }
         for (excused, needed) in table.floats.iter().zip(needed) {
             if !needed {
-                let message = format!(
-                    "`{}` has no floats: the entry is not needed",
-                    excused.inside.as_ref()
-                );
-                let finding = Finding::new(ctx.config.span(&excused.inside), message, "remove the entry");
+                let message = format!("`{}` has no floats: the entry is not needed", excused.at.as_ref());
+                let finding = Finding::new(ctx.config.span(&excused.at), message, "remove the entry");
                 out.report(finding.label(format!("excused because: {}", excused.why)));
             }
         }
@@ -91,8 +88,8 @@ impl Rule for Floats {
 }
 
 /// Tokens that are floats or make them.
-fn floats(file: &SourceFile) -> Vec<usize> {
-    let mut found: Vec<_> = words(file, WORDS).map(|(at, _)| at).collect();
+fn floats(ctx: &Ctx<'_>, file: &SourceFile) -> Vec<usize> {
+    let mut found: Vec<_> = words(ctx, file, WORDS).into_iter().map(|(at, _)| at).collect();
     let numbers = 0..file.tokens.list.len();
     let field = |at: usize| at > 0 && file.is(at - 1, b'.') && !file.is(at.wrapping_sub(2), b'.');
     found.extend(

@@ -15,7 +15,7 @@ const INFO: Info = Info {
     fix: "Use a BTreeMap, a BTreeSet or a sorted Vec.",
     scope: "product code of `determinism.inside`: HashMap, HashSet and their like of every crate, hashers, under other \
             names too",
-    needles: &[],
+    needles: NAMES,
 };
 
 const NAMES: &[&str] = &[
@@ -55,7 +55,7 @@ impl Rule for Hashes {
             return;
         };
         for file in files {
-            for (at, word) in words(file, NAMES) {
+            for (at, word) in words(ctx, file, NAMES) {
                 let what = format!("`{word}`, whose order is chance");
                 tell(file, at, &what, "use a BTreeMap, a BTreeSet or a sorted Vec", out);
             }

@@ -15,7 +15,7 @@ const INFO: Info = Info {
     fix: "Make it a field of the input, or a `const`.",
     scope: "product code of `determinism.inside`: static mut, atomics, cells, locks, once and lazy values, \
             thread_local!",
-    needles: &[],
+    needles: NAMES,
 };
 
 const NAMES: &[&str] = &[
@@ -60,7 +60,7 @@ impl Rule for State {
             return;
         };
         for file in files {
-            for (at, word) in words(file, NAMES) {
+            for (at, word) in words(ctx, file, NAMES) {
                 let counts = match word {
                     "static" => file.word(at + 1) == "mut",
                     "spin" | "critical_section" | "once_cell" => {

@@ -101,6 +101,9 @@ fn texts(ctx: &Ctx<'_>, file: &SourceFile, stores: bool, out: &mut Sink<'_>) {
 fn paths(ctx: &Ctx<'_>, file: &SourceFile, stores: bool, out: &mut Sink<'_>) {
     let table = &ctx.config.errors.table;
     let roots = super::roots(ctx, file);
+    if !super::may_name(ctx, file, &roots) && !file.text.contains(table.as_str()) {
+        return;
+    }
     for path in file.paths().iter().filter(|path| !path.import) {
         let start = path.tokens.start;
         let ours = roots.iter().any(|root| root == path.root());

@@ -19,7 +19,7 @@ const INFO: Info = Info {
     scope: "forensic types: derived and written serialisers, re-exports; crates whose types clients see: fields, \
             generics, aliases and nested types of everything serialised, names of fields, serde's renames, keys in \
             strings",
-    needles: &["derive", "Serialize", "ToSchema"],
+    needles: &["derive", "extern", "Serialize", "ToSchema", "use"],
 };
 
 impl Rule for Exposed {
@@ -84,6 +84,13 @@ fn serialisers(ctx: &Ctx<'_>, file: &SourceFile, home: bool, out: &mut Sink<'_>)
 
 fn reexports(ctx: &Ctx<'_>, file: &SourceFile, out: &mut Sink<'_>) {
     let roots = super::roots(ctx, file);
+    let mut uses = ["use", "extern"]
+        .into_iter()
+        .flat_map(|word| file.hits(ctx.words, word));
+    let hands_on = |at: usize| at > 0 && (file.word(at - 1) == "pub" || file.is(at - 1, b')'));
+    if !super::may_name(ctx, file, &roots) || !uses.any(hands_on) {
+        return;
+    }
     let imports = file.paths().iter().take_while(|path| path.import);
     for path in imports.filter(|path| path.public && roots.iter().any(|root| root == path.root())) {
         let leads = super::absolute(ctx, file, path);

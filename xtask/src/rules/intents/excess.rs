@@ -52,8 +52,8 @@ impl Rule for Excess {
             }
             out.examined(&file.krate, 1);
             let (locked, idle) = (node.intent() == Some(Intent::Lock), !graph.does(index, works));
-            let relies = || graph.above(index).into_iter().any(|caller| locks(&graph, caller));
-            let (message, remedy) = if locked && !locks(&graph, index) && !relies() {
+            let relies = || graph.above(index).into_iter().any(|caller| locks(graph, caller));
+            let (message, remedy) = if locked && !locks(graph, index) && !relies() {
                 let message = match node.kind {
                     Kind::Closure => format!("`{}` may lock rows and locks none", node.path),
                     _ => format!("`{}` may lock rows; neither it nor a caller locks one", node.path),

@@ -62,7 +62,7 @@ impl Rule for Foreign {
             let Some((shown, what)) = end.and_then(|end| waits(end).or_else(|| named(end))) else {
                 continue;
             };
-            let message = format!("`{}` {what}{}", node.path, way.told(&graph));
+            let message = format!("`{}` {what}{}", node.path, way.told(graph));
             let at = way.leaves_at().unwrap_or(shown);
             let mut finding = Finding::new(file.span(at), message, INFO.fix);
             if !way.steps.is_empty() {

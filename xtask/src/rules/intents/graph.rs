@@ -16,7 +16,6 @@ mod types;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::ops::Range;
-use std::sync::Arc;
 
 use crate::model::{SourceFile, Span, Workspace};
 use crate::rule::{Ctx, Sink};
@@ -111,7 +110,7 @@ pub(super) struct Graph {
 
 impl Graph {
     /// The graph of the workspace, made once for all rules; none when the rule file names no crate that speaks SQL.
-    pub(super) fn of(ctx: &Ctx<'_>, out: &mut Sink<'_>) -> Option<Arc<Self>> {
+    pub(super) fn of<'a>(ctx: &Ctx<'a>, out: &mut Sink<'_>) -> Option<&'a Self> {
         if ctx.config.transactions.krate.is_empty() {
             out.off("the rule file has no [transactions] with a crate");
             return None;
@@ -119,7 +118,7 @@ impl Graph {
         Some(Self::shared(ctx))
     }
 
-    pub(super) fn shared(ctx: &Ctx<'_>) -> Arc<Self> {
+    pub(super) fn shared<'a>(ctx: &Ctx<'a>) -> &'a Self {
         ctx.workspace.shared.get(|| {
             let mut nodes = Vec::new();
             let files = files(ctx);

@@ -37,7 +37,7 @@ impl Rule for Nested {
             else {
                 continue;
             };
-            let told = way.told(&graph);
+            let told = way.told(graph);
             let message = format!("`{}` begins a second transaction{told}", node.path);
             let at = way.leaves_at().unwrap_or(opened);
             let mut finding = Finding::new(file.span(at), message, INFO.fix);

@@ -35,7 +35,7 @@ impl Rule for Registered {
             out.off("the rule file names no `registry`");
             return;
         }
-        let entries = entries(ctx, &graph);
+        let entries = entries(ctx, graph);
         for entry in &entries {
             out.examined(&entry.krate, 1);
         }
@@ -76,7 +76,7 @@ impl Rule for Registered {
             return None;
         }
         let text = ctx.workspace.text(&config.registry);
-        let list = render(&entries(ctx, &Graph::shared(ctx)), &config.registry);
+        let list = render(&entries(ctx, Graph::shared(ctx)), &config.registry);
         let (before, after) = match text.split_once(BEGIN) {
             Some((before, rest)) => (before, rest.split_once(END).map_or("\n", |(_, after)| after)),
             None => (text, "\n"),

@@ -35,16 +35,16 @@ impl Rule for Separate {
             return;
         }
         let both = |index: usize| {
-            let facts = written(&graph, index, &config.facts);
-            let made = written(&graph, index, &config.interpretation);
+            let facts = written(graph, index, &config.facts);
+            let made = written(graph, index, &config.interpretation);
             Some((facts.into_iter().next()?, made.into_iter().next()?))
         };
         for (index, node) in graph.transactions() {
             let Some(file) = graph.file(ctx.workspace, index) else {
                 continue;
             };
-            if !written(&graph, index, &config.facts).is_empty()
-                || !written(&graph, index, &config.interpretation).is_empty()
+            if !written(graph, index, &config.facts).is_empty()
+                || !written(graph, index, &config.interpretation).is_empty()
             {
                 out.examined(&file.krate, 1);
             }

@@ -37,7 +37,7 @@ impl Rule for Understated {
             let reach = |does: fn(&Node) -> Option<usize>| {
                 graph
                     .way(index, move |node| does(node).is_some())
-                    .filter(|way| !crosses(&graph, index, way, node))
+                    .filter(|way| !crosses(graph, index, way, node))
             };
             let writes = |node: &Node| node.does.writes.or(node.does.executes);
             let locks = |node: &Node| node.does.locks;
@@ -61,7 +61,7 @@ impl Rule for Understated {
                     .or_else(|| writes(end))
             });
             let word = node.intent().map_or("", Intent::word);
-            let message = format!("`{}` is {word} and {what}{}", node.path, way.told(&graph));
+            let message = format!("`{}` is {word} and {what}{}", node.path, way.told(graph));
             let at = way.leaves_at().or(shown).unwrap_or(node.at);
             let mut finding = Finding::new(file.span(at), message, needed);
             if let (false, Some(shown)) = (way.steps.is_empty(), shown) {

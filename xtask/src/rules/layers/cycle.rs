@@ -19,7 +19,8 @@ const INFO: Info = Info {
 };
 
 /// One use of module `to` by module `from`, both children of `parent`.
-type Uses = BTreeMap<Vec<String>, BTreeMap<(String, String), Span>>;
+type Uses<'a> = BTreeMap<&'a [String], Edges<'a>>;
+type Edges<'a> = BTreeMap<(&'a str, &'a str), Span>;
 
 impl Rule for Cycles {
     fn info(&self) -> &'static Info {
@@ -76,7 +77,7 @@ fn names_modules(ctx: &Ctx<'_>, file: &SourceFile) -> bool {
 }
 
 /// Notes the first use between each two modules that stand side by side.
-fn collect(file: &SourceFile, modules: &BTreeSet<&[String]>, uses: &mut Uses) {
+fn collect<'a>(file: &'a SourceFile, modules: &BTreeSet<&[String]>, uses: &mut Uses<'a>) {
     for path in file.paths() {
         if path.root() != "crate" || file.in_tests(path.tokens.start) {
             continue;
@@ -95,22 +96,18 @@ fn collect(file: &SourceFile, modules: &BTreeSet<&[String]>, uses: &mut Uses) {
             .count();
         let sides = file.module.get(shared).zip(to.get(shared));
         if let Some((own, other)) = sides {
-            let parent = file.module.get(..shared).unwrap_or_default().to_vec();
-            let pair = (own.clone(), other.clone());
+            let parent = file.module.get(..shared).unwrap_or_default();
             uses.entry(parent)
                 .or_default()
-                .entry(pair)
+                .entry((own, other))
                 .or_insert_with(|| file.span_of(path.tokens.clone()));
         }
     }
 }
 
 /// Sets of modules that reach each other, each sorted.
-fn circles(edges: &BTreeMap<(String, String), Span>) -> Vec<BTreeSet<String>> {
-    let names: BTreeSet<&str> = edges
-        .keys()
-        .flat_map(|(from, to)| [from.as_str(), to.as_str()])
-        .collect();
+fn circles(edges: &Edges<'_>) -> Vec<BTreeSet<String>> {
+    let names: BTreeSet<&str> = edges.keys().flat_map(|(from, to)| [*from, *to]).collect();
     let reach: BTreeMap<&str, BTreeSet<&str>> =
         names.iter().map(|name| (*name, reached(edges, name))).collect();
     let mutual = |a: &str, b: &str| {
@@ -128,12 +125,12 @@ fn circles(edges: &BTreeMap<(String, String), Span>) -> Vec<BTreeSet<String>> {
     found
 }
 
-fn reached<'a>(edges: &'a BTreeMap<(String, String), Span>, from: &str) -> BTreeSet<&'a str> {
+fn reached<'a>(edges: &Edges<'a>, from: &str) -> BTreeSet<&'a str> {
     let mut seen = BTreeSet::new();
     let mut waiting = vec![from];
     while let Some(at) = waiting.pop() {
-        for (_, to) in edges.keys().filter(|(own, _)| own == at) {
-            if seen.insert(to.as_str()) {
+        for (_, to) in edges.keys().filter(|(own, _)| *own == at) {
+            if seen.insert(*to) {
                 waiting.push(to);
             }
         }
@@ -150,12 +147,7 @@ fn tolerated(ctx: &Ctx<'_>, krate: &Crate, parent: &[String], members: &BTreeSet
     })
 }
 
-fn finding(
-    krate: &Crate,
-    parent: &[String],
-    edges: &BTreeMap<(String, String), Span>,
-    members: &BTreeSet<String>,
-) -> Finding {
+fn finding(krate: &Crate, parent: &[String], edges: &Edges<'_>, members: &BTreeSet<String>) -> Finding {
     let chain = shortest(edges, members);
     let place = std::iter::once(krate.name.clone()).chain(parent.iter().cloned());
     let message = format!(
@@ -171,7 +163,7 @@ fn finding(
     let mut finding: Option<Finding> = None;
     for pair in chain.windows(2) {
         let [from, to] = pair else { continue };
-        let Some(span) = edges.get(&(from.clone(), to.clone())) else {
+        let Some(span) = edges.get(&(from.as_str(), to.as_str())) else {
             continue;
         };
         let label = format!("`{from}` uses `{to}`");
@@ -184,7 +176,7 @@ fn finding(
 }
 
 /// The shortest circle in the set, its first module repeated at the end.
-fn shortest(edges: &BTreeMap<(String, String), Span>, members: &BTreeSet<String>) -> Vec<String> {
+fn shortest(edges: &Edges<'_>, members: &BTreeSet<String>) -> Vec<String> {
     let mut best: Vec<String> = Vec::new();
     for start in members {
         let mut paths = vec![vec![start.clone()]];
@@ -194,12 +186,12 @@ fn shortest(edges: &BTreeMap<(String, String), Span>, members: &BTreeSet<String>
             at += 1;
             let last = path.last().cloned().unwrap_or_default();
             for (_, to) in edges.keys().filter(|(from, _)| *from == last) {
-                let next = [path.as_slice(), std::slice::from_ref(to)].concat();
+                let next = [path.as_slice(), &[(*to).to_owned()]].concat();
                 if to == start {
                     if best.is_empty() || next.len() < best.len() {
                         best = next;
                     }
-                } else if members.contains(to) && seen.insert(to.clone()) {
+                } else if members.contains(*to) && seen.insert(*to) {
                     paths.push(next);
                 }
             }

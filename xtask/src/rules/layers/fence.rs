@@ -1,9 +1,9 @@
 //! Does source stay on its side of the fences inside and between crates?
 
 use crate::config::{Fence, Name};
-use crate::model::SourceFile;
+use crate::model::{Crate, SourceFile};
 use crate::rule::{Ctx, Family, Finding, Info, Rule, Sink};
-use crate::scan::PathUse;
+use crate::scan::{PathUse, USE};
 
 /// `ARCH-FENCE-001`.
 pub(super) struct Fences;
@@ -30,25 +30,28 @@ impl Rule for Fences {
             return;
         }
         for fence in &ctx.config.fence {
-            for file in ctx
-                .workspace
-                .sources
-                .iter()
-                .filter(|file| file.is_in_any(&fence.inside))
-            {
+            let inside = |file: &&SourceFile| file.is_in_any(&fence.inside);
+            for file in ctx.workspace.sources.iter().filter(inside) {
                 out.examined(&file.krate, 1);
+                let Some(krate) = ctx.workspace.krate(&file.krate) else {
+                    continue;
+                };
+                let roots = Roots::of(krate);
+                if !may_cross(fence, krate, file) {
+                    continue;
+                }
                 for path in file.paths() {
+                    let Some(denied) = roots.crossed(fence, path) else {
+                        continue;
+                    };
                     if !fence.tests && file.in_tests(path.tokens.start) {
                         continue;
                     }
-                    if let Some(denied) = crosses(ctx, fence, file, path) {
-                        let message = format!("`{}` names `{}`: {}", place(file), path.text(), fence.why);
-                        let finding =
-                            Finding::new(file.span_of(path.tokens.clone()), message, &fence.instead)
-                                .label(format!("`{}` is fenced off", denied.as_ref()))
-                                .also(ctx.config.span(denied), "by this fence");
-                        out.report(finding);
-                    }
+                    let message = format!("`{}` names `{}`: {}", place(file), path.text(), fence.why);
+                    let finding = Finding::new(file.span_of(path.tokens.clone()), message, &fence.instead)
+                        .label(format!("`{}` is fenced off", denied.as_ref()))
+                        .also(ctx.config.span(denied), "by this fence");
+                    out.report(finding);
                 }
             }
         }
@@ -61,44 +64,64 @@ fn place(file: &SourceFile) -> String {
     parts.join("::")
 }
 
-/// The entry that the path breaks. `crate::…` paths are compared with the crate's own name, globs with what they
-/// bring in.
-fn crosses<'a>(ctx: &Ctx<'_>, fence: &'a Fence, file: &SourceFile, path: &PathUse) -> Option<&'a Name> {
-    let krate = ctx.workspace.krate(&file.krate)?;
-    let renamed = krate
-        .edges
-        .iter()
-        .find(|edge| edge.renamed.is_some() && edge.extern_name() == path.root());
-    let real = match (path.root(), renamed) {
-        ("crate", _) => Some(krate.name.replace('-', "_")),
-        (_, Some(edge)) => Some(edge.to.replace('-', "_")),
-        _ => None,
+/// Whether the names that the fence denies stand in the file, or a `*` that may bring them in. Modules of the own crate
+/// are reached by `super` too. Resolving paths costs a walk over the file.
+fn may_cross(fence: &Fence, krate: &Crate, file: &SourceFile) -> bool {
+    let glob = || {
+        let mut uses = file.marked(USE);
+        uses.any(|at| {
+            let line = (at..).take_while(|next| file.tok(*next).is_some() && !file.is(*next, b';'));
+            line.into_iter().any(|next| file.is(next, b'*'))
+        })
     };
-    let own;
-    let path = if let Some(real) = real {
-        let rest = path.segments.iter().skip(1).cloned();
-        own = PathUse {
-            segments: std::iter::once(real).chain(rest).collect(),
-            ..path.clone()
-        };
-        &own
-    } else {
-        path
+    let own = krate.name.replace('-', "_");
+    let named = |denied: &Name| {
+        let mut parts = denied.as_ref().split("::");
+        parts.next() == Some(own.as_str()) || parts.all(|part| file.text.contains(part))
     };
-    if fence.allow.iter().any(|name| path.is_under(name.as_ref())) {
-        return None;
-    }
-    fence
-        .deny
-        .iter()
-        .find(|name| path.is_under(name.as_ref()) || glob_over(path, name.as_ref()))
+    fence.deny.iter().any(named) || glob()
 }
 
-/// `use std::*` brings `std::time` in.
-fn glob_over(path: &PathUse, denied: &str) -> bool {
-    let Some((last, above)) = path.segments.split_last() else {
-        return false;
-    };
-    let denied: Vec<_> = denied.split("::").collect();
-    last == "*" && above.len() < denied.len() && above.iter().zip(&denied).all(|(own, part)| own == part)
+/// What the first names of paths in a crate stand for: its own name for `crate`, that of the package for a rename.
+struct Roots(Vec<(String, String)>);
+
+impl Roots {
+    fn of(krate: &Crate) -> Self {
+        let renamed = krate.edges.iter().filter(|edge| edge.renamed.is_some());
+        let renamed = renamed.map(|edge| (edge.extern_name(), edge.to.replace('-', "_")));
+        let own = ("crate".to_owned(), krate.name.replace('-', "_"));
+        Self(std::iter::once(own).chain(renamed).collect())
+    }
+
+    fn real<'a>(&'a self, root: &'a str) -> &'a str {
+        let known = self.0.iter().find(|(name, _)| name == root);
+        known.map_or(root, |(_, real)| real)
+    }
+
+    fn is_under(&self, path: &PathUse, prefix: &str) -> bool {
+        let mut parts = prefix.split("::");
+        let rest = path.segments.get(1..).unwrap_or_default();
+        parts.next() == Some(self.real(path.root()))
+            && parts
+                .zip(rest.iter().map(Some).chain(std::iter::repeat(None)))
+                .all(|(part, own)| own.is_some_and(|own| own == part))
+    }
+
+    /// The entry that the path breaks; globs are compared with what they bring in.
+    fn crossed<'f>(&self, fence: &'f Fence, path: &PathUse) -> Option<&'f Name> {
+        let broken = |name: &&Name| self.is_under(path, name.as_ref()) || self.glob_over(path, name.as_ref());
+        let denied = fence.deny.iter().find(broken)?;
+        let allowed = fence.allow.iter().any(|name| self.is_under(path, name.as_ref()));
+        (!allowed).then_some(denied)
+    }
+
+    /// `use std::*` brings `std::time` in.
+    fn glob_over(&self, path: &PathUse, denied: &str) -> bool {
+        let Some((_, above)) = path.segments.split_last().filter(|(last, _)| *last == "*") else {
+            return false;
+        };
+        let rest = above.iter().skip(1).map(String::as_str);
+        let own = std::iter::once(self.real(path.root())).chain(rest);
+        above.len() < denied.split("::").count() && own.zip(denied.split("::")).all(|(own, part)| own == part)
+    }
 }

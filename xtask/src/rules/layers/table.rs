@@ -118,7 +118,7 @@ fn modules(config: &Config) -> Vec<Vec<&Name>> {
     }
     if let Some(table) = &config.determinism {
         lists.extend([&table.inside, &table.money].map(|list| list.iter().collect()));
-        lists.push(table.floats.iter().map(|excused| &excused.inside).collect());
+        lists.push(table.floats.iter().map(|excused| &excused.at).collect());
     }
     lists.extend(
         config

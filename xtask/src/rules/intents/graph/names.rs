@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::ops::Range;
 
 use super::file::File;
 use super::owners::Owners;
@@ -45,8 +46,10 @@ pub(super) fn connect(ctx: &Ctx<'_>, files: &[usize], nodes: &mut [Node]) {
         .flatten()
         .map(String::as_str);
     let telling: HashSet<&str> = open.chain(effects::words()).collect();
+    let places = places(nodes);
     for file in &files {
-        let owners = Owners::new(file, nodes);
+        let own = places.get(&file.index).cloned().unwrap_or_default();
+        let owners = Owners::new(file, nodes, own.clone());
         effects::note_texts(file, nodes, |at| owners.of(at));
         let globs = globs(file);
         for at in 0..file.source.tokens.list.len() {
@@ -78,11 +81,7 @@ pub(super) fn connect(ctx: &Ctx<'_>, files: &[usize], nodes: &mut [Node]) {
                 node.calls.extend(new);
             }
         }
-        for (owner, node) in nodes
-            .iter_mut()
-            .enumerate()
-            .filter(|(_, node)| node.file == file.index)
-        {
+        for (owner, node) in nodes.iter_mut().enumerate().take(own.end).skip(own.start) {
             node.calls.retain(|(to, _)| *to != owner);
             let paths = file
                 .source
@@ -98,22 +97,28 @@ pub(super) fn connect(ctx: &Ctx<'_>, files: &[usize], nodes: &mut [Node]) {
             });
         }
     }
-    typed_closures(nodes);
+    typed_closures(nodes, &places);
+}
+
+/// The nodes of each file, which lie together.
+fn places(nodes: &[Node]) -> BTreeMap<usize, Range<usize>> {
+    let mut places: BTreeMap<usize, Range<usize>> = BTreeMap::new();
+    for (number, node) in nodes.iter().enumerate() {
+        places.entry(node.file).or_insert(number..number).end = number + 1;
+    }
+    places
 }
 
 /// A function calls the closures in it that are given a transaction by name, and not by a method that opens one.
-fn typed_closures(nodes: &mut [Node]) {
+fn typed_closures(nodes: &mut [Node], places: &BTreeMap<usize, Range<usize>>) {
     let mut calls = Vec::new();
     for (index, closure) in nodes
         .iter()
         .enumerate()
         .filter(|(_, node)| node.kind == Kind::Closure)
     {
-        for (outer, node) in nodes
-            .iter()
-            .enumerate()
-            .filter(|(_, node)| node.file == closure.file)
-        {
+        let own = places.get(&closure.file).cloned().unwrap_or_default();
+        for (outer, node) in nodes.iter().enumerate().take(own.end).skip(own.start) {
             let around = node.kind == Kind::Function && node.body.contains(&closure.at);
             let opened = node
                 .opens
