@@ -1,7 +1,11 @@
 //! How fast is it, measured from outside?
 
 mod arch;
+mod families;
 mod generate;
+mod plan;
+mod python;
+mod rivals;
 
 use std::os::unix::process::CommandExt;
 use std::process::Stdio;

@@ -1,4 +1,4 @@
-//! How long do all checks take, beside reading and lexing the same files?
+//! How long do all checks take, beside reading and lexing the same files, and beside checkers of Python?
 
 use std::fs;
 use std::io::{self, Write};
@@ -10,7 +10,9 @@ use anyhow::{Context, Result, bail};
 use clap::Parser;
 use rayon::prelude::*;
 
-use super::generate;
+use super::plan::Tree as Generated;
+use super::rivals::RIVALS;
+use super::{generate, python};
 use crate::check::root;
 use crate::load::{Disk, Tree};
 use crate::scan::{Words, lex};
@@ -25,9 +27,12 @@ struct Args {
     /// Files of each crate.
     #[arg(long, default_value_t = 50)]
     files: usize,
-    /// How often each figure is taken; the best counts.
+    /// How often each figure is taken, in turn with the others; the median counts.
     #[arg(long, default_value_t = 5)]
     rounds: usize,
+    /// The Python of an environment with import-linter and Tach, to check an equal tree of Python files with them.
+    #[arg(long, value_name = "PATH")]
+    python: Option<PathBuf>,
     /// Measure another tool in the same run, for example `--beside "tach=tach check"`; the tool's own tree is its
     /// matter.
     #[arg(long, value_name = "NAME=COMMAND")]
@@ -37,90 +42,154 @@ struct Args {
     json: bool,
 }
 
-/// One line of the result.
-struct Figure {
+/// Something that is measured.
+struct Figure<'a> {
     name: String,
-    best: Duration,
+    /// Runs it once; how many forbidden edges it found, for those that look for them.
+    run: Box<dyn Fn() -> Result<Option<usize>> + 'a>,
+    took: Vec<Duration>,
 }
 
-/// Generates a workspace once and measures on it and on the own tree. False when an answer was wrong.
+impl<'a> Figure<'a> {
+    fn new(name: impl Into<String>, run: impl Fn() -> Result<Option<usize>> + 'a) -> Self {
+        Self {
+            name: name.into(),
+            run: Box::new(run),
+            took: Vec::new(),
+        }
+    }
+
+    fn median(&self) -> f64 {
+        let mut took = self.took.clone();
+        took.sort();
+        took.get(took.len() / 2).map_or(0.0, Duration::as_secs_f64)
+    }
+}
+
+const FLOOR: &str = "read and lex, generated";
+const CHECKS: &str = "all checks, generated, whole process";
+
+/// Generates the trees once and measures on them and on the own tree. An answer that is wrong is an error: what finds
+/// nothing is not fast.
 pub(super) fn run(rest: &[String]) -> Result<bool> {
     let args = Args::try_parse_from(std::iter::once(&"arch".to_owned()).chain(rest))?;
+    let dir = fresh(&args, "arch-bench")?;
+    let tree = generate::write(&dir, args.crates, args.files)?;
+    let snakes = fresh(&args, "arch-bench-python")?;
+    let mut notes = Vec::new();
+    let mut figures = vec![
+        Figure::new(FLOOR, || floor_of(&dir).map(|()| None)),
+        Figure::new(CHECKS, || process(&dir).map(Some)),
+        Figure::new("read and lex, own tree", || floor_of(&root()).map(|()| None)),
+        Figure::new("all checks, own tree, whole process", || {
+            process(&root()).map(|_| None)
+        }),
+    ];
+    let mut python_tree = None;
+    for rival in &RIVALS {
+        let Some(program) = rival.found(args.python.as_deref()) else {
+            notes.push(format!(
+                "NOT RUN: {}, give --python PATH of an environment with it",
+                rival.name
+            ));
+            continue;
+        };
+        if python_tree.is_none() {
+            python_tree = Some(python::write(&snakes, args.crates, args.files)?);
+        }
+        let snakes = &snakes;
+        figures.push(Figure::new(format!("{}, whole process", rival.name), move || {
+            rival.run(&program, snakes).map(Some)
+        }));
+    }
+    for beside in &args.beside {
+        let (name, command) = beside.split_once('=').context("--beside needs NAME=COMMAND")?;
+        figures.push(Figure::new(name, move || shell(command).map(|()| None)));
+    }
+    measure(&mut figures, args.rounds, tree.planted)?;
+    tell(&args, &tree, python_tree.as_ref(), &figures, &notes)?;
+    Ok(true)
+}
+
+/// The place for a generated tree, which is not there yet.
+fn fresh(args: &Args, name: &str) -> Result<PathBuf> {
     let dir = root()
         .join("target")
-        .join(format!("arch-bench-{}x{}", args.crates, args.files));
+        .join(format!("{name}-{}x{}", args.crates, args.files));
     if dir.exists() {
         fs::remove_dir_all(&dir)?;
     }
-    let tree = generate::write(&dir, args.crates, args.files)?;
-    let mut good = true;
-    let mut figures = Vec::new();
-    let floor = best(args.rounds, || floor_of(&dir))?;
-    figures.push(Figure {
-        name: "read and lex, generated".to_owned(),
-        best: floor,
-    });
-    let mut found = 0;
-    let checks = best(args.rounds, || {
-        found = process(&dir)?;
-        Ok(())
-    })?;
-    figures.push(Figure {
-        name: "all checks, generated, whole process".to_owned(),
-        best: checks,
-    });
-    good &= found == tree.planted;
-    figures.push(Figure {
-        name: "read and lex, own tree".to_owned(),
-        best: best(args.rounds, || floor_of(&root()))?,
-    });
-    let own = best(args.rounds, || process(&root()).map(|_| ()))?;
-    figures.push(Figure {
-        name: "all checks, own tree, whole process".to_owned(),
-        best: own,
-    });
-    for beside in &args.beside {
-        let (name, command) = beside.split_once('=').context("--beside needs NAME=COMMAND")?;
-        let best = best(args.rounds, || shell(command))?;
-        figures.push(Figure {
-            name: name.to_owned(),
-            best,
-        });
+    Ok(dir)
+}
+
+/// Runs all in turn, so that what else the machine does hits all alike. The first round fills caches and does not count.
+fn measure(figures: &mut [Figure<'_>], rounds: usize, planted: usize) -> Result<()> {
+    for round in 0..=rounds.max(1) {
+        for figure in &mut *figures {
+            let start = Instant::now();
+            let found = (figure.run)()?;
+            let took = start.elapsed();
+            if let Some(found) = found.filter(|found| *found != planted) {
+                bail!("{} found {found} of {planted} planted edges", figure.name);
+            }
+            if round > 0 {
+                figure.took.push(took);
+            }
+        }
     }
-    let ratio = checks.as_secs_f64() / floor.as_secs_f64();
+    Ok(())
+}
+
+fn tell(
+    args: &Args,
+    tree: &Generated,
+    python: Option<&Generated>,
+    figures: &[Figure<'_>],
+    notes: &[String],
+) -> Result<()> {
+    let median = |name: &str| {
+        let named = figures.iter().find(|figure| figure.name == name);
+        named.map_or(0.0, Figure::median)
+    };
+    let ratio = median(CHECKS) / median(FLOOR);
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load = load.split(' ').next().unwrap_or_default();
     let mut out = io::stdout().lock();
     if args.json {
         let seconds: Vec<_> = figures
             .iter()
-            .map(|figure| serde_json::json!({ "name": figure.name, "seconds": figure.best.as_secs_f64() }))
+            .map(|figure| {
+                let all: Vec<_> = figure.took.iter().map(Duration::as_secs_f64).collect();
+                serde_json::json!({ "name": figure.name, "seconds": figure.median(), "all": all })
+            })
             .collect();
         let document = serde_json::json!({
-            "files": tree.files, "bytes": tree.bytes, "planted": tree.planted, "found": found,
-            "ratio": ratio, "figures": seconds,
+            "files": tree.files, "bytes": tree.bytes, "planted": tree.planted, "ratio": ratio, "figures": seconds,
+            "python_files": python.map(|tree| tree.files), "python_bytes": python.map(|tree| tree.bytes),
+            "load": load, "notes": notes,
         });
         writeln!(out, "{document:#}")?;
-        return Ok(good);
+        return Ok(());
     }
+    let size = |tree: &Generated| format!("{} files, {} bytes", tree.files, tree.bytes);
     writeln!(
         out,
-        "{} files, {} bytes; {found} of {} planted edges found",
-        tree.files, tree.bytes, tree.planted
+        "Rust: {}; each found all {} planted edges",
+        size(tree),
+        tree.planted
     )?;
-    for figure in &figures {
-        writeln!(out, "{:<40}{:>8.3} s", figure.name, figure.best.as_secs_f64())?;
+    if let Some(python) = python {
+        writeln!(out, "Python: {}", size(python))?;
     }
-    writeln!(out, "{:<40}{ratio:>8.2} x read and lex", "all checks, generated")?;
-    Ok(good)
-}
-
-fn best(rounds: usize, mut run: impl FnMut() -> Result<()>) -> Result<Duration> {
-    let mut best = Duration::MAX;
-    for _ in 0..rounds.max(1) {
-        let start = Instant::now();
-        run()?;
-        best = best.min(start.elapsed());
+    writeln!(out, "medians of {} rounds, load {load}", args.rounds)?;
+    for figure in figures {
+        writeln!(out, "{:<44}{:>8.3} s", figure.name, figure.median())?;
     }
-    Ok(best)
+    for note in notes {
+        writeln!(out, "{note}")?;
+    }
+    writeln!(out, "{:<44}{ratio:>8.2} x read and lex", "all checks, generated")?;
+    Ok(())
 }
 
 /// Walks, reads and lexes every Rust file, and does nothing with it.
@@ -130,7 +199,7 @@ fn floor_of(dir: &Path) -> Result<()> {
     };
     let mut paths = disk.paths()?;
     paths.retain(|path| crate::model::extension_of(path) == Some("rs"));
-    let words = Words::new([]);
+    let words = Words::none();
     let tokens: usize = disk
         .read(paths)
         .into_par_iter()

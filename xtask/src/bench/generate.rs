@@ -1,41 +1,12 @@
 //! A workspace as large as one wants, with a known number of forbidden edges: the same on every machine.
 
 use std::fmt::Write as _;
-use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
-/// Layers with their share of the crates, in twentieths, lowest first.
-const LAYERS: [(&str, usize); 7] = [
-    ("L6", 4),
-    ("L5", 3),
-    ("L4", 6),
-    ("L3", 2),
-    ("L2", 2),
-    ("L1", 1),
-    ("L7", 2),
-];
-/// Every so many crates, one uses a layer above its own.
-const PLANTED_EVERY: usize = 10;
-/// Bytes of a file, about.
-const FILE_BYTES: usize = 5_100;
-
-/// What was written.
-pub(super) struct Tree {
-    pub(super) files: usize,
-    pub(super) bytes: usize,
-    /// Forbidden edges, to be found exactly.
-    pub(super) planted: usize,
-}
-
-struct Crate {
-    name: String,
-    layer: usize,
-    uses: Vec<usize>,
-    /// Whether the last use is forbidden.
-    planted: bool,
-}
+use super::families;
+use super::plan::{Crate, FILE_BYTES, LAYERS, Tree, plan, put};
 
 /// Writes the workspace into a directory, which must not exist.
 pub(super) fn write(dir: &Path, count: usize, files: usize) -> Result<Tree> {
@@ -50,14 +21,15 @@ pub(super) fn write(dir: &Path, count: usize, files: usize) -> Result<Tree> {
         "Cargo.toml",
         "[workspace]\nmembers = [\"crates/*\"]\nresolver = \"3\"\n",
     )?;
-    put(dir, "architecture.toml", &rules())?;
-    for krate in &crates {
+    put(dir, "architecture.toml", &(layers() + &families::rules(&crates)))?;
+    families::documents(dir)?;
+    for (number, krate) in crates.iter().enumerate() {
         let home = dir.join("crates").join(&krate.name);
         put(&home, "Cargo.toml", &manifest(krate, &crates))?;
         let mut root = format!("//! What does {} do?\n\n", krate.name);
         for file in 0..files {
             let _ = writeln!(root, "pub mod m{file};");
-            let text = source(krate, &crates, file);
+            let text = source(&crates, number, file);
             tree.bytes += text.len();
             put(&home, &format!("src/m{file}.rs"), &text)?;
         }
@@ -68,64 +40,7 @@ pub(super) fn write(dir: &Path, count: usize, files: usize) -> Result<Tree> {
     Ok(tree)
 }
 
-fn put(dir: &Path, name: &str, text: &str) -> Result<()> {
-    let path = dir.join(name);
-    let parent = path.parent().context("a file without a directory")?;
-    fs::create_dir_all(parent)?;
-    fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
-}
-
-fn plan(count: usize) -> Vec<Crate> {
-    let shares: usize = LAYERS.iter().map(|layer| layer.1).sum();
-    let mut crates: Vec<Crate> = Vec::new();
-    let mut seed = 1_u64;
-    for number in 0..count {
-        let mut place = number * shares / count.max(1);
-        let layer = LAYERS.iter().position(|(_, share)| {
-            let inside = place < *share;
-            place = place.saturating_sub(*share);
-            inside
-        });
-        let layer = layer.unwrap_or(0);
-        let below: Vec<usize> = (0..number)
-            .filter(|other| crates.get(*other).is_some_and(|c| c.layer < layer))
-            .collect();
-        let mut uses = Vec::new();
-        for _ in 0..4 {
-            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            let index = usize::try_from(seed >> 33).unwrap_or(0) % below.len().max(1);
-            uses.extend(
-                below
-                    .get(index)
-                    .filter(|other| !uses.contains(*other))
-                    .copied()
-                    .into_iter()
-                    .collect::<Vec<_>>(),
-            );
-        }
-        crates.push(Crate {
-            name: format!(
-                "{}-{number:03}",
-                LAYERS.get(layer).map_or("l", |l| l.0).to_lowercase()
-            ),
-            layer,
-            uses,
-            planted: false,
-        });
-    }
-    // A crate of the lowest layer uses its upper neighbour: no circle, since nothing below points back at it alone.
-    for number in (0..count).step_by(PLANTED_EVERY) {
-        let peer = crates.get(number).map(|krate| krate.layer);
-        let next = (number + 1..count).find(|other| crates.get(*other).map(|krate| krate.layer) == peer);
-        if let (Some(next), Some(krate)) = (next, crates.get_mut(number)) {
-            krate.uses.push(next);
-            krate.planted = true;
-        }
-    }
-    crates
-}
-
-fn rules() -> String {
+fn layers() -> String {
     let mut text = String::new();
     for (index, (name, _)) in LAYERS.iter().enumerate() {
         let below: Vec<_> = LAYERS
@@ -135,14 +50,11 @@ fn rules() -> String {
             .collect();
         let _ = writeln!(text, "[layers.{name}]\nmay_use = [{}]\n", below.join(", "));
     }
-    text.push_str(
-        "[[fence]]\ninside = [\"l4-070\"]\ndeny = [\"std::fs\"]\nwhy = \"pure\"\ninstead = \"a parameter\"\n",
-    );
     text
 }
 
 fn manifest(krate: &Crate, crates: &[Crate]) -> String {
-    let layer = LAYERS.get(krate.layer).map_or("L6", |layer| layer.0);
+    let layer = krate.layer_name();
     let mut text = format!(
         "[package]\nname = \"{}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n[package.metadata.layer]\nname = \
          \"{layer}\"\n\n[dependencies]\n",
@@ -154,19 +66,22 @@ fn manifest(krate: &Crate, crates: &[Crate]) -> String {
     text
 }
 
-fn source(krate: &Crate, crates: &[Crate], file: usize) -> String {
+fn source(crates: &[Crate], number: usize, file: usize) -> String {
+    let Some(krate) = crates.get(number) else {
+        return String::new();
+    };
     let mut text = format!(
         "//! What does part {file} of {} decide?\n\nuse std::collections::BTreeMap;\n\n",
         krate.name
     );
-    let used: Vec<_> = krate.uses.iter().filter_map(|other| crates.get(*other)).collect();
-    if let Some(other) = used.get(file % used.len().max(1)) {
+    if let Some(other) = krate.used_by(file).and_then(|other| crates.get(other)) {
         let _ = writeln!(
             text,
             "use {}::m{file}::{{decide_0, Input as Other}};\n",
-            other.name.replace('-', "_")
+            other.lib()
         );
     }
+    text.push_str(&families::items(crates, number, file));
     text.push_str(
         "#[derive(Debug, Clone)]\npub struct Input {\n    pub tenant: String,\n    pub amount: u64,\n}\n\n",
     );
