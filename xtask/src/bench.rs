@@ -23,7 +23,7 @@ pub(crate) struct Args {
     /// `[--parts added,saturation,memory,replay] [--rate N] [--stream-rate N] [--delay-ms N] [--requests N]
     /// [--speed N]`. docs/benchmarks.md says what each figure means.
     /// `arch` (the checks of this program beside reading and lexing the same files) takes
-    /// `[--json] [--crates N] [--files N] [--rounds N] [--beside NAME=COMMAND]`
+    /// `[--json] [--crates N] [--files N] [--rounds N] [--python PATH] [--beside NAME=COMMAND]`
     #[arg(
         required = true,
         trailing_var_arg = true,
