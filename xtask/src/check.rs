@@ -42,7 +42,7 @@ pub(crate) struct Args {
 }
 
 /// Which workspace to look at.
-#[derive(clap::Args, Clone)]
+#[derive(clap::Args, Clone, Default)]
 pub(crate) struct Target {
     /// Look at another workspace.
     #[arg(long, value_name = "Cargo.toml")]
@@ -255,6 +255,11 @@ pub(crate) fn accept(args: &Args) -> Result<u8> {
             .filter(|ran| ran.info.family != Family::Meta && ran.total() > 0)
         {
             facts.insert(format!("floor {} {}", ran.info.id, lock::floor_for(ran.total())));
+            let seen = ran
+                .examined
+                .iter()
+                .filter(|(krate, count)| !krate.is_empty() && **count > 0);
+            facts.extend(lock::looks_fact(ran.info.id, seen.map(|(krate, _)| krate)));
         }
         let file = loaded.workspace.root.join(&path);
         fs::write(&file, lock::render(&facts)).with_context(|| format!("cannot write {path}"))?;

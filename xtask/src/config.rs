@@ -5,7 +5,9 @@ mod shape;
 use serde::de::DeserializeOwned;
 use toml::de::{DeTable, ValueDeserializer};
 
-pub(crate) use shape::{Determinism, Engine, Exception, Fence, Name, Outside, Pattern, Reach, Shape};
+pub(crate) use shape::{
+    Determinism, Engine, Exception, Fence, Name, Outside, Pattern, Reach, SameLayer, Shape,
+};
 
 use crate::model::{Broken, Kind, Span, Workspace};
 

@@ -101,6 +101,7 @@ pub(crate) fn run(job: &Job<'_>) -> Outcome {
     }
     let idle = meta::idle(&ctx, &outcome.rules);
     findings.extend(idle);
+    findings.extend(meta::disarmed(&ctx, &outcome.rules));
     fingerprint::complete(&ctx, &mut findings);
     let mut answered = expect::apply(&ctx, job, findings);
     fingerprint::complete(&ctx, &mut answered.left);

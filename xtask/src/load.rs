@@ -17,7 +17,7 @@ pub(crate) use git::Revision;
 pub(crate) use members::normal;
 pub(crate) use tree::{Disk, Overlay, Tree};
 
-use crate::model::{Broken, Files, Workspace, extension_of};
+use crate::model::{Broken, Files, Shared, Sources, Workspace, extension_of};
 use crate::scan::Words;
 
 /// Kinds of files whose text some rule reads.
@@ -52,8 +52,43 @@ pub(crate) fn load(tree: &dyn Tree, words: &Words) -> Workspace {
         }
     }
     workspace.files = Files(files);
+    complete(workspace, words, &Sources::default())
+}
+
+/// The tree with some files replaced, added or taken away (`None`); all other files are shared with it. The mark of a
+/// test module in a file of its own stays what it was when only the file that declares it is replaced.
+pub(crate) fn with_files(
+    base: &Workspace,
+    edits: impl IntoIterator<Item = (String, Option<String>)>,
+    words: &Words,
+) -> Workspace {
+    let mut files = base.files.0.clone();
+    // What rules share is made of sources, manifests, the rule file, migrations and the HTTP contract.
+    let mut same = true;
+    for (path, text) in edits {
+        same &= !matches!(extension_of(&path), Some("rs" | "toml" | "sql" | "snap" | "json"));
+        match text {
+            Some(text) => files.insert(path, Some(text.into())),
+            None => files.remove(&path),
+        };
+    }
+    let workspace = Workspace {
+        root: base.root.clone(),
+        files: Files(files),
+        shared: if same {
+            base.shared.clone()
+        } else {
+            Shared::default()
+        },
+        ..Workspace::default()
+    };
+    complete(workspace, words, &base.sources)
+}
+
+/// Crates and sources of a tree whose files are known.
+fn complete(mut workspace: Workspace, words: &Words, before: &Sources) -> Workspace {
     members::read(&mut workspace);
-    workspace.sources = sources::lex_all(&workspace, words);
+    workspace.sources = sources::lex_all(&workspace, words, before);
     for (at, source) in workspace.sources.iter().enumerate() {
         match workspace.of_crate.get_mut(&source.krate) {
             Some(own) => own.push(at),
@@ -64,6 +99,7 @@ pub(crate) fn load(tree: &dyn Tree, words: &Words) -> Workspace {
     }
     let broken: Vec<_> = workspace
         .sources
+        .0
         .par_iter()
         .filter_map(|source| {
             let (byte, what) = source.tokens.broken?;

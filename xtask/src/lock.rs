@@ -7,6 +7,8 @@ use crate::model::{Edge, Span, Workspace, line_span};
 pub(crate) const NAME: &str = "architecture.lock";
 const HEADER: &str = "# The accepted graph. Written by `cargo xtask check-layers --accept`.\n";
 
+const LOOKS: &str = "looks ";
+
 /// The facts of a lock file.
 #[derive(Default)]
 pub(crate) struct Lock {
@@ -49,12 +51,33 @@ impl Lock {
         )
     }
 
+    /// The crates in which a rule was armed.
+    pub(crate) fn looks(&self, rule: &str) -> impl Iterator<Item = &str> {
+        let start = format!("{LOOKS}{rule} ");
+        let facts = self
+            .facts
+            .iter()
+            .filter_map(move |fact| fact.strip_prefix(&start));
+        facts.flat_map(str::split_whitespace)
+    }
+
     /// How many things a rule must look at, at least.
     pub(crate) fn floor(&self, rule: &str) -> usize {
         let start = format!("floor {rule} ");
         let floor = self.facts.iter().find_map(|fact| fact.strip_prefix(&start));
         floor.and_then(|floor| floor.parse().ok()).unwrap_or(0)
     }
+}
+
+/// The crates that a rule looked at: `looks RULE crate crate`.
+pub(crate) fn looks_fact(rule: &str, crates: impl Iterator<Item = impl AsRef<str>>) -> Option<String> {
+    let mut fact = format!("{LOOKS}{rule}");
+    let start = fact.len();
+    for krate in crates {
+        fact.push(' ');
+        fact.push_str(krate.as_ref());
+    }
+    (fact.len() > start).then_some(fact)
 }
 
 /// Crates with their layers, and edges between them.

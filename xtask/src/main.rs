@@ -14,6 +14,8 @@ mod lock;
 mod mermaid;
 mod model;
 mod openapi;
+mod plant;
+mod prove;
 mod registry;
 mod report;
 mod rule;
@@ -75,6 +77,12 @@ enum Command {
         /// Run the fixtures of every rule instead: each must be able to fail, and to stay silent.
         #[arg(long)]
         self_test: bool,
+        /// With --self-test: plant each violation of xtask/mutations.toml in this workspace and print what is found.
+        #[arg(long, requires = "self_test")]
+        mutations: bool,
+        /// With --self-test: print which rule is armed in which crate.
+        #[arg(long, requires = "self_test")]
+        armed: bool,
         #[command(flatten)]
         args: check::Args,
     },
@@ -139,7 +147,12 @@ fn main() -> ExitCode {
         Command::CheckLayers { accept: false, args } => {
             check::run("check-layers", Some(Family::Layers), &args)
         }
-        Command::Check { self_test: true, .. } => self_test(),
+        Command::Check {
+            self_test: true,
+            mutations,
+            armed,
+            ..
+        } => self_test(mutations, armed),
         Command::CheckPatterns(args) => family(Family::Patterns, &args),
         Command::CheckIntents(args) => family(Family::Intents, &args),
         Command::CheckErrors(args) => family(Family::Errors, &args),
@@ -150,6 +163,7 @@ fn main() -> ExitCode {
         Command::Check {
             self_test: false,
             args,
+            ..
         } => check::run("check", None, &args),
         Command::Tidy { update_ratchet, args } => run_tidy(update_ratchet, &args),
         Command::Explain { rule } => explain::text(rule.as_deref()).and_then(|text| print(&text)),
@@ -181,17 +195,27 @@ fn family(family: Family, args: &check::Args) -> Result<u8> {
     check::run(family.command(), Some(family), args)
 }
 
-fn self_test() -> Result<u8> {
-    let verdict = selftest::run()?;
+fn self_test(mutations: bool, armed: bool) -> Result<u8> {
+    let mut verdict = selftest::run()?;
+    let proof = prove::run(mutations)?;
+    verdict.faults.extend(proof.faults);
     let mut stdout = io::stdout().lock();
+    if armed {
+        writeln!(stdout, "{}", proof.matrix)?;
+    }
+    if mutations {
+        writeln!(stdout, "{}", proof.table)?;
+    }
     for fault in &verdict.faults {
         writeln!(stdout, "{fault}\n")?;
     }
     let (cases, faults) = (verdict.cases, verdict.faults.len());
     writeln!(
         stdout,
-        "self-test: {} rules, {cases} fixtures, {faults} faults",
-        registry::all().len()
+        "self-test: {} rules, {cases} fixtures, {} pairs of rule and crate, {} mutations, {faults} faults",
+        registry::all().len(),
+        proof.pairs,
+        proof.mutations,
     )?;
     Ok(code(verdict.faults.is_empty()))
 }

@@ -2,6 +2,7 @@
 
 mod shared;
 mod source;
+mod sources;
 mod span;
 
 use std::collections::BTreeMap;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 
 pub(crate) use shared::Shared;
 pub(crate) use source::{SourceFile, TargetKind};
+pub(crate) use sources::Sources;
 pub(crate) use span::{Broken, Span, line_column, line_count, line_span};
 
 /// Everything that a rule may look at, collected once.
@@ -22,7 +24,7 @@ pub(crate) struct Workspace {
     pub(crate) crates: Vec<Crate>,
     pub(crate) files: Files,
     /// Rust files of the crates, sorted by path, lexed.
-    pub(crate) sources: Vec<SourceFile>,
+    pub(crate) sources: Sources,
     /// Which of them belong to each crate, by its name.
     pub(crate) of_crate: BTreeMap<String, Vec<usize>>,
     /// What could not be read, parsed or lexed: the run ends with exit code 2.

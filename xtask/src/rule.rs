@@ -6,6 +6,7 @@ use crate::config::{Config, Name};
 use crate::lock::Lock;
 use crate::model::{Broken, Crate, Span, Workspace};
 use crate::openapi::{Document, Refused};
+use crate::plant::Plant;
 use crate::scan::Words;
 use crate::sql::{self, Catalog, Dialect};
 
@@ -19,6 +20,12 @@ pub(crate) trait Rule: Sync {
     /// A file that the rule keeps current, as it should be: path and text. `check-layers --accept` writes it.
     fn accepted(&self, _: &Ctx<'_>) -> Option<(String, String)> {
         None
+    }
+
+    /// Violations in a crate that the rule looks at, when they depend on the rule file: each must be found. Without any,
+    /// the violation is `plant/` among the rule's fixtures; prove.rs says how both are used.
+    fn plants(&self, _: &Ctx<'_>, _: &Crate) -> Vec<Plant> {
+        Vec::new()
     }
 
     /// Whether nothing is accepted into architecture.lock while the rule is broken.

@@ -83,7 +83,7 @@ pub(crate) fn run() -> Result<Verdict> {
     clippy::disallowed_methods,
     reason = "a switch of the test run, as insta's is"
 )]
-fn is_update() -> bool {
+pub(crate) fn is_update() -> bool {
     std::env::var_os(UPDATE).is_some()
 }
 
@@ -124,7 +124,7 @@ pub(crate) fn cases(fixtures: &Path, rule: &'static dyn Rule) -> Result<Vec<Case
 
 /// All files under a directory; none when it does not exist. `.in` at the end of a name is dropped, so that
 /// tools do not take a fixture for the real thing.
-fn files(dir: &Path) -> Result<BTreeMap<String, Option<String>>> {
+pub(crate) fn files(dir: &Path) -> Result<BTreeMap<String, Option<String>>> {
     let mut files = BTreeMap::new();
     if !dir.is_dir() {
         return Ok(files);

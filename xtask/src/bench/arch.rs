@@ -253,7 +253,7 @@ mod tests {
         fs::remove_dir_all(&dir).unwrap();
         assert!(workspace.broken.is_empty(), "{:?}", workspace.broken);
         assert_eq!(
-            (workspace.crates.len(), workspace.sources.len()),
+            (workspace.crates.len(), workspace.sources.0.len()),
             (40, tree.files)
         );
         assert_eq!(tree.planted, 4);

@@ -39,12 +39,7 @@ pub(super) fn complete(ctx: &Ctx<'_>, findings: &mut [Finding]) {
 /// The item around the finding, and the normalised text of the place.
 fn place(ctx: &Ctx<'_>, finding: &Finding) -> (String, String) {
     let span = &finding.primary;
-    let sources = &ctx.workspace.sources;
-    let source = sources
-        .binary_search_by(|source| source.path.as_str().cmp(&span.path))
-        .ok()
-        .and_then(|at| sources.get(at));
-    let Some(source) = source else {
+    let Some(source) = ctx.workspace.sources.shared(&span.path) else {
         let text = ctx.workspace.text(&span.path);
         let excerpt = text.get(span.range()).unwrap_or_default();
         let words: Vec<_> = excerpt.split_whitespace().collect();

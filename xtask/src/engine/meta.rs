@@ -8,7 +8,8 @@ use crate::rule::{Ctx, Family, Finding, Info, Rule, Sink};
 use super::Ran;
 
 /// Rules whose findings come from the engine.
-pub(crate) const META: &[&'static dyn Rule] = &[&Meta(&IDLE), &Meta(&EXPECT), &Meta(&BASELINE)];
+pub(crate) const META: &[&'static dyn Rule] =
+    &[&Meta(&IDLE), &Meta(&ARMED), &Meta(&EXPECT), &Meta(&BASELINE)];
 
 struct Meta(&'static Info);
 
@@ -27,6 +28,17 @@ pub(super) const IDLE: Info = Info {
     why: "A gate that examines nothing is green for ever. Most gates that failed elsewhere failed this way.",
     fix: "Correct what the rule selects; accept a smaller count with `cargo xtask check-layers --accept`.",
     scope: "every rule of every run, against the floors in architecture.lock",
+    needles: &[],
+};
+
+pub(super) const ARMED: Info = Info {
+    id: "ARCH-ARMED-001",
+    title: "a rule still looks at every crate in which it was armed",
+    family: Family::Meta,
+    why: "A rule that lost one crate is green there for ever, and the sum of what it looked at hardly moves.",
+    fix: "Correct what the rule selects; when the crate has nothing for it any more, accept that with `cargo xtask \
+          check-layers --accept`.",
+    scope: "rules and crates in architecture.lock; `check --self-test` plants a violation for each pair",
     needles: &[],
 };
 
@@ -83,6 +95,23 @@ pub(super) fn idle(ctx: &Ctx<'_>, ran: &[Ran]) -> Vec<Finding> {
             &ctx.config.path
         };
         findings.push(finding(&IDLE, Span::file(place), message, IDLE.fix));
+    }
+    findings
+}
+
+/// Crates that a rule looked at when the lock was accepted, and does not any more.
+pub(super) fn disarmed(ctx: &Ctx<'_>, ran: &[Ran]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for rule in ran {
+        let id = rule.info.id;
+        let left = |name: &&str| {
+            let looks = rule.examined.get(*name).is_some_and(|count| *count > 0);
+            !looks && ctx.workspace.krate(name).is_some()
+        };
+        for krate in ctx.lock.looks(id).filter(left) {
+            let message = format!("{id} looks at nothing in `{krate}` any more, where it was armed");
+            findings.push(finding(&ARMED, Span::file(&ctx.lock.path), message, ARMED.fix));
+        }
     }
     findings
 }

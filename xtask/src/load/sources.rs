@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use crate::model::{Crate, SourceFile, TargetKind, Workspace, extension_of, is_fixture, join};
+use crate::model::{Crate, SourceFile, Sources, TargetKind, Workspace, extension_of, is_fixture, join};
 use crate::scan::{Words, lex, out_of_line_test_modules, test_regions};
 
-/// Lexes every Rust file of every crate, in parallel.
-pub(super) fn lex_all(workspace: &Workspace, words: &Words) -> Vec<SourceFile> {
+/// Lexes every Rust file of every crate, in parallel. A file that is the same in the tree `before` is taken from there,
+/// with all that was worked out about it.
+pub(super) fn lex_all(workspace: &Workspace, words: &Words, before: &Sources) -> Sources {
     let externs: BTreeMap<&str, Arc<Vec<String>>> = workspace
         .crates
         .iter()
@@ -31,18 +32,25 @@ pub(super) fn lex_all(workspace: &Workspace, words: &Words) -> Vec<SourceFile> {
         .into_par_iter()
         .filter_map(|(path, text, krate)| {
             let externs = externs.get(krate.name.as_str())?;
-            Some(lex_one(
+            let same = |known: &&Arc<SourceFile>| {
+                Arc::ptr_eq(&known.text, text) && known.krate == krate.name && known.externs == *externs
+            };
+            if let Some(known) = before.shared(path).filter(same) {
+                return Some(Arc::clone(known));
+            }
+            let text = Arc::clone(text);
+            Some(Arc::new(lex_one(
                 path,
-                Arc::clone(text),
+                text,
                 &krate.name,
                 &krate.dir,
                 externs,
                 words,
-            ))
+            )))
         })
         .collect();
     mark_test_modules(&mut sources);
-    sources
+    Sources(sources)
 }
 
 pub(super) fn lex_one(
@@ -122,7 +130,7 @@ fn module(inside: &str) -> Vec<String> {
 }
 
 /// Files of modules that are declared under `#[cfg(test)]` are test code as a whole.
-fn mark_test_modules(sources: &mut [SourceFile]) {
+fn mark_test_modules(sources: &mut [Arc<SourceFile>]) {
     let mut roots: BTreeSet<String> = BTreeSet::new();
     for source in sources.iter() {
         for name in out_of_line_test_modules(source) {
@@ -139,7 +147,10 @@ fn mark_test_modules(sources: &mut [SourceFile]) {
         let mut stem = source.path.strip_suffix(".rs").unwrap_or(&source.path);
         loop {
             if roots.contains(stem) {
-                source.tests = std::iter::once(0..usize::MAX).collect();
+                // A file of another tree is marked already: what makes a test module of it is the same there.
+                if let Some(source) = Arc::get_mut(source) {
+                    source.tests = std::iter::once(0..usize::MAX).collect();
+                }
                 break;
             }
             match stem.rsplit_once('/') {
@@ -153,6 +164,8 @@ fn mark_test_modules(sources: &mut [SourceFile]) {
 #[cfg(test)]
 mod tests {
     use crate::load::testing::workspace;
+    use crate::load::with_files;
+    use crate::scan::Words;
 
     #[test]
     fn a_test_module_in_a_file_of_its_own_is_test_code() {
@@ -176,6 +189,21 @@ mod tests {
             .collect();
         let expected = ["m/tests.rs", "m/tests/deep.rs", "n/i/t.rs"];
         assert_eq!(test, expected.map(|path| format!("crates/a/src/{path}")));
+        let edit = (
+            "crates/a/src/m/tests/late.rs".to_owned(),
+            Some("fn t() {}".to_owned()),
+        );
+        let other = with_files(&tree, [edit], &Words::new([]));
+        let late = other.sources.shared("crates/a/src/m/tests/late.rs");
+        assert!(late.is_some_and(|late| late.is_test_file()));
+        let lib = "crates/a/src/lib.rs";
+        let same = tree.sources.shared(lib).zip(other.sources.shared(lib));
+        assert!(same.is_some_and(|(a, b)| std::sync::Arc::ptr_eq(a, b)));
+        let manifest = "[package]\nname = \"a\"\n[dependencies]\nserde = \"1\"".to_owned();
+        let edit = ("crates/a/Cargo.toml".to_owned(), Some(manifest));
+        let other = with_files(&tree, [edit], &Words::new([]));
+        let knows = |file: &crate::model::SourceFile| file.externs.contains(&"serde".to_owned());
+        assert!(other.sources.iter().all(knows));
         let modules: Vec<_> = tree.sources.iter().map(|s| s.module.join("::")).collect();
         let expected = ["", "m", "m::tests", "m::tests::deep", "n", "n::i::o", "n::i::t"];
         assert_eq!(modules, expected);

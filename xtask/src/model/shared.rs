@@ -1,11 +1,11 @@
 //! What do several rules look at that is worked out once? Found by its type.
 
 use std::any::{Any, TypeId};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 /// One value of each type, made by whoever asks first.
-#[derive(Default)]
-pub(crate) struct Shared(Slot);
+#[derive(Default, Clone)]
+pub(crate) struct Shared(Arc<Slot>);
 
 /// A list that only grows, so that what is in it can be lent out while others ask.
 #[derive(Default)]
@@ -20,7 +20,7 @@ impl Shared {
     /// may be waiting for this value.
     pub(crate) fn get<T: Send + Sync + 'static>(&self, make: impl FnOnce() -> T) -> &T {
         let wanted = TypeId::of::<T>();
-        let mut slot = &self.0;
+        let mut slot = &*self.0;
         while *slot.of.get_or_init(|| wanted) != wanted {
             slot = slot.next.get_or_init(Box::default);
         }

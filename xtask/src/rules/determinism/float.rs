@@ -1,7 +1,8 @@
 //! Is money ever a float?
 
 use super::{NONE, words};
-use crate::model::SourceFile;
+use crate::model::{Crate, SourceFile};
+use crate::plant::Plant;
 use crate::rule::{Ctx, Family, Finding, Info, Rule, Sink};
 use crate::scan::Tok;
 
@@ -50,6 +51,15 @@ const WORDS: &[&str] = &[
 impl Rule for Floats {
     fn info(&self) -> &'static Info {
         &INFO
+    }
+
+    fn plants(&self, ctx: &Ctx<'_>, krate: &Crate) -> Vec<Plant> {
+        let tables = ctx.config.determinism.iter();
+        let names = tables.flat_map(|table| table.inside.iter().chain(&table.money));
+        let text = "const PLANTED: f64 = 1.5;\n";
+        names
+            .filter_map(|name| Plant::inside(krate, name.as_ref(), "planted_float", text))
+            .collect()
     }
 
     fn check(&self, ctx: &Ctx<'_>, out: &mut Sink<'_>) {

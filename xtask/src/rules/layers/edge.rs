@@ -1,7 +1,8 @@
 //! Is every edge between our crates one that the table allows?
 
-use crate::config::Config;
+use crate::config::{Config, SameLayer};
 use crate::model::{Broken, Crate, Edge, Kind, SourceFile, Workspace};
+use crate::plant::{Plant, has_edge};
 use crate::rule::{Ctx, Family, Finding, Info, Rule, Sink};
 
 /// `ARCH-EDGE-001`.
@@ -39,6 +40,22 @@ impl Rule for Edges {
 
     fn options(&self, config: &Config) -> Result<(), Broken> {
         config.options::<Options>(INFO.id).map(|_| ())
+    }
+
+    fn plants(&self, ctx: &Ctx<'_>, krate: &Crate) -> Vec<Plant> {
+        let Some(from) = krate.layer_name() else {
+            return Vec::new();
+        };
+        let forbidden = |to: &&Crate| {
+            let layer = to.layer_name().unwrap_or_default();
+            let same = |pair: &SameLayer| *pair.from.as_ref() == krate.name && *pair.to.as_ref() == to.name;
+            to.name != krate.name
+                && !has_edge(krate, &to.name)
+                && !ctx.config.allows(from, layer, Kind::Normal)
+                && !ctx.config.same_layer.iter().any(same)
+        };
+        let forbidden = ctx.workspace.crates.iter().filter(forbidden);
+        forbidden.map(|to| Plant::member(krate, to)).collect()
     }
 
     fn check(&self, ctx: &Ctx<'_>, out: &mut Sink<'_>) {

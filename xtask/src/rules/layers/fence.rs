@@ -2,6 +2,7 @@
 
 use crate::config::{Fence, Name};
 use crate::model::{Crate, SourceFile};
+use crate::plant::Plant;
 use crate::rule::{Ctx, Family, Finding, Info, Rule, Sink};
 use crate::scan::{PathUse, USE};
 
@@ -22,6 +23,22 @@ const INFO: Info = Info {
 impl Rule for Fences {
     fn info(&self) -> &'static Info {
         &INFO
+    }
+
+    fn plants(&self, ctx: &Ctx<'_>, krate: &Crate) -> Vec<Plant> {
+        let mut plants = Vec::new();
+        for fence in &ctx.config.fence {
+            for (inside, denied) in fence
+                .inside
+                .iter()
+                .flat_map(|name| fence.deny.iter().map(move |d| (name, d)))
+            {
+                let file = format!("planted_{}", denied.as_ref().replace("::", "_"));
+                let text = format!("use {}::planted;\n", denied.as_ref());
+                plants.extend(Plant::inside(krate, inside.as_ref(), &file, &text));
+            }
+        }
+        plants
     }
 
     fn check(&self, ctx: &Ctx<'_>, out: &mut Sink<'_>) {

@@ -1,6 +1,7 @@
 //! Is every crate labelled, named like its folder, a member, and under the workspace's lints?
 
 use crate::model::{Crate, Span, is_fixture, line_span};
+use crate::plant::Plant;
 use crate::rule::{Ctx, Family, Finding, Info, Rule, Sink};
 
 /// `ARCH-CRATE-001`.
@@ -25,6 +26,14 @@ const LABEL: Info = Info {
 impl Rule for Label {
     fn info(&self) -> &'static Info {
         &LABEL
+    }
+
+    fn plants(&self, _: &Ctx<'_>, krate: &Crate) -> Vec<Plant> {
+        vec![Plant::replace(
+            krate.manifest(),
+            "[package.metadata.layer]",
+            "[package.metadata.planted]",
+        )]
     }
 
     fn check(&self, ctx: &Ctx<'_>, out: &mut Sink<'_>) {
@@ -116,6 +125,14 @@ impl Rule for Lints {
         &LINTS
     }
 
+    fn plants(&self, _: &Ctx<'_>, krate: &Crate) -> Vec<Plant> {
+        vec![Plant::replace(
+            krate.manifest(),
+            "[lints]\nworkspace = true",
+            "[lints]",
+        )]
+    }
+
     fn check(&self, ctx: &Ctx<'_>, out: &mut Sink<'_>) {
         let lints = |path: &str| ctx.workspace.text(path).parse::<toml::Table>().ok();
         let root = lints("Cargo.toml");
@@ -154,6 +171,11 @@ const NAME: Info = Info {
 impl Rule for Name {
     fn info(&self) -> &'static Info {
         &NAME
+    }
+
+    fn plants(&self, _: &Ctx<'_>, krate: &Crate) -> Vec<Plant> {
+        let old = format!("name = \"{}\"", krate.name);
+        vec![Plant::replace(krate.manifest(), old, "name = \"planted\"")]
     }
 
     fn check(&self, ctx: &Ctx<'_>, out: &mut Sink<'_>) {

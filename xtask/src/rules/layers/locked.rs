@@ -1,7 +1,8 @@
 //! Is the graph the one that was reviewed?
 
 use crate::lock::graph_facts;
-use crate::model::Span;
+use crate::model::{Crate, Span};
+use crate::plant::Plant;
 use crate::rule::{Ctx, Family, Finding, Info, Rule, Sink};
 
 /// `ARCH-LOCK-001`.
@@ -101,6 +102,19 @@ const MOVED: Info = Info {
 impl Rule for Moved {
     fn info(&self) -> &'static Info {
         &MOVED
+    }
+
+    fn plants(&self, ctx: &Ctx<'_>, krate: &Crate) -> Vec<Plant> {
+        let own = krate.layer_name().unwrap_or_default();
+        let other = ctx.config.layers.keys().find(|layer| *layer != own);
+        let moved = |layer: &String| {
+            Plant::replace(
+                krate.manifest(),
+                format!("name = \"{own}\""),
+                format!("name = \"{layer}\""),
+            )
+        };
+        other.map(moved).into_iter().collect()
     }
 
     fn check(&self, ctx: &Ctx<'_>, out: &mut Sink<'_>) {

@@ -1,6 +1,7 @@
 //! Can the pure layers name a clock, a file or a random number?
 
-use crate::model::{SourceFile, Span};
+use crate::model::{Crate, SourceFile, Span};
+use crate::plant::Plant;
 use crate::rule::{Ctx, Family, Finding, Info, Rule, Sink};
 
 /// `ARCH-PURE-001`.
@@ -19,6 +20,16 @@ const INFO: Info = Info {
 impl Rule for NoStd {
     fn info(&self) -> &'static Info {
         &INFO
+    }
+
+    fn plants(&self, ctx: &Ctx<'_>, krate: &Crate) -> Vec<Plant> {
+        let lib = format!("{}/src/lib.rs", krate.dir);
+        let pure = |layer: &str| ctx.config.no_std.iter().any(|name| name.as_ref() == layer);
+        let planted = krate.layer_name().is_some_and(pure);
+        planted
+            .then(|| Plant::replace(lib, "#![no_std]", ""))
+            .into_iter()
+            .collect()
     }
 
     fn check(&self, ctx: &Ctx<'_>, out: &mut Sink<'_>) {

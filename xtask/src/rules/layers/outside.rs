@@ -1,6 +1,8 @@
 //! Do heavy outside crates stay with the crates that own them?
 
-use crate::model::Kind;
+use crate::config::Outside;
+use crate::model::{Crate, Kind};
+use crate::plant::{Plant, has_edge};
 use crate::rule::{Ctx, Family, Finding, Info, Rule, Sink};
 
 /// `ARCH-OUTSIDE-001`.
@@ -20,6 +22,16 @@ const INFO: Info = Info {
 impl Rule for Fenced {
     fn info(&self) -> &'static Info {
         &INFO
+    }
+
+    fn plants(&self, ctx: &Ctx<'_>, krate: &Crate) -> Vec<Plant> {
+        let foreign = |fence: &&Outside| !fence.only.iter().any(|name| *name.as_ref() == krate.name);
+        let fences = ctx.config.outside.iter().filter(foreign);
+        fences
+            .flat_map(|fence| &fence.crates)
+            .filter(|name| !has_edge(krate, name.as_ref()))
+            .map(|name| Plant::dependency(krate, name.as_ref(), "\"1\""))
+            .collect()
     }
 
     fn check(&self, ctx: &Ctx<'_>, out: &mut Sink<'_>) {

@@ -1,9 +1,10 @@
 //! Is something reached through others that must not be reached at all?
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::config::{Name, Reach};
 use crate::model::{Crate, Edge, Kind, Workspace};
+use crate::plant::Plant;
 use crate::rule::{Ctx, Family, Finding, Info, Rule, Sink};
 
 /// `ARCH-REACH-001`.
@@ -23,6 +24,28 @@ const INFO: Info = Info {
 impl Rule for Reached {
     fn info(&self) -> &'static Info {
         &INFO
+    }
+
+    fn plants(&self, ctx: &Ctx<'_>, krate: &Crate) -> Vec<Plant> {
+        let mut plants = Vec::new();
+        let mut seen = BTreeSet::new();
+        let from = |reach: &&Reach| named(&reach.from, krate) && !named(&reach.through, krate);
+        for name in ctx.config.reach.iter().filter(from).flat_map(|reach| &reach.to) {
+            let name = name.as_ref();
+            if !seen.insert(name) {
+                continue;
+            }
+            let member = ctx
+                .workspace
+                .crates
+                .iter()
+                .find(|other| other.name == *name || other.layer_name() == Some(name.as_str()));
+            plants.push(match member {
+                Some(member) => Plant::member(krate, member),
+                None => Plant::dependency(krate, name, "\"1\""),
+            });
+        }
+        plants
     }
 
     fn check(&self, ctx: &Ctx<'_>, out: &mut Sink<'_>) {
