@@ -42,7 +42,8 @@ impl Amount {
 
 /// `part` of `whole` in whole percent, rounded down; 0 of nothing.
 pub(crate) fn percent_of(part: i64, whole: i64) -> i64 {
-    let percent = (i128::from(part) * 100)
+    let percent = i128::from(part)
+        .saturating_mul(100)
         .checked_div(i128::from(whole))
         .unwrap_or(0);
     i64::try_from(percent).unwrap_or(i64::MAX)

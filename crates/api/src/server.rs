@@ -29,6 +29,8 @@ pub struct Settings {
     pub llm_body_bytes: usize,
     /// The longest that the headers of a request may take.
     pub request_timeout: Duration,
+    /// How long the connection of a client is kept on which nothing is asked.
+    pub keep_alive: Duration,
     /// The longest that requests in flight may take when the server stops.
     pub shutdown_grace: Duration,
     /// The hosts that are served; all if it is empty.
@@ -71,12 +73,12 @@ impl Running {
 pub fn start(cx: Context, settings: Settings) -> std::io::Result<Running> {
     let listener = TcpListener::bind(settings.listen)?;
     let addr = listener.local_addr()?;
-    let (workers, grace, headers) = (
-        settings.workers.max(1),
+    let workers = settings.workers.max(1);
+    let (grace, headers, keep_alive) = (
         settings.shutdown_grace,
         settings.request_timeout,
+        settings.keep_alive,
     );
-    let keep_alive = cx.gateway.settings.keep_alive;
     let state = Data::new(State {
         cx,
         settings: Arc::new(settings),
@@ -128,6 +130,7 @@ pub fn start_ops(
         native_body_bytes: 0,
         llm_body_bytes: 0,
         request_timeout: Duration::from_secs(5),
+        keep_alive: Duration::from_secs(5),
         shutdown_grace: Duration::from_secs(1),
         allowed_hosts: Vec::new(),
     };

@@ -272,7 +272,8 @@ const fn refused_as(category: LimitCategory) -> BreachType {
 }
 
 fn approaching(after: i64, max: i64) -> bool {
-    i128::from(after) * 100 >= i128::from(max) * i128::from(APPROACHING_PCT)
+    // Wider than the amounts, so that large ones do not end at one and the same number.
+    i128::from(after).saturating_mul(100) >= i128::from(max).saturating_mul(i128::from(APPROACHING_PCT))
 }
 
 fn sum(amounts: impl Iterator<Item = i64>) -> i64 {

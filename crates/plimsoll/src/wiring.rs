@@ -77,7 +77,6 @@ fn gateway_settings(config: &Config) -> GatewaySettings {
         output_caps: OutputCaps::new(gateway.output_caps.iter().map(output_cap).collect()),
         drain_timeout: gateway.drain_timeout,
         stall_timeout: gateway.idle_timeout,
-        keep_alive: config.server.keep_alive,
         settle_wait: SETTLE_WAIT,
         answer_cap_bytes: config.server.llm_max_body_bytes,
     }

@@ -69,8 +69,6 @@ pub struct GatewaySettings {
     pub drain_timeout: Duration,
     /// A client that takes nothing for so long counts as gone.
     pub stall_timeout: Duration,
-    /// How long the connection of a client is kept on which nothing is asked.
-    pub keep_alive: Duration,
     /// How long the end of an answer waits for its books. What is not settled by then is settled all the same, but
     /// the next request may not see it yet.
     pub settle_wait: Duration,

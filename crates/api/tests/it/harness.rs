@@ -46,6 +46,7 @@ pub(crate) fn settings() -> Settings {
         native_body_bytes: 64 * 1024,
         llm_body_bytes: 128 * 1024,
         request_timeout: Duration::from_secs(1),
+        keep_alive: Duration::from_secs(75),
         shutdown_grace: Duration::from_secs(1),
         allowed_hosts: Vec::new(),
     }
@@ -67,7 +68,6 @@ impl World {
                 output_caps: OutputCaps::default(),
                 drain_timeout: Duration::from_secs(2),
                 stall_timeout: Duration::from_secs(2),
-                keep_alive: Duration::from_secs(75),
                 settle_wait: Duration::from_secs(20),
                 answer_cap_bytes: 1024 * 1024,
             },

@@ -224,6 +224,7 @@ fn settings(config: &ServerConfig) -> api::Settings {
         native_body_bytes: config.max_body_bytes,
         llm_body_bytes: config.llm_max_body_bytes,
         request_timeout: config.request_timeout,
+        keep_alive: config.keep_alive,
         shutdown_grace: config.shutdown_grace,
         allowed_hosts: config.allowed_hosts.clone(),
     }

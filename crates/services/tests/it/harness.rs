@@ -76,7 +76,6 @@ impl Default for Setup {
                 output_caps: OutputCaps::default(),
                 drain_timeout: long,
                 stall_timeout: long,
-                keep_alive: Duration::from_secs(75),
                 settle_wait: long,
                 answer_cap_bytes: 16 * 1024 * 1024,
             },
