@@ -222,16 +222,15 @@ fn each_settled(
     // The limits of the platform are on the holds of all tenants.
     let tenant = (owner != TenantId::PLATFORM).then(|| owner.to_string());
     let from = from.map(|id| id.to_string());
-    let asked = dialect::OnLimit {
+    let asked = dialect::SettledOn {
         tenant: tenant.as_deref(),
         limit: &limit.to_string(),
-        status: HoldStatus::Settled.as_str(),
         since,
         from: from.as_deref(),
     };
     let mut after = None;
     loop {
-        let stretch = dialect::on_limit(tx.conn(), &asked, after.as_ref(), SHARES)?;
+        let stretch = dialect::settled_on(tx.conn(), &asked, after.as_ref(), SHARES)?;
         let Some((last, _, _)) = stretch.last() else {
             return Ok(());
         };

@@ -209,14 +209,12 @@ pub(crate) fn open_on(conn: &mut AnyConnection, limit: &str) -> QueryResult<Vec<
         .load(conn)
 }
 
-/// What is asked of the holds on a limit.
-pub(crate) struct OnLimit<'a> {
+/// What is asked of the settled holds on a limit.
+pub(crate) struct SettledOn<'a> {
     /// Whose holds; everybody's if none.
     pub(crate) tenant: Option<&'a str>,
     /// The limit.
     pub(crate) limit: &'a str,
-    /// In which state.
-    pub(crate) status: &'a str,
     /// Taken since then.
     pub(crate) since: i64,
     /// With this id or a later one.
@@ -226,16 +224,16 @@ pub(crate) struct OnLimit<'a> {
 /// `(tenant_id, id)`, when it was taken, and its items.
 pub(crate) type Share = ((String, String), i64, String);
 
-/// The holds on a limit that follow in the order of the key, as in [`stretch`].
-pub(crate) fn on_limit(
+/// The settled holds on a limit that follow in the order of the key, as in [`stretch`].
+pub(crate) fn settled_on(
     conn: &mut AnyConnection,
-    asked: &OnLimit<'_>,
+    asked: &SettledOn<'_>,
     after: Option<&(String, String)>,
     most: i64,
 ) -> QueryResult<Vec<Share>> {
     let mut query = holds::table
         .select(((holds::tenant_id, holds::id), holds::created_at, holds::items))
-        .filter(holds::status.eq(asked.status))
+        .filter(holds::status.eq("SETTLED"))
         .filter(holds::created_at.ge(asked.since))
         .filter(holds::items.like(format!("%{}%", asked.limit)))
         .limit(most)
