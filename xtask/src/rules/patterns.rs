@@ -11,9 +11,12 @@ mod raw;
 mod statements;
 mod transactions;
 
-use crate::model::SourceFile;
-use crate::rule::{Ctx, Rule};
-use crate::scan::{Heard, SqlText};
+use std::ops::Range;
+
+use crate::config::Name;
+use crate::model::{SourceFile, Span};
+use crate::rule::{Ctx, Finding, Rule, Sink};
+use crate::scan::{Heard, Sql, SqlText};
 
 /// The rules, in the order of their numbers.
 pub(crate) const RULES: &[&'static dyn Rule] = &[
@@ -40,6 +43,59 @@ fn texts<'a>(ctx: &'a Ctx<'_>) -> impl Iterator<Item = (&'a SourceFile, &'a SqlT
         let product = file.sql().iter().filter(|text| !file.in_tests(text.tokens.start));
         product.map(move |text| (file, text))
     })
+}
+
+/// Words that a rule has found, in a text or in a `.sql` file.
+struct Clause<'a> {
+    sql: &'a Sql,
+    words: Range<usize>,
+    span: Span,
+    in_file: bool,
+}
+
+impl Clause<'_> {
+    fn said(&self) -> String {
+        self.sql.said(self.words.clone())
+    }
+}
+
+/// Reports what `find` finds, in texts of product code outside of the modules of `home` and in `.sql` files.
+fn report(
+    ctx: &Ctx<'_>,
+    out: &mut Sink<'_>,
+    home: &[Name],
+    find: fn(&Sql, Heard) -> Vec<Range<usize>>,
+    told: impl Fn(&Clause<'_>) -> Finding,
+) {
+    for (file, text) in texts(ctx) {
+        out.examined(&file.krate, 1);
+        if file.is_in_any(home) {
+            continue;
+        }
+        for words in find(&text.sql, heard(ctx, file, text)) {
+            let span = text.span(file, words.clone());
+            let (sql, in_file) = (&text.sql, false);
+            out.report(told(&Clause {
+                sql,
+                words,
+                span,
+                in_file,
+            }));
+        }
+    }
+    for (path, text) in ctx.workspace.migrations() {
+        let sql = &Sql::new(text);
+        out.examined("", 1);
+        for words in find(sql, Heard::FILE) {
+            let span = Span::bytes(path, sql.bytes(words.clone()));
+            out.report(told(&Clause {
+                sql,
+                words,
+                span,
+                in_file: true,
+            }));
+        }
+    }
 }
 
 /// How sure it is that the text reaches a database.

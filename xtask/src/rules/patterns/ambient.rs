@@ -1,9 +1,8 @@
 //! Does SQL ask the database for the time or for chance?
 
-use super::{NO_SQL, heard, texts};
-use crate::model::Span;
+use super::{NO_SQL, report};
 use crate::rule::{Ctx, Family, Finding, Info, Rule, Sink};
-use crate::scan::{Heard, Sql};
+use crate::scan::Sql;
 
 /// `ARCH-SQL-007`.
 pub(super) struct Ambient;
@@ -30,23 +29,11 @@ impl Rule for Ambient {
             out.off(NO_SQL);
             return;
         }
-        for (file, text) in texts(ctx) {
-            out.examined(&file.krate, 1);
-            for words in text.sql.ambient(heard(ctx, file, text)) {
-                out.report(told(&text.sql, &words, text.span(file, words.clone())));
-            }
-        }
-        for (path, text) in ctx.workspace.migrations() {
-            let sql = Sql::new(text);
-            out.examined("", 1);
-            for words in sql.ambient(Heard::FILE) {
-                out.report(told(&sql, &words, Span::bytes(path, sql.bytes(words.clone()))));
-            }
-        }
+        report(ctx, out, &[], Sql::ambient, |clause| {
+            let start = clause.words.start;
+            let name = clause.sql.said(start..start + 1);
+            let message = format!("`{name}` gives another answer each time");
+            Finding::new(clause.span.clone(), message, INFO.fix)
+        });
     }
-}
-
-fn told(sql: &Sql, words: &std::ops::Range<usize>, span: Span) -> Finding {
-    let name = sql.said(words.start..words.start + 1);
-    Finding::new(span, format!("`{name}` gives another answer each time"), INFO.fix)
 }

@@ -1,9 +1,8 @@
 //! Does anything lock rows by hand?
 
-use super::{NO_SQL, heard, texts};
-use crate::model::Span;
+use super::{NO_SQL, report};
 use crate::rule::{Ctx, Family, Finding, Info, Rule, Sink};
-use crate::scan::{Heard, Sql};
+use crate::scan::Sql;
 
 /// `ARCH-SQL-001`.
 pub(super) struct Locks;
@@ -30,27 +29,13 @@ impl Rule for Locks {
             out.off(NO_SQL);
             return;
         };
-        for (file, text) in texts(ctx) {
-            out.examined(&file.krate, 1);
-            if file.is_in_any(&places.locks) {
-                continue;
+        report(ctx, out, &places.locks, Sql::locks, |clause| {
+            let message = format!("a lock by hand: `{}`", clause.said());
+            let finding = Finding::new(clause.span.clone(), message, INFO.fix);
+            if clause.in_file {
+                return finding;
             }
-            for clause in text.sql.locks(heard(ctx, file, text)) {
-                let finding = told(&text.sql, &clause, text.span(file, clause.clone()));
-                out.report(finding.label("locks outside of the modules in `sql.locks`"));
-            }
-        }
-        for (path, text) in ctx.workspace.migrations() {
-            let sql = Sql::new(text);
-            out.examined("", 1);
-            for clause in sql.locks(Heard::FILE) {
-                out.report(told(&sql, &clause, Span::bytes(path, sql.bytes(clause.clone()))));
-            }
-        }
+            finding.label("locks outside of the modules in `sql.locks`")
+        });
     }
-}
-
-fn told(sql: &Sql, clause: &std::ops::Range<usize>, span: Span) -> Finding {
-    let words = sql.said(clause.clone());
-    Finding::new(span, format!("a lock by hand: `{words}`"), INFO.fix)
 }

@@ -1,9 +1,8 @@
 //! Does anything begin or end a transaction by hand?
 
-use super::{NO_SQL, heard, texts};
-use crate::model::Span;
+use super::{NO_SQL, report};
 use crate::rule::{Ctx, Family, Finding, Info, Rule, Sink};
-use crate::scan::{Heard, Sql};
+use crate::scan::Sql;
 
 /// `ARCH-SQL-002`.
 pub(super) struct Transactions;
@@ -30,28 +29,13 @@ impl Rule for Transactions {
             out.off(NO_SQL);
             return;
         };
-        for (file, text) in texts(ctx) {
-            out.examined(&file.krate, 1);
-            if file.is_in_any(&places.transactions) {
-                continue;
-            }
-            for words in text.sql.transactions(heard(ctx, file, text)) {
-                let finding = told(&text.sql, &words, text.span(file, words.clone()));
-                out.report(finding.label("outside of the modules in `sql.transactions`"));
-            }
-        }
-        for (path, text) in ctx.workspace.migrations() {
-            let sql = Sql::new(text);
-            out.examined("", 1);
-            for words in sql.transactions(Heard::FILE) {
-                let finding = told(&sql, &words, Span::bytes(path, sql.bytes(words.clone())));
-                out.report(finding.label("each migration runs in one transaction"));
-            }
-        }
+        report(ctx, out, &places.transactions, Sql::transactions, |clause| {
+            let message = format!("a transaction by hand: `{}`", clause.said());
+            Finding::new(clause.span.clone(), message, INFO.fix).label(if clause.in_file {
+                "each migration runs in one transaction"
+            } else {
+                "outside of the modules in `sql.transactions`"
+            })
+        });
     }
-}
-
-fn told(sql: &Sql, words: &std::ops::Range<usize>, span: Span) -> Finding {
-    let words = sql.said(words.clone());
-    Finding::new(span, format!("a transaction by hand: `{words}`"), INFO.fix)
 }
