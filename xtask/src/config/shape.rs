@@ -219,8 +219,6 @@ pub(crate) struct Errors {
     pub(crate) matrix: BTreeMap<String, Vec<String>>,
     /// Crates whose types clients see.
     pub(crate) public: Vec<String>,
-    /// The committed OpenAPI document.
-    pub(crate) openapi: String,
 }
 
 /// Names are `crate` or `crate::module`, and mean everything below too.

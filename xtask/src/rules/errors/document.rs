@@ -1,8 +1,9 @@
 //! Does the API's document describe what no client may see?
 
-use serde_json::Value;
+use std::collections::BTreeMap;
+use std::ops::Range;
 
-use crate::model::Span;
+use crate::json::Node;
 use crate::rule::{Ctx, Family, Finding, Info, Rule, Sink};
 
 /// `ARCH-ENV-002`.
@@ -24,90 +25,62 @@ impl Rule for Document {
     }
 
     fn check(&self, ctx: &Ctx<'_>, out: &mut Sink<'_>) {
-        let path = &ctx.config.errors.openapi;
-        if path.is_empty() {
-            out.off("the rule file names no `openapi` document");
+        if !super::configured(ctx, out) {
             return;
         }
-        let text = ctx.workspace.text(path);
-        let read = ctx.workspace.root.join(path);
-        // Snapshots are no kind of file that is read with the tree.
-        let own = if text.is_empty() {
-            std::fs::read_to_string(read).unwrap_or_default()
-        } else {
-            text.to_owned()
+        let document = match ctx.document() {
+            None => {
+                out.off("the rule file names no document in [contract]");
+                return;
+            }
+            Some(Ok(document)) => document,
+            Some(Err((span, what))) => {
+                out.examined("", 1);
+                let message = format!("the OpenAPI document cannot be read: {what}");
+                let remedy = "correct it, or `document` of [contract]";
+                out.report(Finding::new(span.clone(), message, remedy));
+                return;
+            }
         };
-        let start = own.find("\n{").map_or(0, |at| at + 1);
-        let document = own
-            .get(start..)
-            .and_then(|json| serde_json::from_str::<Value>(json).ok());
-        let Some(document) = document else {
-            out.examined("", 1);
-            out.report(Finding::new(
-                Span::file(path),
-                "the OpenAPI document cannot be read",
-                "correct `openapi` in the rule file",
-            ));
-            return;
-        };
-        let mut names = Vec::new();
-        walk(&document, "", &mut names);
-        names.sort();
-        names.dedup();
         let errors = &ctx.config.errors;
-        for name in &names {
-            out.examined("", 1);
-            let hidden = errors
-                .fields
-                .iter()
-                .chain(&errors.forensic)
-                .any(|own| own == name)
+        let hidden = |name: &str| {
+            let mut names = errors.fields.iter().chain(&errors.forensic);
+            names.any(|own| own == name)
                 || errors
                     .prefixes
                     .iter()
-                    .any(|prefix| name.starts_with(prefix.as_str()));
-            if hidden {
-                let at = own.find(&format!("\"{name}\"")).unwrap_or(0);
-                let span = if text.is_empty() {
-                    Span::file(path)
-                } else {
-                    Span::bytes(path, at..at + name.len() + 2)
-                };
-                out.report(Finding::new(
-                    span,
-                    format!("the document tells clients of `{name}`"),
-                    INFO.fix,
-                ));
+                    .any(|prefix| name.starts_with(prefix.as_str()))
+        };
+        for (name, place) in names(&document.root) {
+            out.examined("", 1);
+            if hidden(name) {
+                let message = format!("the document tells clients of `{name}`");
+                out.report(Finding::new(document.span(place), message, INFO.fix));
             }
         }
     }
 }
 
-fn walk(value: &Value, key: &str, names: &mut Vec<String>) {
-    match value {
-        Value::Object(members) => {
-            for (name, inner) in members {
-                if matches!(key, "properties" | "schemas") {
-                    names.push(name.clone());
-                }
-                if name == "name"
-                    && let Some(text) = inner.as_str()
-                {
-                    names.push(text.to_owned());
-                }
-                walk(inner, name, names);
-            }
+/// Every name that clients see, where it stands first.
+fn names(root: &Node) -> BTreeMap<&str, Range<usize>> {
+    let mut found: BTreeMap<&str, Range<usize>> = BTreeMap::new();
+    let mut note = |name, place: &Range<usize>| {
+        let first = found.entry(name).or_insert_with(|| place.clone());
+        if place.start < first.start {
+            *first = place.clone();
         }
-        Value::Array(list) => {
-            for inner in list {
-                if matches!(key, "enum" | "required")
-                    && let Some(text) = inner.as_str()
-                {
-                    names.push(text.to_owned());
-                }
-                walk(inner, key, names);
-            }
+    };
+    root.walk("", &mut |key, node| {
+        if matches!(key, "properties" | "schemas") {
+            node.members()
+                .iter()
+                .for_each(|(name, place, _)| note(name, place));
         }
-        _ => {}
-    }
+        if matches!(key, "name" | "enum" | "required")
+            && let Some(text) = node.text()
+        {
+            note(text, &node.range);
+        }
+    });
+    found
 }
