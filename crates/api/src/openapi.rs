@@ -18,7 +18,7 @@ mod shared;
     paths(
         llm::serve::chat, llm::serve::completions, llm::serve::embeddings, llm::serve::responses,
         llm::serve::messages, llm::serve::count_tokens, llm::serve::models,
-        v1::limits::list, v1::limits_change::create, v1::limits::usage, v1::limits::check, v1::limits::simulate,
+        v1::limits::list, v1::limits_change::create, v1::limits::usage::usage, v1::limits::check, v1::limits::simulate,
         v1::limits::get, v1::limits_change::update, v1::limits_change::delete,
         v1::holds::settle, v1::holds::release,
         v1::runs::list, v1::runs::get, v1::runs::cost, v1::analytics::costs,

@@ -58,7 +58,7 @@ pub(crate) fn public(config: &mut ServiceConfig) {
     plain!(config, "/v1/models", get => llm::serve::models);
 
     resource!(config, "/api/v1/limits", get => v1::limits::list, post => v1::limits_change::create);
-    resource!(config, "/api/v1/limits/usage", get => v1::limits::usage);
+    resource!(config, "/api/v1/limits/usage", get => v1::limits::usage::usage);
     resource!(config, "/api/v1/limits/check", post => v1::limits::check);
     resource!(config, "/api/v1/limits/simulate", post => v1::limits::simulate);
     resource!(config, "/api/v1/limits/{limit_id}", get => v1::limits::get,

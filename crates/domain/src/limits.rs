@@ -6,6 +6,7 @@
 
 pub mod draft;
 pub mod matching;
+mod raise;
 mod report;
 
 use alloc::string::String;
@@ -15,7 +16,7 @@ use model::amounts::Amounts;
 use model::breach::BreachType;
 use model::decision::Outcome;
 use model::hold::HoldItem;
-use model::id::{LimitId, TenantId};
+use model::id::{LimitId, OverrideId, TenantId};
 use model::limit::{Enforcement, Limit, LimitCategory, LimitScope, LimitType, Unit};
 use model::time::Timestamp;
 
@@ -24,7 +25,7 @@ pub use self::matching::applies;
 /// The engine's name in decision snapshots.
 pub const NAME: &str = "limits";
 /// The engine's version; raised with every change of what it decides.
-pub const VERSION: &str = "1";
+pub const VERSION: &str = "2";
 
 /// From which share of its maximum a limit is said to be approaching, in percent.
 pub const APPROACHING_PCT: i64 = 80;
@@ -79,7 +80,7 @@ pub struct LimitReport {
     pub scope: LimitScope,
     /// What it does.
     pub enforcement: Enforcement,
-    /// The most, in the unit of the type.
+    /// The most at this time, in the unit of the type: what an override has raised it to, while one is on.
     pub max: i64,
     /// Used for good, before this request.
     pub settled: i64,
@@ -145,6 +146,8 @@ pub struct CheckOutput {
     pub warnings: Vec<LimitReport>,
     /// Every counted limit of the tenant's own, the one with the least room first: for the headers of the answer.
     pub reports: Vec<LimitReport>,
+    /// The overrides without which a limit would have been passed.
+    pub overrides: Vec<OverrideId>,
     /// What is left.
     pub headroom: Headroom,
     /// What is to be recorded.
@@ -162,6 +165,7 @@ pub fn check(input: &CheckInput<'_>) -> CheckOutput {
         unpriced: Vec::new(),
         warnings: Vec::new(),
         reports: Vec::new(),
+        overrides: Vec::new(),
         headroom: Headroom::default(),
         breaches: Vec::new(),
         bounds_usage: false,
@@ -201,6 +205,7 @@ fn weigh(input: &CheckInput<'_>, state: &LimitState<'_>, requested: i64, output:
     let held = sum(state.counted.iter().map(|counted| counted.held));
     let before = settled.saturating_add(held);
     let after = before.saturating_add(requested);
+    let max = limit.max_at(now);
     let mut report = LimitReport {
         limit: limit.id,
         owner: limit.tenant,
@@ -209,7 +214,7 @@ fn weigh(input: &CheckInput<'_>, state: &LimitState<'_>, requested: i64, output:
         limit_type: limit.limit_type,
         scope: limit.scope,
         enforcement: limit.enforcement,
-        max: limit.max,
+        max,
         settled,
         held,
         requested,
@@ -217,7 +222,7 @@ fn weigh(input: &CheckInput<'_>, state: &LimitState<'_>, requested: i64, output:
         window_seconds: limit.window.nominal_seconds(),
         message_code: report::message_code(limit),
     };
-    let over = after > limit.max;
+    let over = after > max;
     // A request that takes nothing of a limit cannot be what passes it.
     let refused = over && requested > 0 && limit.enforcement.is_strict();
     let money = limit.limit_type.unit() == Unit::NanoUsd;
@@ -229,13 +234,20 @@ fn weigh(input: &CheckInput<'_>, state: &LimitState<'_>, requested: i64, output:
         output.blocking.push(report.clone());
         output
             .breaches
-            .push(breach(limit, refused_as(limit.category), after));
+            .push(breach(&report, refused_as(limit.category), after));
+        output
+            .warnings
+            .extend(raise::expired(limit, window, now, &report));
     } else if over && requested > 0 {
         output.warnings.push(report.clone());
-        if before <= limit.max {
-            output.breaches.push(breach(limit, BreachType::Breached, after));
+        if before <= max {
+            output.breaches.push(breach(&report, BreachType::Breached, after));
         }
-    } else if approaching(after, limit.max) && limit.category != LimitCategory::Threshold {
+    } else if let Some(raise) = limit.raise.filter(|_| after > limit.max && requested > 0) {
+        output.overrides.push(raise.id);
+        report.message_code = raise::APPLIED;
+        output.warnings.push(report.clone());
+    } else if approaching(after, max) && limit.category != LimitCategory::Threshold {
         report.message_code = report::APPROACHING;
         output.warnings.push(report.clone());
     }
@@ -253,13 +265,13 @@ fn weigh(input: &CheckInput<'_>, state: &LimitState<'_>, requested: i64, output:
     output.reports.push(report);
 }
 
-fn breach(limit: &Limit, breach_type: BreachType, value: i64) -> BreachFact {
+fn breach(report: &LimitReport, breach_type: BreachType, value: i64) -> BreachFact {
     BreachFact {
-        owner: limit.tenant,
-        limit: limit.id,
+        owner: report.owner,
+        limit: report.limit,
         breach_type,
         value,
-        max: limit.max,
+        max: report.max,
     }
 }
 

@@ -128,6 +128,8 @@ ulid_ids! {
     EventId = "evt_";
     /// One breach of a limit.
     BreachId = "brc_";
+    /// One override of a Limit.
+    OverrideId = "ovr_";
 }
 
 impl TenantId {

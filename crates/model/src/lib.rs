@@ -12,11 +12,13 @@ pub mod money;
 pub mod text;
 pub mod time;
 pub mod window;
+mod wire;
 pub mod zone;
 
 pub mod amounts;
 pub mod hold;
 pub mod limit;
+pub mod limit_override;
 pub mod severity;
 
 pub mod breach;

@@ -1,5 +1,8 @@
 //! What is a Limit?
 
+mod handling;
+mod raise;
+
 use alloc::string::String;
 
 use crate::amounts::Amounts;
@@ -7,26 +10,10 @@ use crate::id::{KeyId, LimitId, TenantId};
 use crate::time::Timestamp;
 use crate::window::WindowSpec;
 
-macro_rules! wire_enum {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident,)* }) => {
-        $(#[$doc])*
-        #[derive(
-            Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
-            strum::EnumIter, strum::EnumString, strum::IntoStaticStr,
-        )]
-        #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-        #[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
-        pub enum $name { $($(#[$variant_doc])* $variant,)* }
+pub(crate) use crate::wire::wire_enum;
 
-        impl $name {
-            /// The frozen word of the contract.
-            pub fn as_str(self) -> &'static str {
-                self.into()
-            }
-        }
-    };
-}
-pub(crate) use wire_enum;
+pub use self::handling::{Consequence, Degrade, Handling};
+pub use self::raise::Raise;
 
 wire_enum! {
     /// The three kinds of limits.
@@ -256,8 +243,12 @@ pub struct Limit {
     pub window: WindowSpec,
     /// What happens when a request does not fit.
     pub enforcement: Enforcement,
+    /// How that is done.
+    pub handling: Handling,
     /// Whether it applies.
     pub status: LimitStatus,
+    /// The latest override.
+    pub raise: Option<Raise>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it was last changed.

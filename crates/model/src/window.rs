@@ -1,14 +1,18 @@
 //! In which window does an instant count, and when does that window end?
 //!
-//! Calendar windows are half-open `[start, end)` days, ISO weeks (Monday) or months of an IANA zone, so
+//! Calendar windows are half-open `[start, end)` days, weeks or months of an IANA zone, so
 //! a day may last 23, 24 or 25 hours. Rolling windows move in [`STEPS`] steps: amounts are counted per
 //! step, and every step that overlaps the last `seconds` counts in full. No interval of that length can
 //! therefore hold more than the maximum, and an amount leaves at most one step later than it could.
+
+mod weekday;
 
 use alloc::string::String;
 
 use crate::time::Timestamp;
 use crate::zone::Zone;
+
+pub use self::weekday::Weekday;
 
 /// In how many steps a rolling window moves.
 pub const STEPS: i64 = 60;
@@ -32,7 +36,7 @@ pub const STEPS: i64 = 60;
 pub enum ResetPeriod {
     /// At midnight.
     Daily,
-    /// At midnight before Monday.
+    /// At midnight before the day on which the week begins.
     Weekly,
     /// At midnight before the first day of the month.
     Monthly,
@@ -49,6 +53,8 @@ pub enum WindowSpec {
         period: ResetPeriod,
         /// Whose midnight.
         zone: Zone,
+        /// On which day a week begins; Monday where the period is no week.
+        week_start: Weekday,
     },
     /// The last so many seconds, always.
     Rolling {
@@ -85,7 +91,11 @@ impl WindowSpec {
     /// The window (for rolling ones: the step) in which an amount taken at `at` is counted.
     pub fn window_at(&self, at: Timestamp) -> Window {
         match self {
-            Self::Calendar { period, zone } => calendar_window(*period, zone, at),
+            Self::Calendar {
+                period,
+                zone,
+                week_start,
+            } => calendar_window(*period, zone, *week_start, at),
             Self::Rolling { seconds } => {
                 let step = step_micros(*seconds);
                 let start = at.as_micros().div_euclid(step) * step;
@@ -152,20 +162,20 @@ fn step_micros(seconds: u32) -> i64 {
     (i64::from(seconds.max(1)) * Timestamp::MICROS_PER_SECOND) / STEPS
 }
 
-fn calendar_window(period: ResetPeriod, zone: &Zone, at: Timestamp) -> Window {
+fn calendar_window(period: ResetPeriod, zone: &Zone, week_start: Weekday, at: Timestamp) -> Window {
     let rules = zone.rules();
     let today = rules.to_datetime(at.to_jiff()).date();
     let bounds = match period {
         ResetPeriod::None => return Window::FOREVER,
         ResetPeriod::Daily => today.tomorrow().map(|next| (today, next)),
         ResetPeriod::Weekly => {
-            let since_monday = i64::from(today.weekday().to_monday_zero_offset());
+            let since_start = i64::from(today.weekday().since(week_start.to_jiff()));
             today
-                .checked_sub(jiff::Span::new().days(since_monday))
-                .and_then(|monday| {
-                    monday
+                .checked_sub(jiff::Span::new().days(since_start))
+                .and_then(|first| {
+                    first
                         .checked_add(jiff::Span::new().days(7))
-                        .map(|next| (monday, next))
+                        .map(|next| (first, next))
                 })
         }
         ResetPeriod::Monthly => {
@@ -201,6 +211,7 @@ mod tests {
         WindowSpec::Calendar {
             period,
             zone: zone.parse().unwrap(),
+            week_start: Weekday::Monday,
         }
     }
 
@@ -210,6 +221,43 @@ mod tests {
             (window.start, window.end),
             (at(start), Some(at(end))),
             "{spec:?} at {now}"
+        );
+    }
+
+    #[test]
+    fn a_week_begins_at_midnight_of_its_first_day() {
+        let week = |week_start| WindowSpec::Calendar {
+            period: ResetPeriod::Weekly,
+            zone: "America/New_York".parse().unwrap(),
+            week_start,
+        };
+        // 2026-03-08, the Sunday on which summer time begins there.
+        let sunday = week(Weekday::Sunday);
+        check(
+            &sunday,
+            "2026-03-08T05:00:00Z",
+            "2026-03-08T05:00:00Z",
+            "2026-03-15T04:00:00Z",
+        );
+        check(
+            &sunday,
+            "2026-03-08T04:59:59Z",
+            "2026-03-01T05:00:00Z",
+            "2026-03-08T05:00:00Z",
+        );
+        let saturday = week(Weekday::Saturday);
+        check(
+            &saturday,
+            "2026-03-08T05:00:00Z",
+            "2026-03-07T05:00:00Z",
+            "2026-03-14T04:00:00Z",
+        );
+        let monday = week(Weekday::Monday);
+        check(
+            &monday,
+            "2026-03-08T05:00:00Z",
+            "2026-03-02T05:00:00Z",
+            "2026-03-09T04:00:00Z",
         );
     }
 

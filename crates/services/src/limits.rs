@@ -129,7 +129,9 @@ pub async fn create(
         max: draft.max,
         window,
         enforcement: draft.enforcement,
+        handling: draft.handling,
         status: LimitStatus::Active,
+        raise: None,
         created_at: now,
         updated_at: now,
     };

@@ -27,7 +27,7 @@ pub(crate) fn of_check(
                 "limit_id": state.limit.id,
                 "limit_type": state.limit.limit_type,
                 "enforcement": state.limit.enforcement,
-                "max": state.limit.max,
+                "max": state.limit.max_at(input.now),
                 "counted": counted,
             })
         })

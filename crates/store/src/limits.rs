@@ -1,41 +1,17 @@
 //! Which limits are there?
 
+mod row;
+
 use diesel::prelude::*;
 use model::id::{KeyId, LimitId, TenantId};
 use model::limit::{Limit, LimitCategory, LimitStatus};
 use model::time::Timestamp;
-use model::window::{ResetPeriod, WindowSpec};
-use model::zone::Zone;
 
+use self::row::{Row, limit, row};
 use crate::error::{StoreError, StoreResult};
-use crate::rows::{Table, at};
+use crate::rows::Table;
 use crate::schema::{limits, tenants};
 use crate::tx::{LockTx, Tx, Writes};
-
-const TABLE: Table = Table("limits");
-
-#[derive(Queryable, Insertable, AsChangeset)]
-#[diesel(table_name = limits, treat_none_as_null = true)]
-struct Row {
-    tenant_id: String,
-    id: String,
-    name: String,
-    description: Option<String>,
-    category: String,
-    limit_type: String,
-    scope: String,
-    scope_id: Option<String>,
-    api_key_id: Option<String>,
-    model: Option<String>,
-    max_value: i64,
-    reset_period: Option<String>,
-    zone: Option<String>,
-    window_seconds: Option<i32>,
-    enforcement: String,
-    status: String,
-    created_at: i64,
-    updated_at: i64,
-}
 
 /// The version of each tenant's limits: it grows with every change, so that a copy knows when it is old.
 ///
@@ -215,80 +191,4 @@ fn bump_version(tx: &mut impl Writes, owner: TenantId, at: Timestamp) -> StoreRe
         .set(tenants::limits_version.eq(next))
         .execute(tx.conn())?;
     Ok(())
-}
-
-fn row(limit: &Limit) -> Row {
-    let (reset_period, zone, window_seconds) = match &limit.window {
-        WindowSpec::Calendar { period, zone } => {
-            let period: &'static str = period.into();
-            (Some(period.to_owned()), Some(zone.name().to_owned()), None)
-        }
-        WindowSpec::Rolling { seconds } => (None, None, i32::try_from(*seconds).ok()),
-        WindowSpec::PerRun => (None, None, None),
-    };
-    Row {
-        tenant_id: limit.tenant.to_string(),
-        id: limit.id.to_string(),
-        name: limit.name.clone(),
-        description: limit.description.clone(),
-        category: limit.category.as_str().to_owned(),
-        limit_type: limit.limit_type.as_str().to_owned(),
-        scope: limit.scope.as_str().to_owned(),
-        scope_id: limit.scope_id.clone(),
-        api_key_id: limit.api_key_id.map(|id: KeyId| id.to_string()),
-        model: limit.model.clone(),
-        max_value: limit.max,
-        reset_period,
-        zone,
-        window_seconds,
-        enforcement: limit.enforcement.as_str().to_owned(),
-        status: limit.status.as_str().to_owned(),
-        created_at: limit.created_at.as_micros(),
-        updated_at: limit.updated_at.as_micros(),
-    }
-}
-
-fn limit(row: Row) -> StoreResult<Limit> {
-    let window = window(
-        row.reset_period.as_deref(),
-        row.zone.as_deref(),
-        row.window_seconds,
-    )?;
-    Ok(Limit {
-        id: TABLE.parse("id", &row.id)?,
-        tenant: TABLE.parse("tenant_id", &row.tenant_id)?,
-        name: row.name,
-        description: row.description,
-        category: TABLE.parse("category", &row.category)?,
-        limit_type: TABLE.parse("limit_type", &row.limit_type)?,
-        scope: TABLE.parse("scope", &row.scope)?,
-        scope_id: row.scope_id,
-        api_key_id: TABLE.parse_opt("api_key_id", row.api_key_id.as_deref())?,
-        model: row.model,
-        max: row.max_value,
-        window,
-        enforcement: TABLE.parse("enforcement", &row.enforcement)?,
-        status: TABLE.parse("status", &row.status)?,
-        created_at: at(row.created_at),
-        updated_at: at(row.updated_at),
-    })
-}
-
-fn window(period: Option<&str>, zone: Option<&str>, seconds: Option<i32>) -> StoreResult<WindowSpec> {
-    let corrupt = StoreError::Corrupt {
-        table: "limits",
-        column: "reset_period",
-    };
-    match (period, zone, seconds) {
-        (Some(period), Some(zone), None) => {
-            let period: ResetPeriod = TABLE.parse("reset_period", period)?;
-            let zone: Zone = TABLE.parse("zone", zone)?;
-            Ok(WindowSpec::Calendar { period, zone })
-        }
-        (None, None, Some(seconds)) => Ok(WindowSpec::Rolling {
-            seconds: TABLE.small("window_seconds", seconds)?,
-        }),
-        (None, None, None) => Ok(WindowSpec::PerRun),
-        _ => Err(corrupt),
-    }
 }

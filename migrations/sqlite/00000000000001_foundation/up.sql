@@ -77,9 +77,22 @@ CREATE TABLE limits (
     max_value      INTEGER NOT NULL CHECK (max_value > 0),
     reset_period   TEXT   CHECK (reset_period IN ('DAILY', 'WEEKLY', 'MONTHLY', 'NONE')),
     zone           TEXT,
+    week_start     TEXT   CHECK (week_start IN ('MONDAY', 'TUESDAY', 'WEDNESDAY', 'THURSDAY', 'FRIDAY', 'SATURDAY',
+                                                'SUNDAY')),
     window_seconds INTEGER CHECK (window_seconds >= 1),
     enforcement    TEXT   NOT NULL
                    CHECK (enforcement IN ('BLOCK', 'WARN', 'REJECT', 'QUEUE', 'DEGRADE', 'ALERT')),
+    -- How that is done (model::limit::Handling).
+    queue_ms       INTEGER CHECK (queue_ms > 0),
+    degrade_model  TEXT,
+    degrade_output_tokens INTEGER CHECK (degrade_output_tokens > 0),
+    consequence    TEXT   CHECK (consequence IN ('ALERT', 'INCIDENT', 'ABORT')),
+    measured_seconds INTEGER CHECK (measured_seconds > 0),
+    -- The latest override (limit_overrides), so that a decision needs one row.
+    raise_id       TEXT,
+    raised_max     INTEGER CHECK (raised_max > 0),
+    raised_from    INTEGER,
+    raised_until   INTEGER,
     status         TEXT   NOT NULL CHECK (status IN ('ACTIVE', 'DISABLED')),
     created_at     INTEGER NOT NULL,
     updated_at     INTEGER NOT NULL,
@@ -88,6 +101,10 @@ CREATE TABLE limits (
     CHECK ((category = 'BUDGET') = (reset_period IS NOT NULL)),
     CHECK ((category = 'RATE') = (window_seconds IS NOT NULL)),
     CHECK ((reset_period IS NULL) = (zone IS NULL)),
+    CHECK ((reset_period IS NULL) = (week_start IS NULL)),
+    CHECK ((raise_id IS NULL) = (raised_max IS NULL)),
+    CHECK ((raise_id IS NULL) = (raised_from IS NULL)),
+    CHECK ((raise_id IS NULL) = (raised_until IS NULL)),
     CHECK ((scope IN ('PROJECT', 'AGENT', 'PROVIDER')) = (scope_id IS NOT NULL))
 ) STRICT;
 CREATE INDEX limits_status ON limits (tenant_id, status, category);
@@ -96,7 +113,7 @@ CREATE INDEX limits_api_key ON limits (tenant_id, api_key_id);
 CREATE UNIQUE INDEX limits_twin ON limits (
     tenant_id, category, limit_type, scope, enforcement,
     COALESCE(scope_id, ''), COALESCE(api_key_id, ''), COALESCE(model, ''),
-    COALESCE(reset_period, ''), COALESCE(zone, ''), COALESCE(window_seconds, 0)
+    COALESCE(reset_period, ''), COALESCE(zone, ''), COALESCE(week_start, ''), COALESCE(window_seconds, 0)
 ) WHERE status = 'ACTIVE';
 
 -- What every window of every limit has settled and holds. The ledger (holds) explains each row.

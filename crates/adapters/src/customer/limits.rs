@@ -1,9 +1,9 @@
 //! How is a Limit shown?
 
 use model::id::TenantId;
-use model::limit::{Limit, LimitScope};
+use model::limit::{Consequence, Handling, Limit, LimitScope};
 use model::time::Timestamp;
-use model::window::WindowSpec;
+use model::window::{ResetPeriod, WindowSpec};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -42,10 +42,15 @@ pub struct LimitView {
     pub reset_period: Option<&'static str>,
     /// The IANA zone whose midnight resets it (BUDGET).
     pub time_zone: Option<String>,
+    /// The day on which a week begins (WEEKLY).
+    pub week_start: Option<&'static str>,
     /// The length of the rolling window (RATE).
     pub window_seconds: Option<u32>,
     /// BLOCK, WARN, REJECT, QUEUE, DEGRADE or ALERT.
     pub enforcement: &'static str,
+    /// How that is done.
+    #[serde(flatten)]
+    pub handling: HandlingView,
     /// ACTIVE or DISABLED.
     pub status: &'static str,
     /// Whether requests are judged by it in this version: not yet if it bounds what an LLM Run turned out to be (its
@@ -75,15 +80,22 @@ impl From<Limit> for LimitView {
             max,
             window,
             enforcement,
+            handling,
             status,
+            raise: _,
             created_at,
             updated_at,
         } = limit;
         let max_value = Amount::of(limit_type, max);
-        let (reset_period, window_seconds) = match &window {
-            WindowSpec::Calendar { period, .. } => (Some(period.into()), None),
-            WindowSpec::Rolling { seconds } => (None, Some(*seconds)),
-            WindowSpec::PerRun => (None, None),
+        let (reset_period, week_start, window_seconds) = match &window {
+            WindowSpec::Calendar {
+                period, week_start, ..
+            } => {
+                let week_start = (*period == ResetPeriod::Weekly).then(|| week_start.as_str());
+                (Some(period.into()), week_start, None)
+            }
+            WindowSpec::Rolling { seconds } => (None, None, Some(*seconds)),
+            WindowSpec::PerRun => (None, None, None),
         };
         Self {
             limit_id: id.to_string(),
@@ -99,12 +111,42 @@ impl From<Limit> for LimitView {
             max_value_nano_usd: max_value.nano_usd(),
             reset_period,
             time_zone: window.zone_name(),
+            week_start,
             window_seconds,
             enforcement: enforcement.as_str(),
+            handling: handling.into(),
             status: status.as_str(),
             in_force: limit_type.is_judged(),
             created_at,
             updated_at,
+        }
+    }
+}
+
+/// What a Limit does beyond refusing.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct HandlingView {
+    /// The longest that a request waits for room, in milliseconds (QUEUE).
+    pub queue_timeout_ms: Option<i64>,
+    /// The model that is served instead (DEGRADE).
+    pub degrade_model: Option<String>,
+    /// The cap of the output that is served instead, in tokens (DEGRADE).
+    pub degrade_max_output_tokens: Option<i64>,
+    /// ALERT, INCIDENT or ABORT (THRESHOLD).
+    pub consequence: Option<&'static str>,
+    /// Over how many of the last seconds failures are measured (`ERROR_RATE_PCT`).
+    pub measurement_window_seconds: Option<u32>,
+}
+
+impl From<Handling> for HandlingView {
+    fn from(handling: Handling) -> Self {
+        let degrade = handling.degrade.unwrap_or_default();
+        Self {
+            queue_timeout_ms: handling.queue_ms,
+            degrade_model: degrade.model,
+            degrade_max_output_tokens: degrade.output_tokens,
+            consequence: handling.consequence.map(Consequence::as_str),
+            measurement_window_seconds: handling.measured_seconds,
         }
     }
 }
@@ -169,6 +211,19 @@ impl WrittenLimitView {
     }
 }
 
+/// What is used of a limit, in its unit.
+#[derive(Debug, Clone, Copy)]
+pub struct Used {
+    /// The most now.
+    pub max: i64,
+    /// Used for good.
+    pub settled: i64,
+    /// Set aside by open holds.
+    pub held: i64,
+    /// When the counter starts again (calendar windows).
+    pub resets_at: Option<Timestamp>,
+}
+
 /// What is used of a Limit now. A GLOBAL Limit of the installation is used by all tenants together: tenants see what
 /// it is and when it resets, and null for its Limit Value, its description and what is used of it.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -196,14 +251,22 @@ pub struct LimitUsageView {
     pub max_value: Option<Amount>,
     /// The exact Limit Value in nano-USD, for money.
     pub max_value_nano_usd: Option<String>,
+    /// The most now: more than the Limit Value while an override has raised it.
+    #[schema(value_type = Option<f64>)]
+    pub effective_max_value: Option<Amount>,
     /// DAILY, WEEKLY, MONTHLY or NONE (BUDGET).
     pub reset_period: Option<&'static str>,
     /// The IANA zone whose midnight resets it (BUDGET).
     pub time_zone: Option<String>,
+    /// The day on which a week begins (WEEKLY).
+    pub week_start: Option<&'static str>,
     /// The length of the rolling window (RATE).
     pub window_seconds: Option<u32>,
     /// BLOCK, WARN, REJECT, QUEUE, DEGRADE or ALERT.
     pub enforcement: &'static str,
+    /// How that is done.
+    #[serde(flatten)]
+    pub handling: HandlingView,
     /// ACTIVE or DISABLED.
     pub status: &'static str,
     /// Whether requests are judged by it in this version: not yet if it bounds what an LLM Run turned out to be (its
@@ -237,9 +300,9 @@ pub struct LimitUsageView {
 
 impl LimitUsageView {
     /// What a tenant sees: everything of its own limits, and of the platform's what does not tell of other tenants.
-    pub fn for_tenant(limit: Limit, settled: i64, held: i64, resets_at: Option<Timestamp>) -> Self {
+    pub fn for_tenant(limit: Limit, used: Used) -> Self {
         let own = limit.tenant != TenantId::PLATFORM;
-        let all = Self::for_operator(limit, settled, held, resets_at);
+        let all = Self::for_operator(limit, used);
         if own {
             return all;
         }
@@ -247,6 +310,7 @@ impl LimitUsageView {
             description: None,
             max_value: None,
             max_value_nano_usd: None,
+            effective_max_value: None,
             spent: None,
             held: None,
             remaining: None,
@@ -257,13 +321,19 @@ impl LimitUsageView {
         }
     }
 
-    /// Everything: `settled` and `held` in the unit of the limit.
-    pub fn for_operator(limit: Limit, settled: i64, held: i64, resets_at: Option<Timestamp>) -> Self {
+    /// Everything.
+    pub fn for_operator(limit: Limit, used: Used) -> Self {
+        let Used {
+            max,
+            settled,
+            held,
+            resets_at,
+        } = used;
         let amount = |value| Amount::of(limit.limit_type, value);
         let used = settled.saturating_add(held);
-        let (spent, held) = (amount(settled), amount(held));
-        let remaining = amount(limit.max.saturating_sub(used).max(0));
-        let utilization_pct = percent_of(used, limit.max);
+        let (spent, held, effective_max) = (amount(settled), amount(held), amount(max));
+        let remaining = amount(max.saturating_sub(used).max(0));
+        let utilization_pct = percent_of(used, max);
         let LimitView {
             limit_id,
             name,
@@ -278,8 +348,10 @@ impl LimitUsageView {
             max_value_nano_usd,
             reset_period,
             time_zone,
+            week_start,
             window_seconds,
             enforcement,
+            handling,
             status,
             in_force,
             created_at,
@@ -297,10 +369,13 @@ impl LimitUsageView {
             model,
             max_value: Some(max_value),
             max_value_nano_usd,
+            effective_max_value: Some(effective_max),
             reset_period,
             time_zone,
+            week_start,
             window_seconds,
             enforcement,
+            handling,
             status,
             in_force,
             created_at,

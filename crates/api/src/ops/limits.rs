@@ -14,6 +14,7 @@ use crate::paging::PageQuery;
 use crate::problem::ApiError;
 use crate::query::Query;
 use crate::state::State;
+use crate::v1::limits::usage::usage_view;
 use crate::v1::limits::{Asked, limit_error, page};
 use crate::v1::limits_change::{ChangeBody, LimitBody, body_of, change_of};
 
@@ -78,7 +79,7 @@ pub(crate) async fn usage(_actor: Operator, state: Data<State>) -> Result<HttpRe
         .map_err(limit_error)?;
     let items = list
         .into_iter()
-        .map(|usage| LimitUsageView::for_operator(usage.limit, usage.settled, usage.held, usage.resets_at))
+        .map(|usage| usage_view(usage, LimitUsageView::for_operator))
         .collect();
     Ok(HttpResponse::Ok().json(LimitUsageListView { items }))
 }

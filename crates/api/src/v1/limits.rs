@@ -1,11 +1,12 @@
 //! `/api/v1/limits`: look at limits, ask them, and try them out.
 
 mod errors;
+pub(crate) mod usage;
 
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use adapters::customer::checks::{CheckView, HoldView};
-use adapters::customer::limits::{LimitPageView, LimitUsageListView, LimitUsageView, LimitView};
+use adapters::customer::limits::{LimitPageView, LimitView};
 use adapters::problem::Problem;
 use model::hold::Subject;
 use model::id::{LimitId, Slug};
@@ -136,20 +137,6 @@ pub(crate) async fn get(
         .await
         .map_err(limit_error)?;
     Ok(HttpResponse::Ok().json(LimitView::from(limit)))
-}
-
-/// What is used of every Limit
-#[utoipa::path(get, path = "/api/v1/limits/usage", operation_id = "limits_usage", tag = "Limits",
-    responses((status = 200, description = "What is used of every Limit now; of the installation's GLOBAL ones only what they are and when they reset", body = LimitUsageListView)))]
-pub(crate) async fn usage(actor: ReadActor, state: Data<State>) -> Result<HttpResponse, ApiError> {
-    let list = services::limits::usage(&state.cx, actor.0.tenant_id())
-        .await
-        .map_err(limit_error)?;
-    let items = list
-        .into_iter()
-        .map(|usage| LimitUsageView::for_tenant(usage.limit, usage.settled, usage.held, usage.resets_at))
-        .collect();
-    Ok(HttpResponse::Ok().json(LimitUsageListView { items }))
 }
 
 /// What somebody wants to spend. Amounts are the most that the LLM Run can use.

@@ -5,8 +5,10 @@ use actix_web::{HttpRequest, HttpResponse};
 use adapters::customer::limits::WrittenLimitView;
 use adapters::problem::Problem;
 use model::id::{KeyId, LimitId};
-use model::limit::{Enforcement, LimitCategory, LimitScope, LimitStatus, LimitType, Unit};
-use model::window::ResetPeriod;
+use model::limit::{
+    Consequence, Degrade, Enforcement, Handling, LimitCategory, LimitScope, LimitStatus, LimitType, Unit,
+};
+use model::window::{ResetPeriod, Weekday};
 use model::zone::Zone;
 use serde::Deserialize;
 use services::limits::{Change, Owner, Written};
@@ -56,11 +58,25 @@ pub(crate) struct LimitBody {
     /// The IANA zone whose midnight resets it (BUDGET); UTC if it is left out.
     #[schema(value_type = Option<String>, example = "Europe/Berlin")]
     time_zone: Option<Zone>,
+    /// On which day a week begins (WEEKLY); MONDAY if it is left out.
+    #[schema(value_type = Option<String>, example = "MONDAY")]
+    week_start: Option<Weekday>,
     /// The length of the rolling window (RATE).
     window_seconds: Option<u32>,
     /// BLOCK if it is left out.
     #[schema(value_type = Option<String>, example = "BLOCK")]
     enforcement: Option<Enforcement>,
+    /// The longest that a request waits for room, in milliseconds (QUEUE): 1 to 60000, 10000 if it is left out.
+    queue_timeout_ms: Option<i64>,
+    /// The cheaper model that is served instead (DEGRADE).
+    degrade_model: Option<String>,
+    /// The lower cap of the output, in tokens, that is served instead (DEGRADE).
+    degrade_max_output_tokens: Option<i64>,
+    /// ALERT, INCIDENT or ABORT (THRESHOLD).
+    #[schema(value_type = Option<String>)]
+    consequence: Option<Consequence>,
+    /// Over how many of the last seconds failures are measured (`ERROR_RATE_PCT`): 10 to 86400, 300 if it is left out.
+    measurement_window_seconds: Option<u32>,
 }
 
 impl Body for LimitBody {
@@ -91,10 +107,23 @@ impl LimitBody {
             model: self.model,
             reset_period: self.reset_period,
             zone: self.time_zone,
+            week_start: self.week_start,
             window_seconds: self.window_seconds,
             enforcement: self.enforcement.unwrap_or(Enforcement::Block),
+            handling: Handling {
+                queue_ms: self.queue_timeout_ms,
+                degrade: degrade(self.degrade_model, self.degrade_max_output_tokens),
+                consequence: self.consequence,
+                measured_seconds: self.measurement_window_seconds,
+            },
         })
     }
+}
+
+/// What is served instead, if anything is said about it.
+fn degrade(model: Option<String>, output_tokens: Option<i64>) -> Option<Degrade> {
+    let said = Degrade { model, output_tokens };
+    (said != Degrade::default()).then_some(said)
 }
 
 /// The maximum in the unit of the type: money is nano-USD already, everything else must be whole.
@@ -167,6 +196,17 @@ pub(crate) struct ChangeBody {
     /// BLOCK, WARN, REJECT, QUEUE, DEGRADE or ALERT.
     #[schema(value_type = Option<String>)]
     enforcement: Option<Enforcement>,
+    /// The longest that a request waits for room, in milliseconds (QUEUE): 1 to 60000, 10000 if it is left out.
+    queue_timeout_ms: Option<i64>,
+    /// The cheaper model that is served instead (DEGRADE).
+    degrade_model: Option<String>,
+    /// The lower cap of the output, in tokens, that is served instead (DEGRADE).
+    degrade_max_output_tokens: Option<i64>,
+    /// ALERT, INCIDENT or ABORT (THRESHOLD).
+    #[schema(value_type = Option<String>)]
+    consequence: Option<Consequence>,
+    /// Over how many of the last seconds failures are measured (`ERROR_RATE_PCT`): 10 to 86400, 300 if it is left out.
+    measurement_window_seconds: Option<u32>,
     /// DAILY, WEEKLY, MONTHLY or NONE (BUDGET).
     #[schema(value_type = Option<String>)]
     reset_period: Option<ResetPeriod>,
@@ -189,6 +229,7 @@ impl Body for ChangeBody {
         "model",
         "max_value_nano_usd",
         "time_zone",
+        "week_start",
         "created_at",
         "updated_at",
         "already_exceeded",
@@ -216,6 +257,12 @@ pub(crate) async fn change_of(
         description: wanted.description,
         max,
         enforcement: wanted.enforcement,
+        handling: Handling {
+            queue_ms: wanted.queue_timeout_ms,
+            degrade: degrade(wanted.degrade_model, wanted.degrade_max_output_tokens),
+            consequence: wanted.consequence,
+            measured_seconds: wanted.measurement_window_seconds,
+        },
         reset_period: wanted.reset_period,
         window_seconds: wanted.window_seconds,
         status: wanted.status,

@@ -1,12 +1,14 @@
 //! Is what somebody wants as a limit a limit?
 
+mod handling;
+
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use model::id::KeyId;
-use model::limit::{Enforcement, LimitCategory, LimitScope, LimitType};
+use model::limit::{Enforcement, Handling, LimitCategory, LimitScope, LimitType};
 use model::text::is_hidden;
-use model::window::{ResetPeriod, WindowSpec};
+use model::window::{ResetPeriod, Weekday, WindowSpec};
 use model::zone::Zone;
 
 /// The longest rolling window: 31 days.
@@ -37,10 +39,14 @@ pub struct Draft {
     pub reset_period: Option<ResetPeriod>,
     /// In whose calendar (BUDGET).
     pub zone: Option<Zone>,
+    /// On which day a week begins (BUDGET per week).
+    pub week_start: Option<Weekday>,
     /// Over how many seconds (RATE).
     pub window_seconds: Option<u32>,
     /// What happens when a request does not fit.
     pub enforcement: Enforcement,
+    /// How that is done.
+    pub handling: Handling,
 }
 
 /// What is wrong with one field.
@@ -104,6 +110,7 @@ pub fn validate(draft: &Draft) -> Result<WindowSpec, Vec<Problem>> {
         wrong("model", "1 to 200 characters, none of them invisible");
     }
     let window = window(draft, &mut wrong);
+    handling::check(draft, &mut wrong);
     if problems.is_empty() {
         Ok(window)
     } else {
@@ -114,6 +121,9 @@ pub fn validate(draft: &Draft) -> Result<WindowSpec, Vec<Problem>> {
 fn window(draft: &Draft, wrong: &mut impl FnMut(&'static str, &'static str)) -> WindowSpec {
     if draft.category != LimitCategory::Budget && (draft.reset_period.is_some() || draft.zone.is_some()) {
         wrong("reset_period", "only a BUDGET has a reset_period and a time_zone");
+    }
+    if draft.week_start.is_some() && draft.reset_period != Some(ResetPeriod::Weekly) {
+        wrong("week_start", "only a WEEKLY reset_period has a week_start");
     }
     if draft.category != LimitCategory::Rate && draft.window_seconds.is_some() {
         wrong("window_seconds", "only a RATE has window_seconds");
@@ -128,6 +138,7 @@ fn window(draft: &Draft, wrong: &mut impl FnMut(&'static str, &'static str)) -> 
             WindowSpec::Calendar {
                 period,
                 zone: draft.zone.clone().unwrap_or(Zone::UTC),
+                week_start: draft.week_start.unwrap_or(Weekday::Monday),
             }
         }
         LimitCategory::Rate => {
@@ -155,7 +166,7 @@ mod tests {
 
     use super::*;
 
-    fn draft() -> Draft {
+    pub(super) fn draft() -> Draft {
         Draft {
             name: "daily".to_string(),
             description: None,
@@ -168,12 +179,14 @@ mod tests {
             max: 1,
             reset_period: Some(ResetPeriod::Daily),
             zone: None,
+            week_start: None,
             window_seconds: None,
             enforcement: Enforcement::Block,
+            handling: Handling::default(),
         }
     }
 
-    fn problems(draft: &Draft) -> Vec<&'static str> {
+    pub(super) fn problems(draft: &Draft) -> Vec<&'static str> {
         validate(draft)
             .err()
             .unwrap_or_default()
@@ -183,12 +196,33 @@ mod tests {
     }
 
     #[test]
+    fn a_week_begins_on_the_day_that_is_said() {
+        let weekly = |week_start, reset_period| Draft {
+            reset_period: Some(reset_period),
+            week_start,
+            ..draft()
+        };
+        let sunday = weekly(Some(Weekday::Sunday), ResetPeriod::Weekly);
+        let window = validate(&sunday);
+        assert!(matches!(
+            window,
+            Ok(WindowSpec::Calendar {
+                week_start: Weekday::Sunday,
+                ..
+            })
+        ));
+        let monthly = weekly(Some(Weekday::Sunday), ResetPeriod::Monthly);
+        assert_eq!(problems(&monthly), ["week_start"]);
+    }
+
+    #[test]
     fn a_good_draft_has_the_window_it_describes() {
         assert_eq!(
             validate(&draft()),
             Ok(WindowSpec::Calendar {
                 period: ResetPeriod::Daily,
-                zone: Zone::UTC
+                zone: Zone::UTC,
+                week_start: Weekday::Monday,
             })
         );
         let rate = Draft {

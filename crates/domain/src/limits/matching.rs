@@ -37,7 +37,7 @@ mod tests {
     use alloc::string::ToString as _;
 
     use model::id::{KeyId, LimitId, TenantId};
-    use model::limit::{Enforcement, LimitCategory, LimitType};
+    use model::limit::{Enforcement, Handling, LimitCategory, LimitType};
     use model::time::Timestamp;
     use model::window::WindowSpec;
 
@@ -58,7 +58,9 @@ mod tests {
             max: 1,
             window: WindowSpec::PerRun,
             enforcement: Enforcement::Block,
+            handling: Handling::default(),
             status: LimitStatus::Active,
+            raise: None,
             created_at: Timestamp::from_micros(0),
             updated_at: Timestamp::from_micros(0),
         }

@@ -41,14 +41,15 @@ pub(super) fn resets_at(
         WindowSpec::PerRun => None,
         WindowSpec::Calendar { .. } => window.end,
         WindowSpec::Rolling { .. } => {
-            if requested > state.limit.max {
+            let max = state.limit.max_at(now);
+            if requested > max {
                 return None;
             }
             let used = |counted: &super::Counted| counted.settled.saturating_add(counted.held);
             let mut total = super::sum(state.counted.iter().map(used)).saturating_add(requested);
             let mut at = now;
             for counted in &state.counted {
-                if total <= state.limit.max {
+                if total <= max {
                     break;
                 }
                 total = total.saturating_sub(used(counted));

@@ -1,13 +1,14 @@
 //! The table of what the limits engine decides.
 
+mod raised;
 mod windows;
 
 use alloc::string::ToString as _;
 use alloc::vec;
 
-use model::limit::LimitStatus;
+use model::limit::{Handling, LimitStatus};
 use model::money::NanoUsd;
-use model::window::{ResetPeriod, WindowSpec};
+use model::window::{ResetPeriod, Weekday, WindowSpec};
 use model::zone::Zone;
 
 use super::*;
@@ -34,9 +35,12 @@ fn budget(id: u128, usd: i64) -> Limit {
         window: WindowSpec::Calendar {
             period: ResetPeriod::Daily,
             zone: Zone::UTC,
+            week_start: Weekday::Monday,
         },
         enforcement: Enforcement::Block,
+        handling: Handling::default(),
         status: LimitStatus::Active,
+        raise: None,
         created_at: now(),
         updated_at: now(),
     }
@@ -298,6 +302,7 @@ fn message_codes_follow_the_period() {
         let window = WindowSpec::Calendar {
             period,
             zone: Zone::UTC,
+            week_start: Weekday::Monday,
         };
         let limit = Limit {
             limit_type,

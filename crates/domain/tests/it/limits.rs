@@ -3,10 +3,10 @@
 use domain::limits::{CheckInput, CheckOutput, Counted, LimitReport, LimitState, NAME, check};
 use model::amounts::Amounts;
 use model::id::{LimitId, TenantId};
-use model::limit::{Enforcement, Limit, LimitCategory, LimitScope, LimitStatus, LimitType};
+use model::limit::{Enforcement, Handling, Limit, LimitCategory, LimitScope, LimitStatus, LimitType};
 use model::money::NanoUsd;
 use model::time::Timestamp;
-use model::window::{ResetPeriod, WindowSpec};
+use model::window::{ResetPeriod, Weekday, WindowSpec};
 use model::zone::Zone;
 
 const ENFORCEMENTS: [Enforcement; 6] = [
@@ -27,6 +27,7 @@ fn daily() -> WindowSpec {
     WindowSpec::Calendar {
         period: ResetPeriod::Daily,
         zone: Zone::UTC,
+        week_start: Weekday::Monday,
     }
 }
 
@@ -46,7 +47,9 @@ fn limit(id: u128, kind: (LimitCategory, LimitType, WindowSpec), enforcement: En
         max: 100,
         window,
         enforcement,
+        handling: Handling::default(),
         status: LimitStatus::Active,
+        raise: None,
         created_at: now(),
         updated_at: now(),
     }
@@ -108,6 +111,7 @@ fn decided(limits: &[LimitState<'_>], amounts: Amounts, cost_known: bool) -> Str
         unpriced,
         warnings,
         reports,
+        overrides,
         headroom,
         breaches,
         bounds_usage,
@@ -127,8 +131,8 @@ fn decided(limits: &[LimitState<'_>], amounts: Amounts, cost_known: bool) -> Str
         .collect();
     let headroom = (headroom.cost, headroom.tokens, headroom.requests);
     format!(
-        "  {outcome:?} holds {held:?} blocking {:?} unpriced {:?} warnings {:?} reports {:?} headroom {headroom:?} \
-         breaches {breaches:?} bounds usage {bounds_usage}",
+        "  {outcome:?} holds {held:?} blocking {:?} unpriced {:?} warnings {:?} reports {:?} overrides {overrides:?} \
+         headroom {headroom:?} breaches {breaches:?} bounds usage {bounds_usage}",
         told(&blocking),
         told(&unpriced),
         told(&warnings),

@@ -5,7 +5,7 @@ use domain::estimate::HIDDEN_TOKENS;
 use domain::limits::draft::Draft;
 use infra::secrets::{ApiKeySecret, OperatorTokenSecret};
 use model::key::KeyScope;
-use model::limit::{Enforcement, Limit, LimitCategory, LimitScope, LimitType};
+use model::limit::{Enforcement, Handling, Limit, LimitCategory, LimitScope, LimitType};
 use model::money::NanoUsd;
 use model::tenant::Tenant;
 use model::window::ResetPeriod;
@@ -147,8 +147,10 @@ fn draft(name: &str) -> Draft {
         max: 0,
         reset_period: Some(ResetPeriod::Daily),
         zone: None,
+        week_start: None,
         window_seconds: None,
         enforcement: Enforcement::Block,
+        handling: Handling::default(),
     }
 }
 

@@ -3,7 +3,7 @@
 use infra::secrets::{ApiKeySecret, KeyEnvironment, random_bytes};
 use model::id::{KeyId, LimitId, TenantId};
 use model::key::{ApiKey, KeyScope, KeyStatus};
-use model::limit::{Enforcement, Limit, LimitCategory, LimitScope, LimitStatus, LimitType};
+use model::limit::{Enforcement, Handling, Limit, LimitCategory, LimitScope, LimitStatus, LimitType};
 use model::time::Timestamp;
 use model::window::WindowSpec;
 use store::LockTx;
@@ -224,7 +224,9 @@ fn rate_limit(id: LimitId, key: &ApiKey, rpm: u32, now: Timestamp) -> Limit {
         max: i64::from(rpm),
         window: WindowSpec::Rolling { seconds: 60 },
         enforcement: Enforcement::Block,
+        handling: Handling::default(),
         status: LimitStatus::Active,
+        raise: None,
         created_at: now,
         updated_at: now,
     }

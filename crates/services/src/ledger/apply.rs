@@ -284,7 +284,7 @@ impl Batch<'_> {
             let amount = hold.items.iter().find(of).map_or(0, |item| item.amount);
             Some((change.settled, amount))
         } else if late && change.settled > 0 {
-            passed(&self.known, &key, hold.created_at)
+            passed(&self.known, &key, hold.created_at, self.now)
         } else {
             None
         };

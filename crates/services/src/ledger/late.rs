@@ -16,12 +16,18 @@ pub(super) fn may_be_late(hold: &Hold) -> bool {
 
 /// What the counter has come to and its maximum, if it is above that. Of rolling windows nothing is said: by now others
 /// count.
-pub(super) fn passed(known: &Known, key: &CounterKey, taken_at: Timestamp) -> Option<(i64, i64)> {
+pub(super) fn passed(
+    known: &Known,
+    key: &CounterKey,
+    taken_at: Timestamp,
+    now: Timestamp,
+) -> Option<(i64, i64)> {
     let limits = known.limits.get(&key.owner)?;
     let limit = limits.iter().find(|limit| limit.id == key.limit)?;
     // A counter of a window that the limit had once says nothing about the maximum that it has now.
     let calendar = matches!(limit.window, WindowSpec::Calendar { .. });
     let current = limit.window.window_at(taken_at).start.as_micros() == key.window_start;
     let value = known.counters.total(key);
-    (calendar && current && value > limit.max).then_some((value, limit.max))
+    let max = limit.max_at(now);
+    (calendar && current && value > max).then_some((value, max))
 }

@@ -2,7 +2,7 @@
 
 use domain::limits::draft::{Draft, validate};
 use model::id::{DecisionId, HoldId, LimitId};
-use model::limit::{Enforcement, Limit, LimitStatus};
+use model::limit::{Degrade, Enforcement, Handling, Limit, LimitStatus};
 use model::window::{ResetPeriod, WindowSpec};
 
 use super::window::{Carrier, change_window, refuse_to_forget};
@@ -23,6 +23,8 @@ pub struct Change {
     pub max: Option<i64>,
     /// What happens when a request does not fit.
     pub enforcement: Option<Enforcement>,
+    /// How that is done; what is none stays as it is, as far as the enforcement has it.
+    pub handling: Handling,
     /// When the counter starts again. What was used since the start of the new window counts in it.
     pub reset_period: Option<ResetPeriod>,
     /// Over how many seconds.
@@ -76,18 +78,27 @@ pub async fn update(
 }
 
 fn changed(known: Limit, change: &Change) -> Result<Limit, LimitError> {
-    let (mut period, mut zone, mut seconds) = match &known.window {
-        WindowSpec::Calendar { period, zone } => (Some(*period), Some(zone.clone()), None),
-        WindowSpec::Rolling { seconds } => (None, None, Some(*seconds)),
-        WindowSpec::PerRun => (None, None, None),
-    };
+    let (mut period, mut zone, mut first_day, mut seconds) = (None, None, None, None);
+    match &known.window {
+        WindowSpec::Calendar {
+            period: known,
+            zone: whose,
+            week_start,
+        } => (period, zone, first_day) = (Some(*known), Some(whose.clone()), Some(*week_start)),
+        WindowSpec::Rolling { seconds: known } => seconds = Some(*known),
+        WindowSpec::PerRun => {}
+    }
     if change.reset_period.is_some() {
         period = change.reset_period;
         zone = zone.or(Some(model::zone::Zone::UTC));
     }
+    // What is kept for other periods is no wish.
+    let first_day = first_day.filter(|_| period == Some(ResetPeriod::Weekly));
     if change.window_seconds.is_some() {
         seconds = change.window_seconds;
     }
+    let enforcement = change.enforcement.unwrap_or(known.enforcement);
+    let handling = handled(known.handling, enforcement, &change.handling);
     let draft = Draft {
         name: change.name.clone().unwrap_or(known.name),
         description: change.description.clone().or(known.description),
@@ -100,8 +111,10 @@ fn changed(known: Limit, change: &Change) -> Result<Limit, LimitError> {
         max: change.max.unwrap_or(known.max),
         reset_period: period,
         zone,
+        week_start: first_day,
         window_seconds: seconds,
-        enforcement: change.enforcement.unwrap_or(known.enforcement),
+        enforcement,
+        handling,
     };
     let window = validate(&draft).map_err(LimitError::Invalid)?;
     Ok(Limit {
@@ -112,7 +125,27 @@ fn changed(known: Limit, change: &Change) -> Result<Limit, LimitError> {
         max: draft.max,
         window,
         enforcement: draft.enforcement,
+        handling: draft.handling,
         status: change.status.unwrap_or(known.status),
         ..known
     })
+}
+
+/// What was said for the enforcement that the limit had is not said for another one.
+fn handled(known: Handling, enforcement: Enforcement, change: &Handling) -> Handling {
+    let degrade = known.degrade.filter(|_| enforcement == Enforcement::Degrade);
+    Handling {
+        queue_ms: change
+            .queue_ms
+            .or(known.queue_ms.filter(|_| enforcement == Enforcement::Queue)),
+        degrade: match (&change.degrade, degrade) {
+            (Some(change), Some(known)) => Some(Degrade {
+                model: change.model.clone().or(known.model),
+                output_tokens: change.output_tokens.or(known.output_tokens),
+            }),
+            (change, known) => change.clone().or(known),
+        },
+        consequence: change.consequence.or(known.consequence),
+        measured_seconds: change.measured_seconds.or(known.measured_seconds),
+    }
 }

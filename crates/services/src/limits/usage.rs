@@ -16,6 +16,8 @@ use crate::context::Context;
 pub struct LimitUsage {
     /// The limit.
     pub limit: Limit,
+    /// The most now, in the unit of its type: what an override has raised it to, while one is on.
+    pub max: i64,
     /// Used for good, in the unit of its type.
     pub settled: i64,
     /// Set aside by open holds.
@@ -51,6 +53,7 @@ fn used(states: Vec<(Limit, Vec<Counted>)>, now: Timestamp) -> Vec<LimitUsage> {
     states
         .into_iter()
         .map(|(limit, counted)| LimitUsage {
+            max: limit.max_at(now),
             settled: counted.iter().map(|counted| counted.settled).sum(),
             held: counted.iter().map(|counted| counted.held).sum(),
             resets_at: match limit.category {

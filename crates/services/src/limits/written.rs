@@ -35,7 +35,7 @@ impl Written {
         now: Timestamp,
     ) -> StoreResult<Self> {
         Ok(Self {
-            already_exceeded: used(tx, &limit, now)? > limit.max,
+            already_exceeded: used(tx, &limit, now)? > limit.max_at(now),
             unknown_scope: !knows(tx, &limit, providers)?,
             limit,
         })

@@ -7,11 +7,11 @@ use domain::settle::{Authority, End};
 use infra::clock::RandomIds;
 use model::amounts::Amounts;
 use model::id::{DecisionId, HoldId, IdGenerator, LimitId, TenantId};
-use model::limit::{Enforcement, Limit, LimitCategory, LimitScope, LimitStatus, LimitType};
+use model::limit::{Enforcement, Handling, Limit, LimitCategory, LimitScope, LimitStatus, LimitType};
 use model::money::NanoUsd;
 use model::tenant::{FreezeState, Tenant};
 use model::time::Clock as _;
-use model::window::{ResetPeriod, WindowSpec};
+use model::window::{ResetPeriod, Weekday, WindowSpec};
 use model::zone::Zone;
 use services::ledger::{Answer, EndAnswer, EndCommand, HoldAnswer, HoldCommand, Ledger, LedgerError};
 use store::Db;
@@ -88,9 +88,12 @@ impl Books {
             window: WindowSpec::Calendar {
                 period: ResetPeriod::Daily,
                 zone: Zone::UTC,
+                week_start: Weekday::Monday,
             },
             enforcement: Enforcement::Block,
+            handling: Handling::default(),
             status: LimitStatus::Active,
+            raise: None,
             created_at: self.clock.now(),
             updated_at: self.clock.now(),
         }
@@ -222,7 +225,9 @@ pub(crate) fn draft(category: LimitCategory, limit_type: LimitType, max: i64) ->
         max,
         reset_period: (category == LimitCategory::Budget).then_some(ResetPeriod::Daily),
         zone: None,
+        week_start: None,
         window_seconds: counts_seconds.then_some(60),
         enforcement: Enforcement::Block,
+        handling: Handling::default(),
     }
 }

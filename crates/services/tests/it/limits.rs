@@ -3,7 +3,7 @@
 use domain::limits::draft::Draft;
 use futures_util::future::join_all;
 use model::id::{LimitId, TenantId};
-use model::limit::{Enforcement, Limit, LimitCategory, LimitScope, LimitStatus, LimitType};
+use model::limit::{Enforcement, Handling, Limit, LimitCategory, LimitScope, LimitStatus, LimitType};
 use model::window::WindowSpec;
 use services::limits::{Change, Done, LIMITS_MAX, LimitError, Owner};
 use testkit::both_databases;
@@ -47,7 +47,9 @@ async fn nearly_all(world: &World, less: i64) {
         max: 1,
         window: WindowSpec::PerRun,
         enforcement: Enforcement::Block,
+        handling: Handling::default(),
         status: LimitStatus::Active,
+        raise: None,
         created_at: model::time::Timestamp::from_micros(0),
         updated_at: model::time::Timestamp::from_micros(0),
     };
@@ -78,7 +80,7 @@ both_databases! {
         let limits = [
             world.limit(Draft { enforcement: Enforcement::Warn, ..threshold(None) }).await,
             world.limit(Draft { enforcement: Enforcement::Alert, ..threshold(None) }).await,
-            world.limit(Draft { enforcement: Enforcement::Queue, ..threshold(None) }).await,
+            world.limit(Draft { enforcement: Enforcement::Reject, ..threshold(None) }).await,
         ];
         let block = || Change { enforcement: Some(Enforcement::Block), ..Change::default() };
         let changed = join_all(limits.map(|id| change(&world, id, block()))).await;

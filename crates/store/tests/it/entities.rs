@@ -8,7 +8,7 @@ use model::key::KeyStatus;
 use model::limit::{Enforcement, Limit, LimitCategory, LimitScope, LimitStatus, LimitType};
 use model::money::NanoUsd;
 use model::tenant::{Agent, FreezeState, Operator, Project};
-use model::window::{ResetPeriod, WindowSpec};
+use model::window::{ResetPeriod, Weekday, WindowSpec};
 use store::{StoreError, keys, limits, tenants};
 use testkit::db::TestDb;
 
@@ -134,7 +134,7 @@ testkit::both_databases! {
         add_acme(&db).await;
         db.write(|tx| keys::insert(tx, &key(3), "hash")).await.unwrap();
         let monthly = Limit {
-            window: WindowSpec::Calendar { period: ResetPeriod::Monthly, zone: "Europe/Berlin".parse().unwrap() },
+            window: WindowSpec::Calendar { period: ResetPeriod::Monthly, zone: "Europe/Berlin".parse().unwrap(), week_start: Weekday::Monday },
             scope: LimitScope::Project,
             scope_id: Some("search".to_owned()),
             api_key_id: Some(KeyId::from_bits(3)),
@@ -157,7 +157,7 @@ testkit::both_databases! {
             ..limit(4)
         };
         let forever = Limit {
-            window: WindowSpec::Calendar { period: ResetPeriod::None, zone: model::zone::Zone::UTC },
+            window: WindowSpec::Calendar { period: ResetPeriod::None, zone: model::zone::Zone::UTC, week_start: Weekday::Monday },
             ..limit(5)
         };
         let all = [limit(1), monthly, rate, threshold, forever];

@@ -6,12 +6,12 @@ use model::cost::{CostRecord, CostSource, TokenUsage};
 use model::hold::{Hold, HoldItem, HoldStatus, Subject};
 use model::id::{CostId, DecisionId, HoldId, KeyId, LimitId, RunId, TenantId};
 use model::key::{ApiKey, KeyScope, KeyStatus};
-use model::limit::{Enforcement, Limit, LimitCategory, LimitScope, LimitStatus, LimitType};
+use model::limit::{Enforcement, Handling, Limit, LimitCategory, LimitScope, LimitStatus, LimitType};
 use model::money::NanoUsd;
 use model::run::{Operation, Run, RunStatus, UsageSource};
 use model::tenant::{FreezeState, Tenant};
 use model::time::Timestamp;
-use model::window::{ResetPeriod, WindowSpec};
+use model::window::{ResetPeriod, Weekday, WindowSpec};
 use model::zone::Zone;
 use store::Db;
 use testkit::clock::START;
@@ -69,9 +69,12 @@ pub(crate) fn limit(n: u128) -> Limit {
         window: WindowSpec::Calendar {
             period: ResetPeriod::Daily,
             zone: Zone::UTC,
+            week_start: Weekday::Monday,
         },
         enforcement: Enforcement::Block,
+        handling: Handling::default(),
         status: LimitStatus::Active,
+        raise: None,
         created_at: at(0),
         updated_at: at(0),
     }
