@@ -1,8 +1,8 @@
 //! What is recorded when a request hits a limit?
 
 use crate::id::{BreachId, DecisionId, LimitId, RunId, TenantId};
-use crate::limit::wire_enum;
 use crate::time::Timestamp;
+use crate::wire::wire_enum;
 
 wire_enum! {
     /// How a limit was hit.

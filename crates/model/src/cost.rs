@@ -5,9 +5,9 @@ use alloc::sync::Arc;
 
 use crate::hold::Subject;
 use crate::id::{CostId, HoldId, RunId, TenantId};
-use crate::limit::wire_enum;
 use crate::money::NanoUsd;
 use crate::time::Timestamp;
+use crate::wire::wire_enum;
 
 /// Tokens by class. The classes below `input` and `output` are parts of them, never added to them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

@@ -3,8 +3,8 @@
 use alloc::string::String;
 
 use crate::id::{DecisionId, HoldId, RunId, TenantId};
-use crate::limit::wire_enum;
 use crate::time::Timestamp;
+use crate::wire::wire_enum;
 
 wire_enum! {
     /// What a decision says, from mild to severe.

@@ -3,9 +3,9 @@
 use alloc::string::String;
 
 use crate::id::{EventId, TenantId};
-use crate::limit::wire_enum;
 use crate::money::NanoUsd;
 use crate::time::Timestamp;
+use crate::wire::wire_enum;
 
 wire_enum! {
     /// The canonical event types. The list is closed.

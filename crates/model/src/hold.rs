@@ -9,8 +9,9 @@ use alloc::vec::Vec;
 
 use crate::amounts::Amounts;
 use crate::id::{DecisionId, HoldId, KeyId, LimitId, RunId, TenantId};
-use crate::limit::{LimitType, wire_enum};
+use crate::limit::LimitType;
 use crate::time::Timestamp;
+use crate::wire::wire_enum;
 
 wire_enum! {
     /// Where a hold stands.

@@ -4,9 +4,13 @@
 //! 128-bit number, so that passing one on costs nothing; the text form exists at the edges only.
 //! Names that a customer chooses (projects, agents) are [`Slug`]s.
 
+mod derived;
+
 use alloc::string::{String, ToString as _};
 use core::fmt;
 use core::str::FromStr;
+
+pub use self::derived::{IncidentId, SignatureId};
 
 /// The source of new ids. The only implementation outside of tests is `infra::clock::RandomIds`.
 pub trait IdGenerator: Send + Sync {
@@ -26,6 +30,12 @@ pub enum IdError {
     /// The part behind the prefix is not a canonical ULID.
     #[error("expected 26 characters of Crockford base32 after `{prefix}`")]
     Ulid {
+        /// The prefix of this kind.
+        prefix: &'static str,
+    },
+    /// The part behind the prefix is not 32 lower-case hex digits.
+    #[error("expected 32 lower-case hex digits after `{prefix}`")]
+    Hex {
         /// The prefix of this kind.
         prefix: &'static str,
     },
@@ -130,6 +140,18 @@ ulid_ids! {
     BreachId = "brc_";
     /// One override of a Limit.
     OverrideId = "ovr_";
+    /// One entry of the audit ledger.
+    AuditId = "aud_";
+    /// One entry of the timeline.
+    TimelineId = "tl_";
+    /// A Policy Rule, in the form of the frozen console contract.
+    RuleId = "PR-";
+    /// A proposal to make, change or retire a Policy Rule.
+    ProposalId = "prop_";
+    /// One enforcement of a Policy Rule.
+    EnforcementId = "enf_";
+    /// One LLM Run that a Policy Rule kept from failing again.
+    PreventionId = "prev_";
 }
 
 impl TenantId {

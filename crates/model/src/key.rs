@@ -4,8 +4,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::id::{KeyId, TenantId};
-use crate::limit::wire_enum;
 use crate::time::Timestamp;
+use crate::wire::wire_enum;
 
 wire_enum! {
     /// What a key may be used for. A key can never give another key a scope that it lacks.

@@ -1,14 +1,17 @@
 //! The words of the product and the changes they allow.
 //!
 //! Everything here is plain data without I/O, clock or randomness, so that every layer may use it:
-//! ids, money, time and windows, and the entities that limits and LLM Runs are made of. The crate is
-//! `no_std`, so that an engine that is handed these words cannot reach the outside world through them.
+//! ids, money, time and windows, and the entities that Limits, Policy Rules, Incidents and LLM Runs are
+//! made of. The crate is `no_std`, so that an engine that is handed these words cannot reach the outside
+//! world through them.
 #![no_std]
 
 extern crate alloc;
 
+pub mod digest;
 pub mod id;
 pub mod money;
+pub mod permille;
 pub mod text;
 pub mod time;
 pub mod window;
@@ -17,8 +20,11 @@ pub mod zone;
 
 pub mod amounts;
 pub mod hold;
+pub mod incident;
+pub mod integrity;
 pub mod limit;
 pub mod limit_override;
+pub mod policy;
 pub mod severity;
 
 pub mod breach;

@@ -1,5 +1,6 @@
 //! What is a Limit?
 
+mod canonical;
 mod handling;
 mod raise;
 

@@ -5,8 +5,9 @@
 use alloc::string::String;
 
 use crate::id::{LimitId, OverrideId, TenantId};
-use crate::limit::{Raise, wire_enum};
+use crate::limit::Raise;
 use crate::time::Timestamp;
+use crate::wire::wire_enum;
 
 wire_enum! {
     /// Where an override stands.

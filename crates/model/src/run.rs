@@ -7,9 +7,9 @@ use crate::amounts::Amounts;
 use crate::cost::TokenUsage;
 use crate::hold::Subject;
 use crate::id::{DecisionId, HoldId, RunId, TenantId};
-use crate::limit::wire_enum;
 use crate::money::NanoUsd;
 use crate::time::Timestamp;
+use crate::wire::wire_enum;
 
 /// Where an LLM Run stands.
 #[derive(

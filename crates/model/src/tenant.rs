@@ -3,9 +3,9 @@
 use alloc::string::String;
 
 use crate::id::{OperatorId, Slug, TenantId};
-use crate::limit::wire_enum;
 use crate::money::NanoUsd;
 use crate::time::Timestamp;
+use crate::wire::wire_enum;
 
 wire_enum! {
     /// Whether something (a tenant, a key) may be used.
