@@ -48,6 +48,23 @@ impl Workspace {
         own.filter_map(|at| self.sources.get(*at))
     }
 
+    /// The Rust files in these crates and modules, crate by crate.
+    pub(crate) fn inside<'a, S: AsRef<String>>(
+        &'a self,
+        names: &'a [S],
+    ) -> impl Iterator<Item = &'a SourceFile> {
+        self.crates.iter().flat_map(move |krate| {
+            let concerns = |name: &&S| {
+                let rest = name.as_ref().strip_prefix(krate.name.as_str());
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+            };
+            let own: Vec<_> = names.iter().filter(concerns).collect();
+            let files = (!own.is_empty()).then(|| self.sources_of(krate));
+            let is_inside = move |file: &&SourceFile| own.iter().any(|name| file.is_in(name.as_ref()));
+            files.into_iter().flatten().filter(is_inside)
+        })
+    }
+
     /// Whether `crate` or `crate::module` exists.
     pub(crate) fn has_module(&self, name: &str) -> bool {
         let krate = name.split("::").next().unwrap_or_default();

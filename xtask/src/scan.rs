@@ -19,4 +19,4 @@ pub(crate) use regions::{out_of_line_test_modules, test_regions};
 pub(crate) use sql::{Heard, Sql, SqlText, sql_texts};
 pub(crate) use strings::text as strings_text;
 pub(crate) use vocabulary::{Word, vocabulary};
-pub(crate) use words::{USE, Words};
+pub(crate) use words::{Seen, USE, Words};

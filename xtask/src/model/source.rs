@@ -124,10 +124,25 @@ impl SourceFile {
         }
     }
 
+    /// Whether the identifier may stand in the file; a no is certain. For every other text, whether it stands there.
+    pub(crate) fn may_say(&self, word: &str) -> bool {
+        let letter = |byte: u8| byte.is_ascii_alphabetic() || byte == b'_';
+        let identifier = word.bytes().next().is_some_and(letter)
+            && word.bytes().all(|byte| letter(byte) || byte.is_ascii_digit());
+        if identifier {
+            self.tokens.seen.may_have(word)
+        } else {
+            self.text.contains(word)
+        }
+    }
+
     /// Whether the file is `crate` or `crate::module`, or below it.
     pub(crate) fn is_in(&self, name: &str) -> bool {
-        let mut parts = name.split("::");
-        parts.next() == Some(self.krate.as_str())
+        let Some(rest) = name.strip_prefix(self.krate.as_str()) else {
+            return false;
+        };
+        let mut parts = rest.split("::");
+        parts.next() == Some("")
             && parts
                 .zip(self.module.iter().map(Some).chain(std::iter::repeat(None)))
                 .all(|(part, own)| own.is_some_and(|own| own == part))

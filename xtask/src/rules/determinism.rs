@@ -34,8 +34,8 @@ fn engines<'a>(ctx: &'a Ctx<'_>, out: &mut Sink<'_>) -> Option<(&'a Determinism,
         out.off(NONE);
         return None;
     };
-    let sources = ctx.workspace.sources.iter().filter(|file| !file.is_test_file());
-    let inside: Vec<_> = sources.filter(|file| file.is_in_any(&table.inside)).collect();
+    let files = ctx.workspace.inside(&table.inside);
+    let inside: Vec<_> = files.filter(|file| !file.is_test_file()).collect();
     for file in &inside {
         out.examined(&file.krate, 1);
     }

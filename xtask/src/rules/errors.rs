@@ -66,7 +66,7 @@ fn roots(ctx: &Ctx<'_>, file: &SourceFile) -> Vec<String> {
 fn may_name(ctx: &Ctx<'_>, file: &SourceFile, roots: &[String]) -> bool {
     let mut modules = ctx.config.errors.module.split("::").skip(1);
     let inside = roots.iter().any(|root| root == "crate");
-    inside || !roots.is_empty() && modules.all(|module| file.text.contains(module))
+    inside || !roots.is_empty() && modules.all(|module| file.may_say(module))
 }
 
 /// The module of a file, from the crate on.

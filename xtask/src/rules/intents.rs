@@ -6,6 +6,7 @@ mod foreign;
 mod graph;
 mod missing;
 mod nested;
+mod never;
 mod registry;
 mod separate;
 mod signature;

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use ra_ap_rustc_lexer::{FrontmatterAllowed, LiteralKind, TokenKind, strip_shebang, tokenize};
 
-use super::Words;
+use super::{Seen, Words};
 
 /// A token without its text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +64,8 @@ pub(crate) struct Tokens {
     pub(crate) pairs: Vec<(u32, u32)>,
     /// Needles: their number in `Words` and the token, ascending.
     pub(crate) hits: Vec<(u16, u32)>,
+    /// Which identifiers there may be.
+    pub(crate) seen: Seen,
     /// The byte at which the file is not Rust, and why.
     pub(crate) broken: Option<(usize, &'static str)>,
 }
@@ -82,8 +84,8 @@ pub(crate) fn lex(text: &str, words: &Words) -> Tokens {
         at = end;
         let index = narrow(tokens.list.len());
         let tok = match kind(token.kind) {
-            Seen::Nothing => continue,
-            Seen::Comment { doc, terminated } => {
+            Kind::Nothing => continue,
+            Kind::Comment { doc, terminated } => {
                 if !terminated {
                     tokens
                         .broken
@@ -97,18 +99,22 @@ pub(crate) fn lex(text: &str, words: &Words) -> Tokens {
                 });
                 continue;
             }
-            Seen::Broken(tok) => {
+            Kind::Broken(tok) => {
                 tokens
                     .broken
                     .get_or_insert((wide(start), "a literal without an end"));
                 tok
             }
-            Seen::Token(tok) => tok,
+            Kind::Token(tok) => tok,
         };
         match tok {
             Tok::Ident => {
                 let word = text.get(wide(start)..wide(end)).unwrap_or_default();
-                if let Some(id) = words.id(word.strip_prefix("r#").unwrap_or(word)) {
+                let word = word.strip_prefix("r#").unwrap_or(word);
+                if words.wanted {
+                    tokens.seen.note(word);
+                }
+                if let Some(id) = words.id(word) {
                     tokens.hits.push((id, index));
                 }
             }
@@ -151,18 +157,18 @@ fn closes(opening: u8) -> u8 {
     }
 }
 
-enum Seen {
+enum Kind {
     Nothing,
     Comment { doc: bool, terminated: bool },
     Token(Tok),
     Broken(Tok),
 }
 
-fn kind(kind: TokenKind) -> Seen {
+fn kind(kind: TokenKind) -> Kind {
     let punctuation = match kind {
-        TokenKind::Whitespace | TokenKind::Frontmatter { .. } | TokenKind::Eof => return Seen::Nothing,
+        TokenKind::Whitespace | TokenKind::Frontmatter { .. } | TokenKind::Eof => return Kind::Nothing,
         TokenKind::LineComment { doc_style } => {
-            return Seen::Comment {
+            return Kind::Comment {
                 doc: doc_style.is_some(),
                 terminated: true,
             };
@@ -171,7 +177,7 @@ fn kind(kind: TokenKind) -> Seen {
             doc_style,
             terminated,
         } => {
-            return Seen::Comment {
+            return Kind::Comment {
                 doc: doc_style.is_some(),
                 terminated,
             };
@@ -180,14 +186,14 @@ fn kind(kind: TokenKind) -> Seen {
         | TokenKind::RawIdent
         | TokenKind::InvalidIdent
         | TokenKind::UnknownPrefix
-        | TokenKind::ForcedKeywordIdent => return Seen::Token(Tok::Ident),
+        | TokenKind::ForcedKeywordIdent => return Kind::Token(Tok::Ident),
         TokenKind::Lifetime { .. } | TokenKind::RawLifetime | TokenKind::UnknownPrefixLifetime => {
-            return Seen::Token(Tok::Lifetime);
+            return Kind::Token(Tok::Lifetime);
         }
         TokenKind::Literal { kind, .. } => return literal(kind),
         other => other,
     };
-    Seen::Token(Tok::P(punctuation_byte(punctuation)))
+    Kind::Token(Tok::P(punctuation_byte(punctuation)))
 }
 
 fn punctuation_byte(kind: TokenKind) -> u8 {
@@ -223,7 +229,7 @@ fn punctuation_byte(kind: TokenKind) -> u8 {
     }
 }
 
-fn literal(kind: LiteralKind) -> Seen {
+fn literal(kind: LiteralKind) -> Kind {
     let (tok, terminated) = match kind {
         LiteralKind::Int { .. } | LiteralKind::Float { .. } => (Tok::Number, true),
         LiteralKind::Char { terminated } | LiteralKind::Byte { terminated } => (Tok::Char, terminated),
@@ -235,9 +241,9 @@ fn literal(kind: LiteralKind) -> Seen {
         | LiteralKind::RawCStr { n_hashes } => (Tok::Str, n_hashes.is_some()),
     };
     if terminated {
-        Seen::Token(tok)
+        Kind::Token(tok)
     } else {
-        Seen::Broken(tok)
+        Kind::Broken(tok)
     }
 }
 

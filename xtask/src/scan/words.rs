@@ -14,11 +14,16 @@ pub(crate) struct Words {
     /// Lengths (as bits) of the needles by their first byte: most identifiers end here.
     lengths: Vec<u64>,
     lists: Vec<Vec<(&'static str, u16)>>,
+    /// Whether anybody asks.
+    pub(super) wanted: bool,
 }
 
 impl Words {
     pub(crate) fn new(needles: impl IntoIterator<Item = &'static str>) -> Self {
-        let mut words = Self::none();
+        let mut words = Self {
+            wanted: true,
+            ..Self::none()
+        };
         let mut next = 0;
         for needle in OWN.into_iter().chain(needles) {
             if words.id(needle).is_some() {
@@ -42,6 +47,7 @@ impl Words {
         Self {
             lengths: vec![0; 256],
             lists: vec![Vec::new(); LISTS],
+            wanted: false,
         }
     }
 
@@ -55,6 +61,34 @@ impl Words {
         list.filter(|(needle, _)| *needle == word)
             .map(|(_, id)| *id)
             .next()
+    }
+}
+
+/// Which identifiers a file may have, by a few of their bytes: one that it has is never missed.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Seen([u64; SEEN]);
+
+/// 2,048 bits: a file of 400 lines has a few hundred identifiers.
+const SEEN: usize = 32;
+
+impl Seen {
+    pub(crate) fn note(&mut self, word: &str) {
+        let place = list_of(word);
+        if let Some(bits) = self.0.get_mut(place / 64 % SEEN) {
+            *bits |= 1 << (place % 64);
+        }
+    }
+
+    pub(crate) fn may_have(&self, word: &str) -> bool {
+        let place = list_of(word);
+        let bits = self.0.get(place / 64 % SEEN);
+        bits.is_some_and(|bits| bits & (1 << (place % 64)) != 0)
+    }
+
+    pub(crate) fn of<'a>(words: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut seen = Self::default();
+        words.into_iter().for_each(|word| seen.note(word));
+        seen
     }
 }
 
@@ -73,6 +107,14 @@ fn list_of(word: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_seen_is_never_missed() {
+        let names = ["a", "limit", "Limits", "r", "straße", "_"];
+        let seen = Seen::of(names);
+        assert!(names.iter().all(|name| seen.may_have(name)));
+        assert!(!seen.may_have("unseen") && !Seen::default().may_have("a"));
+    }
 
     #[test]
     fn the_numbers_of_the_scans_own_words_are_fixed() {

@@ -68,11 +68,7 @@ impl Rule for Addresses {
                 }
             }
             // A path under `core::ptr` names it, under whatever name it goes on.
-            let paths = if file.text.contains("ptr") {
-                file.paths()
-            } else {
-                &[]
-            };
+            let paths = if file.may_say("ptr") { file.paths() } else { &[] };
             for path in paths.iter().filter(|path| !file.in_tests(path.tokens.start)) {
                 if path.is_under("core::ptr") || path.is_under("std::ptr") {
                     let what = format!("`{}`, which works on addresses", path.text());

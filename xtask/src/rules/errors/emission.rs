@@ -50,9 +50,8 @@ impl Rule for Emission {
             out.examined(&file.krate, 1);
             let stores = errors.stored_by.iter().any(|home| super::is_under(&module, home));
             paths(ctx, file, stores, out);
-            let built = ["concat!", "\\x", "\\u"]
-                .iter()
-                .any(|sign| file.text.contains(sign));
+            let escaped = || ["\\x", "\\u"].iter().any(|sign| file.text.contains(sign));
+            let built = file.may_say("concat") || file.text.contains('\\') && escaped();
             let mut words = errors.prefixes.iter().chain([&errors.table]);
             if built || words.any(|word| !word.is_empty() && file.text.contains(word.as_str())) {
                 texts(ctx, file, stores, out);
@@ -101,7 +100,7 @@ fn texts(ctx: &Ctx<'_>, file: &SourceFile, stores: bool, out: &mut Sink<'_>) {
 fn paths(ctx: &Ctx<'_>, file: &SourceFile, stores: bool, out: &mut Sink<'_>) {
     let table = &ctx.config.errors.table;
     let roots = super::roots(ctx, file);
-    if !super::may_name(ctx, file, &roots) && !file.text.contains(table.as_str()) {
+    if !super::may_name(ctx, file, &roots) && !file.may_say(table) {
         return;
     }
     for path in file.paths().iter().filter(|path| !path.import) {

@@ -40,12 +40,11 @@ impl Rule for Exposed {
             }
         }
         for krate in &errors.public {
-            let files: Vec<_> = ctx
-                .workspace
-                .sources
-                .iter()
-                .filter(|file| file.krate == *krate && !file.is_test_file())
-                .collect();
+            let known = ctx.workspace.krate(krate);
+            let files = known
+                .into_iter()
+                .flat_map(|krate| ctx.workspace.sources_of(krate));
+            let files: Vec<_> = files.filter(|file| !file.is_test_file()).collect();
             types(ctx, &files, out);
             for file in files {
                 keys(ctx, file, out);
@@ -83,12 +82,15 @@ fn serialisers(ctx: &Ctx<'_>, file: &SourceFile, home: bool, out: &mut Sink<'_>)
 }
 
 fn reexports(ctx: &Ctx<'_>, file: &SourceFile, out: &mut Sink<'_>) {
-    let roots = super::roots(ctx, file);
     let mut uses = ["use", "extern"]
         .into_iter()
         .flat_map(|word| file.hits(ctx.words, word));
     let hands_on = |at: usize| at > 0 && (file.word(at - 1) == "pub" || file.is(at - 1, b')'));
-    if !super::may_name(ctx, file, &roots) || !uses.any(hands_on) {
+    if !uses.any(hands_on) {
+        return;
+    }
+    let roots = super::roots(ctx, file);
+    if !super::may_name(ctx, file, &roots) {
         return;
     }
     let imports = file.paths().iter().take_while(|path| path.import);

@@ -41,6 +41,9 @@ impl Rule for Unused {
         let names: BTreeSet<&str> = variants.keys().map(|(_, variant)| variant.as_str()).collect();
         let mut made: BTreeSet<(String, String)> = BTreeSet::new();
         for file in ctx.workspace.sources.iter().filter(|file| !file.is_test_file()) {
+            if !names.iter().any(|name| file.may_say(name)) {
+                continue;
+            }
             for at in 0..file.tokens.list.len() {
                 let qualified = at >= 3 && file.is(at - 1, b':') && file.is(at - 2, b':');
                 let word = file.word(at);

@@ -1,8 +1,7 @@
 //! Does anybody wait for the outside world in a transaction?
 
-use serde::Deserialize;
-
 use super::graph::{Graph, Node};
+use super::never;
 use crate::config::Config;
 use crate::model::Broken;
 use crate::rule::{Ctx, Family, Finding, Info, Rule, Sink};
@@ -11,7 +10,7 @@ use crate::rule::{Ctx, Family, Finding, Info, Rule, Sink};
 pub(super) struct Foreign;
 
 const INFO: Info = Info {
-    id: "ARCH-INTENT-008",
+    id: never::RULE,
     title: "nobody awaits, spawns or calls a provider within a transaction",
     family: Family::Intents,
     why: "A transaction that waits for a provider holds its locks for as long as the provider likes, and a task that it \
@@ -22,30 +21,20 @@ const INFO: Info = Info {
     needles: &[],
 };
 
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Options {
-    /// Paths that nothing in a transaction may name: `reqwest`, `std::net`, `workers::upstream`.
-    never: Vec<String>,
-}
-
 impl Rule for Foreign {
     fn info(&self) -> &'static Info {
         &INFO
     }
 
     fn options(&self, config: &Config) -> Result<(), Broken> {
-        config.options::<Options>(INFO.id).map(|_| ())
+        never::read(config).map(|_| ())
     }
 
     fn check(&self, ctx: &Ctx<'_>, out: &mut Sink<'_>) {
         let Some(graph) = Graph::of(ctx, out) else { return };
-        let options: Options = ctx.options(&INFO);
         let named = |node: &Node| {
-            let mut names = node.names.iter();
-            names
-                .find(|(_, path)| options.never.iter().any(|never| is_under(path, never)))
-                .map(|(at, path)| (*at, format!("names `{path}`")))
+            let (at, path) = node.names.first()?;
+            Some((*at, format!("names `{path}`")))
         };
         let waits = |node: &Node| Some((node.does.waits?, "waits or spawns".to_owned()));
         for (index, node) in graph.transactions() {
@@ -72,9 +61,4 @@ impl Rule for Foreign {
             out.report(finding.also(file.span(mark), "the transaction"));
         }
     }
-}
-
-fn is_under(path: &str, prefix: &str) -> bool {
-    let rest = path.strip_prefix(prefix);
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }

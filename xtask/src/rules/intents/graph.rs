@@ -76,7 +76,7 @@ pub(super) struct Node {
     pub(super) calls: Vec<(usize, usize)>,
     /// Transactions that it opens, with the tokens.
     pub(super) opens: Vec<(Intent, usize)>,
-    /// Paths that it names, resolved, with the tokens.
+    /// Paths that no transaction may name and that it names, resolved, with the tokens.
     pub(super) names: Vec<(usize, String)>,
 }
 
@@ -122,11 +122,15 @@ impl Graph {
         ctx.workspace.shared.get(|| {
             let mut nodes = Vec::new();
             let files = files(ctx);
-            let types = types::Types::new(ctx, &files);
-            for index in &files {
-                collect::nodes(ctx, &types, *index, &mut nodes);
+            let read: Vec<_> = files
+                .iter()
+                .filter_map(|index| file::File::new(ctx, *index))
+                .collect();
+            let types = types::Types::new(ctx, &read);
+            for file in &read {
+                collect::nodes(ctx, &types, file, &mut nodes);
             }
-            names::connect(ctx, &files, &mut nodes);
+            names::connect(ctx, &read, &mut nodes);
             let mut callers = vec![BTreeSet::new(); nodes.len()];
             for (index, node) in nodes.iter().enumerate() {
                 for (to, _) in &node.calls {

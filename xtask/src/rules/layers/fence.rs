@@ -47,16 +47,15 @@ impl Rule for Fences {
             return;
         }
         for fence in &ctx.config.fence {
-            let inside = |file: &&SourceFile| file.is_in_any(&fence.inside);
-            for file in ctx.workspace.sources.iter().filter(inside) {
+            for file in ctx.workspace.inside(&fence.inside) {
                 out.examined(&file.krate, 1);
                 let Some(krate) = ctx.workspace.krate(&file.krate) else {
                     continue;
                 };
-                let roots = Roots::of(krate);
                 if !may_cross(fence, krate, file) {
                     continue;
                 }
+                let roots = Roots::of(krate);
                 for path in file.paths() {
                     let Some(denied) = roots.crossed(fence, path) else {
                         continue;
@@ -94,7 +93,7 @@ fn may_cross(fence: &Fence, krate: &Crate, file: &SourceFile) -> bool {
     let own = krate.name.replace('-', "_");
     let named = |denied: &Name| {
         let mut parts = denied.as_ref().split("::");
-        parts.next() == Some(own.as_str()) || parts.all(|part| file.text.contains(part))
+        parts.next() == Some(own.as_str()) || parts.all(|part| file.may_say(part))
     };
     fence.deny.iter().any(named) || glob()
 }

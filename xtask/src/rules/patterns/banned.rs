@@ -100,7 +100,7 @@ fn of_path(path: &str, file: &SourceFile) -> Vec<(usize, Span)> {
         .split("::")
         .skip(1)
         .chain([last])
-        .all(|part| file.text.contains(part))
+        .all(|part| file.may_say(part))
     {
         return Vec::new();
     }
@@ -122,10 +122,11 @@ fn of_path(path: &str, file: &SourceFile) -> Vec<(usize, Span)> {
 }
 
 fn of_text(text: &str, file: &SourceFile) -> Vec<(usize, Span)> {
-    let likely = ["\\x", "\\u", "\\\n", "concat"]
-        .iter()
-        .any(|sign| file.text.contains(sign));
-    if !likely && !file.text.contains(text) {
+    let likely = || {
+        let mut signs = ["\\x", "\\u", "\\\n"].iter();
+        file.may_say("concat") || signs.any(|sign| file.text.contains(sign))
+    };
+    if !file.text.contains(text) && !likely() {
         return Vec::new();
     }
     let literals = file.literals().iter();
@@ -161,7 +162,7 @@ impl Tokens {
     }
 
     fn found(&self, file: &SourceFile) -> Vec<Range<usize>> {
-        if self.words.is_empty() || !file.text.contains(&self.rarest) {
+        if self.words.is_empty() || !file.may_say(&self.rarest) {
             return Vec::new();
         }
         let at = |index: usize| match file.word(index) {

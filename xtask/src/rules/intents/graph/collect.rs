@@ -11,21 +11,20 @@ use crate::rule::Ctx;
 use crate::scan::{Item, ItemKind};
 
 /// Adds what the file has.
-pub(super) fn nodes(ctx: &Ctx<'_>, types: &Types, index: usize, nodes: &mut Vec<Node>) {
-    let Some(file) = File::new(ctx, index) else { return };
+pub(super) fn nodes(ctx: &Ctx<'_>, types: &Types, file: &File<'_>, nodes: &mut Vec<Node>) {
     let source = file.source;
     for item in source.items() {
         if source.in_tests(item.extent.start) {
             continue;
         }
         match item.kind {
-            ItemKind::Function => function(ctx, types, &file, item, nodes),
-            ItemKind::Constant if file.speaks_sql => text(&file, item, nodes),
+            ItemKind::Function => function(ctx, types, file, item, nodes),
+            ItemKind::Constant if file.speaks_sql => text(file, item, nodes),
             _ => {}
         }
     }
     if file.speaks_sql {
-        macros(&file, nodes);
+        macros(file, nodes);
     }
 }
 
@@ -68,7 +67,7 @@ fn function(ctx: &Ctx<'_>, types: &Types, file: &File<'_>, item: &Item, nodes: &
         }
     }
     own.signature = signature;
-    let path = own.path.clone();
+    let (path, holder) = (own.path.clone(), own.holder.clone());
     nodes.push(own);
     let mut counts = [0_usize; 3];
     for closure in closures(source, body) {
@@ -95,10 +94,7 @@ fn function(ctx: &Ctx<'_>, types: &Types, file: &File<'_>, item: &Item, nodes: &
             Some((_, _, names)) => names,
             None => first_name(source, closure.parameters.clone()),
         };
-        inner.holder = nodes
-            .iter()
-            .rev()
-            .find_map(|outer| (outer.path == path).then(|| outer.holder.clone())?);
+        inner.holder.clone_from(&holder);
         nodes.push(inner);
     }
 }

@@ -10,7 +10,8 @@ use super::spelling::{passed, shadowed, used_as_call, written};
 use super::{Kind, Node, covers, effects, types};
 use crate::model::SourceFile;
 use crate::rule::Ctx;
-use crate::scan::{ItemKind, Tok};
+use crate::rules::intents::never;
+use crate::scan::{ItemKind, PathUse, Seen, Tok};
 
 /// Re-exports are followed this often; a longer chain is a loop.
 const DEPTH: usize = 8;
@@ -37,17 +38,19 @@ struct Index {
 }
 
 /// Works out effects, calls and opened transactions of all nodes.
-pub(super) fn connect(ctx: &Ctx<'_>, files: &[usize], nodes: &mut [Node]) {
-    let files: Vec<_> = files.iter().filter_map(|index| File::new(ctx, *index)).collect();
-    let index = index(&files, nodes);
+pub(super) fn connect(ctx: &Ctx<'_>, files: &[File<'_>], nodes: &mut [Node]) {
+    let index = index(files, nodes);
     let open = &ctx.config.transactions.open;
     let open = [&open.read, &open.write, &open.lock]
         .into_iter()
         .flatten()
         .map(String::as_str);
     let telling: HashSet<&str> = open.chain(effects::words()).collect();
+    let names = index.last.keys().map(String::as_str);
+    let likely = Seen::of(names.chain(telling.iter().copied()));
+    let never = never::read(ctx.config).unwrap_or_default();
     let places = places(nodes);
-    for file in &files {
+    for file in files {
         let own = places.get(&file.index).cloned().unwrap_or_default();
         let owners = Owners::new(file, nodes, own.clone());
         effects::note_texts(file, nodes, |at| owners.of(at));
@@ -57,8 +60,12 @@ pub(super) fn connect(ctx: &Ctx<'_>, files: &[usize], nodes: &mut [Node]) {
                 continue;
             }
             let word = file.source.word(at);
-            let known =
-                index.last.contains_key(word) || file.renamed.contains(word) || file.source.is(at + 1, b'!');
+            // Most identifiers end here.
+            let macro_call = file.source.is(at + 1, b'!');
+            if !likely.may_have(word) && !macro_call && !file.renamed.contains(word) {
+                continue;
+            }
+            let known = index.last.contains_key(word) || file.renamed.contains(word) || macro_call;
             if !known && !telling.contains(word) {
                 continue;
             }
@@ -83,13 +90,13 @@ pub(super) fn connect(ctx: &Ctx<'_>, files: &[usize], nodes: &mut [Node]) {
         }
         for (owner, node) in nodes.iter_mut().enumerate().take(own.end).skip(own.start) {
             node.calls.retain(|(to, _)| *to != owner);
-            let paths = file
-                .source
-                .paths_in(node.body.clone())
-                .filter(|path| owners.of(path.tokens.start).contains(&owner));
-            node.names = paths
-                .map(|path| (path.tokens.start, index.real(&file.absolute(path))))
-                .collect();
+            if !never.is_empty() {
+                let paths = file.source.paths_in(node.body.clone());
+                let own = paths.filter(|path| owners.of(path.tokens.start).contains(&owner));
+                let real = |path: &PathUse| (path.tokens.start, index.real(&file.absolute(path)));
+                let told = |name: &(usize, String)| never.iter().any(|path| never::is_under(&name.1, path));
+                node.names = own.map(real).filter(told).collect();
+            }
             let config = &ctx.config.transactions;
             effects::tables_of_macro(file, node, |word| {
                 let names = config.facts.iter().chain(&config.interpretation);

@@ -130,7 +130,7 @@ pub(super) struct Types {
 }
 
 impl Types {
-    pub(super) fn new(ctx: &Ctx<'_>, files: &[usize]) -> Self {
+    pub(super) fn new(ctx: &Ctx<'_>, files: &[File<'_>]) -> Self {
         let config = &ctx.config.transactions;
         let store = ctx.workspace.krate(&config.krate);
         let intents = [
@@ -146,7 +146,7 @@ impl Types {
             store: store.map_or_else(String::new, |krate| krate.lib_name.clone()),
             aliases: BTreeMap::new(),
         };
-        for file in files.iter().filter_map(|index| File::new(ctx, *index)) {
+        for file in files {
             for item in file.source.items() {
                 let keyword = file.source.word(item.extent.start);
                 let renames = item.kind == ItemKind::Constant && keyword == "type"
@@ -155,7 +155,7 @@ impl Types {
                 if !renames || file.speaks_sql && types.own.contains_key(defined) {
                     continue;
                 }
-                if let Some((intent, _)) = types.mentioned(&file, item.extent.start + 2..item.extent.end) {
+                if let Some((intent, _)) = types.mentioned(file, item.extent.start + 2..item.extent.end) {
                     let known = types.aliases.entry(defined.to_owned()).or_default();
                     known.push((file.krate.clone(), intent));
                 }
