@@ -15,7 +15,7 @@ use rayon::prelude::*;
 pub(crate) use cargo_view::{ask as cargo_view, differences as cargo_differences};
 pub(crate) use git::Revision;
 pub(crate) use members::normal;
-pub(crate) use tree::{Disk, Overlay, Tree};
+pub(crate) use tree::{Disk, Overlay, Text, Tree};
 
 use crate::model::{Broken, Files, Shared, Sources, Workspace, extension_of};
 use crate::scan::Words;
@@ -115,25 +115,22 @@ fn complete(mut workspace: Workspace, words: &Words, before: &Sources) -> Worksp
 type Decoded = Option<(String, Option<Arc<str>>)>;
 
 fn decode((path, text): tree::Read) -> Result<Decoded, Broken> {
-    let bytes = match text {
-        Ok(Some(bytes)) => bytes,
+    let text = match text {
+        Ok(Some(text)) => text,
         Ok(None) => return Ok(None),
         Err(error) => return Err(Broken::file(path, format!("{error:#}"))),
     };
-    let is_data = bytes.len() > MAX_BYTES && extension_of(&path) != Some("rs");
-    match std::str::from_utf8(&bytes) {
-        Ok(text) => {
-            let text = (!is_data).then(|| Arc::from(text));
-            Ok(Some((path, text)))
+    match text {
+        tree::Text::Utf8(text) => {
+            let is_data = text.len() > MAX_BYTES && extension_of(&path) != Some("rs");
+            Ok(Some((path, (!is_data).then_some(text))))
         }
-        Err(error) => {
+        tree::Text::Other(bytes) => {
+            let valid = std::str::from_utf8(&bytes)
+                .err()
+                .map_or(0, |error| error.valid_up_to());
             let text = String::from_utf8_lossy(&bytes);
-            Err(Broken::at(
-                &path,
-                &text,
-                error.valid_up_to(),
-                "the file is not UTF-8",
-            ))
+            Err(Broken::at(&path, &text, valid, "the file is not UTF-8"))
         }
     }
 }

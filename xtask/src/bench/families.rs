@@ -20,7 +20,8 @@ pub(super) fn rules(crates: &[Crate]) -> String {
     };
     let name = |index: usize| crates.get(index).map_or("", |krate| krate.name.as_str());
     let (store, errors) = (name(STORE), name(ERRORS));
-    let lib = errors.replace('-', "_");
+    let (lib, store_lib) = (errors.replace('-', "_"), store.replace('-', "_"));
+    let engine = engine(crates).map_or("", |krate| krate.name.as_str());
     let mut text = format!(
         "[[fence]]\ninside = [{engines}]\ndeny = [\"std::fs\", \"std::time\"]\nwhy = \"pure\"\ninstead = \"a parameter\"\n\n\
          [sql]\ncrates = [\"{store}\"]\nlocks = [\"{store}::m1\"]\ntransactions = [\"{store}::m1\"]\n\
@@ -28,10 +29,11 @@ pub(super) fn rules(crates: &[Crate]) -> String {
          [[pattern]]\npath = \"std::thread::sleep\"\nwhy = \"it holds a thread\"\ninstead = \"a timer\"\n\n\
          [[pattern]]\ntokens = \"Box<dyn Error>\"\nwhy = \"nobody can match it\"\ninstead = \"an enum\"\n\n\
          [determinism]\ninside = [{engines}]\nmoney = [{money}]\n\n\
+         [[engine]]\nmodule = \"{engine}::m1\"\ngolden = \"crates/{engine}/golden\"\n\n\
          [transactions]\ncrate = \"{store}\"\n\
          types = {{ read = [\"ReadTx\", \"Tx\"], write = [\"WriteTx\", \"Writes\"], lock = [\"LockTx\"] }}\n\
          open = {{ read = [\"read\"], write = [\"write\"], lock = [\"locked\"] }}\n\
-         connections = [\"AnyConnection\"]\ninside = [\"{store}::m0\", \"{store}::m1\"]\n\n\
+         connections = [\"AnyConnection\"]\ninside = [\"{store_lib}::m0\", \"{store_lib}::m1\"]\n\n\
          [errors]\nmodule = \"{lib}::m0\"\nemits = \"MayEmit\"\nclasses = [\"InfraClass\", \"DomainClass\"]\n\
          prefixes = [\"infra.\", \"domain.\"]\nforensic = [\"ErrorEnvelope\", \"InfraClass\", \"DomainClass\"]\n\
          fields = [\"error_class\", \"input_hash\"]\ntable = \"error_events\"\nstored_by = [\"{lib}::m1\"]\n\
@@ -60,6 +62,7 @@ pub(super) fn rules(crates: &[Crate]) -> String {
         "[rules.ARCH-CONTRACT-003]\ncrates = [{}]\nterms = [\n    \
          {{ frozen = \"Limit\", not = [\"Quota\", \"Quotas\", \"Budget\", \"Budgets\"] }},\n    \
          {{ frozen = \"Incident\", not = [\"Alert\", \"Alerts\"] }},\n]\n\n\
+         [rules.ARCH-SCHEMA-003]\ndiffers = [{{ at = \"trigger kept_0_no_truncate\", why = \"SQLite has no TRUNCATE\" }}]\n\n\
          [rules.ARCH-SCHEMA-006]\ntables = [\"kept_0\"]\n\n\
          [rules.ARCH-SCHEMA-008]\nwhole = [\"*_at\", \"amount\"]\n",
         of("L2")
@@ -67,28 +70,44 @@ pub(super) fn rules(crates: &[Crate]) -> String {
     text
 }
 
-/// Migrations of both databases and the document.
-pub(super) fn documents(dir: &Path) -> Result<()> {
-    for (database, table, rest) in [
+/// The crate whose file 1 is an engine with golden snapshots: the first of its layer.
+fn engine(crates: &[Crate]) -> Option<&Crate> {
+    crates.iter().find(|krate| krate.layer_name() == "L4")
+}
+
+/// Migrations of both databases, the document, the map of the code, what an engine decided.
+pub(super) fn documents(dir: &Path, crates: &[Crate]) -> Result<()> {
+    for (database, table, rest, undone) in [
         (
             "sqlite",
             include_str!("fixtures/table.sqlite.txt"),
             include_str!("fixtures/rest.sqlite.txt"),
+            "",
         ),
         (
             "postgres",
             include_str!("fixtures/table.postgres.txt"),
             include_str!("fixtures/rest.postgres.txt"),
+            include_str!("fixtures/undone.postgres.txt"),
         ),
     ] {
-        let of = |number: usize| table.replace("{table}", &number.to_string());
-        let tables: String = (0..TABLES).map(of).collect();
-        put(
-            dir,
-            &format!("migrations/{database}/0001_kept/up.sql"),
-            &(tables + rest),
-        )?;
+        let of = |text: &str, number: usize| text.replace("{table}", &number.to_string());
+        let tables: String = (0..TABLES).map(|number| of(table, number)).collect();
+        let home = format!("migrations/{database}/0001_kept");
+        put(dir, &format!("{home}/up.sql"), &(tables + rest))?;
+        let drop = include_str!("fixtures/drop.txt");
+        let drops: String = (0..TABLES).rev().map(|number| of(drop, number)).collect();
+        put(dir, &format!("{home}/down.sql"), &(drops + undone))?;
     }
+    if let Some(engine) = engine(crates) {
+        let golden = format!("crates/{}/golden/kept.snap", engine.name);
+        put(dir, &golden, "what is over the limit is refused\n")?;
+    }
+    let mut map = "# Map\n\nClients read [the document](openapi.json).\n\n".to_owned();
+    for krate in crates {
+        let _ = writeln!(map, "- `crates/{}`: decides its cases.", krate.name);
+    }
+    put(dir, "docs/architecture.md", &map)?;
     put(dir, "docs/openapi.json", &document())
 }
 
@@ -100,7 +119,7 @@ fn document() -> String {
             "description": "What is kept of one part, with its Limit.",
             "security": [{ "bearer": [] }],
             "responses": { "200": { "description": "The part", "content": { "application/json": { "schema": {
-                "$ref": "#/components/schemas/Part" } } } } },
+                "$ref": "#/components/schemas/Part" } } } }, "401": { "description": "No credential" } },
         } });
         paths.insert(format!("/api/v1/parts-{number}"), operation);
     }
@@ -126,6 +145,9 @@ pub(super) fn items(crates: &[Crate], index: usize, file: usize) -> String {
         (STORE, 1) => OPENERS.to_owned(),
         (STORE, _) => statements(file),
         (ERRORS, 0) => classes(),
+        (ERRORS, 1) => FAULTS.to_owned(),
+        (_, 1) if krate.layer_name() == "L2" => SHOWN.to_owned(),
+        (_, 1) if engine(crates).is_some_and(|engine| engine.name == krate.name) => ENGINE.to_owned(),
         _ if krate.uses.contains(&STORE) && file.is_multiple_of(2) => callers(&lib(STORE), file),
         _ if krate.uses.contains(&ERRORS) && file.is_multiple_of(5) => {
             reports(&lib(ERRORS), krate.layer_name(), file)
@@ -145,6 +167,21 @@ const OPENERS: &str = "use crate::m0::{LockTx, ReadTx, WriteTx};\n\n/// The data
     pub async fn read<R, F: FnMut(&mut ReadTx<'_>) -> R>(&self, work: F) -> R {\n        run(work).await\n    }\n\n    \
     pub async fn write<R, F: FnMut(&mut WriteTx<'_>) -> R>(&self, work: F) -> R {\n        run(work).await\n    }\n\n    \
     pub async fn locked<R, F: FnMut(&mut LockTx<'_>) -> R>(&self, work: F) -> R {\n        run(work).await\n    }\n}\n\n";
+
+/// An error that happens, and a text with a word of SQL that is no statement.
+const FAULTS: &str = "/// What went wrong.\n#[derive(Debug, thiserror::Error)]\npub enum Fault {\n    \
+    /// It is not there.\n    #[error(\"nothing to select\")]\n    Gone,\n}\n\n\
+    /// Says that it is gone.\npub fn gone() -> Fault {\n    Fault::Gone\n}\n\n";
+
+/// What clients see: a type and a refusal.
+const SHOWN: &str = "/// A part.\n#[derive(serde::Serialize)]\npub struct Part {\n    pub amount: u64,\n}\n\n\
+    /// What a client reads when the database is gone.\npub fn unavailable() -> (u16, &'static str) {\n    \
+    (503, \"unavailable\")\n}\n\n";
+
+/// An engine says who it is; a test compares what it decided.
+const ENGINE: &str = "/// Its name in decision snapshots.\npub const NAME: &str = \"kept\";\n/// Its version.\n\
+    pub const VERSION: &str = \"1\";\n\n#[cfg(test)]\nmod golden {\n    #[test]\n    fn kept() {\n        \
+    println!(\"{}\", \"kept\");\n    }\n}\n\n";
 
 /// Statements of the store, each in the transaction that it needs.
 fn statements(file: usize) -> String {

@@ -22,7 +22,7 @@ pub(super) fn write(dir: &Path, count: usize, files: usize) -> Result<Tree> {
         "[workspace]\nmembers = [\"crates/*\"]\nresolver = \"3\"\n",
     )?;
     put(dir, "architecture.toml", &(layers() + &families::rules(&crates)))?;
-    families::documents(dir)?;
+    families::documents(dir, &crates)?;
     for (number, krate) in crates.iter().enumerate() {
         let home = dir.join("crates").join(&krate.name);
         put(&home, "Cargo.toml", &manifest(krate, &crates))?;

@@ -141,7 +141,10 @@ impl Tree for Revision {
 
     fn read(&self, paths: Vec<String>) -> Vec<FileRead> {
         match self.contents(&paths) {
-            Ok(contents) => paths.into_iter().zip(contents.into_iter().map(Ok)).collect(),
+            Ok(contents) => paths
+                .into_iter()
+                .zip(contents.into_iter().map(|bytes| Ok(bytes.map(Into::into))))
+                .collect(),
             Err(error) => {
                 let what = format!("{error:#}");
                 paths

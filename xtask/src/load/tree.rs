@@ -4,13 +4,29 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use rayon::prelude::*;
 use walkdir::WalkDir;
 
 /// What was read: `None` for a file that is not there any more.
-pub(crate) type Read = (String, Result<Option<Vec<u8>>>);
+pub(crate) type Read = (String, Result<Option<Text>>);
+
+/// What is in a file. It is decoded as soon as it is read, so that no second copy of all files is kept.
+pub(crate) enum Text {
+    Utf8(Arc<str>),
+    Other(Vec<u8>),
+}
+
+impl From<Vec<u8>> for Text {
+    fn from(bytes: Vec<u8>) -> Self {
+        match std::str::from_utf8(&bytes) {
+            Ok(text) => Self::Utf8(text.into()),
+            Err(_) => Self::Other(bytes),
+        }
+    }
+}
 
 /// A set of files.
 pub(crate) trait Tree: Sync {
@@ -53,7 +69,7 @@ impl Tree for Disk {
     fn read(&self, paths: Vec<String>) -> Vec<Read> {
         let read = |path: String| {
             let bytes = match fs::read(self.root.join(&path)) {
-                Ok(bytes) => Ok(Some(bytes)),
+                Ok(bytes) => Ok(Some(bytes.into())),
                 // A tracked file may be deleted in the working tree.
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
                 Err(error) => Err(error).context("cannot read the file"),
@@ -122,7 +138,7 @@ impl Tree for Overlay<'_> {
         let mut read = self.base.map_or_else(Vec::new, |base| base.read(below));
         read.extend(own.into_iter().map(|path| {
             let text = self.files.get(&path).cloned().flatten();
-            (path, Ok(text.map(String::into_bytes)))
+            (path, Ok(text.map(|text| Text::Utf8(text.into()))))
         }));
         read
     }

@@ -45,7 +45,7 @@ impl SourceFile {
     }
 
     pub(crate) fn tok(&self, index: usize) -> Option<Tok> {
-        self.token(index).map(|token| token.tok)
+        self.token(index).map(Token::tok)
     }
 
     /// Whether the token is this punctuation.
@@ -56,7 +56,7 @@ impl SourceFile {
     /// The text of an identifier, without `r#`; empty for every other token.
     pub(crate) fn word(&self, index: usize) -> &str {
         match self.token(index) {
-            Some(token) if token.tok == Tok::Ident => {
+            Some(token) if token.tok() == Tok::Ident => {
                 let text = self.raw(index);
                 text.strip_prefix("r#").unwrap_or(text)
             }

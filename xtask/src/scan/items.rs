@@ -65,7 +65,12 @@ fn walk(file: &SourceFile, range: Range<usize>, scope: &str, found: &mut Vec<Ite
 
 /// The item whose keyword is this token.
 fn begins(file: &SourceFile, at: usize) -> Option<(ItemKind, String)> {
-    let kind = match file.word(at) {
+    let word = file.word(at);
+    // Most words end here.
+    if !(2..=6).contains(&word.len()) {
+        return None;
+    }
+    let kind = match word {
         "mod" => ItemKind::Module,
         "fn" => ItemKind::Function,
         "trait" => ItemKind::Trait,

@@ -65,7 +65,7 @@ pub(crate) fn paths(file: &SourceFile) -> Vec<PathUse> {
             continue;
         }
         // Most tokens end here.
-        if !matches!(token.tok, Tok::Ident | Tok::P(b':')) {
+        if !matches!(token.tok(), Tok::Ident | Tok::P(b':')) {
             at += 1;
             continue;
         }

@@ -104,7 +104,7 @@ impl Rule for Terms {
 
 /// Literals are decoded only where a word can be: most files have none, and put none together.
 fn may_say(terms: &[Term], file: &SourceFile) -> bool {
-    let strings = file.tokens.list.iter().filter(|token| token.tok == Tok::Str);
+    let strings = file.tokens.list.iter().filter(|token| token.tok() == Tok::Str);
     let mut raw = strings.filter_map(|token| file.text.get(token.range()));
     raw.any(|raw| {
         let escaped = raw.contains("\\u") || raw.contains("\\x") || raw.contains("\\\n");

@@ -86,6 +86,10 @@ fn may_cross(fence: &Fence, krate: &Crate, file: &SourceFile) -> bool {
     let glob = || {
         let mut uses = file.marked(USE);
         uses.any(|at| {
+            // Leads into the own crate, whatever follows.
+            if matches!(file.word(at + 1), "super" | "self" | "crate") {
+                return false;
+            }
             let line = (at..).take_while(|next| file.tok(*next).is_some() && !file.is(*next, b';'));
             line.into_iter().any(|next| file.is(next, b'*'))
         })

@@ -41,7 +41,7 @@ pub(crate) fn sql_texts(file: &SourceFile) -> Vec<SqlText> {
     let likely = file.tokens.list.iter().any(|token| {
         let range = token.range();
         let text = |range: Range<usize>| file.text.get(range).unwrap_or_default();
-        match token.tok {
+        match token.tok() {
             Tok::Str => hints(text(range)),
             Tok::Ident => range.len() == CONCAT.len() && text(range) == CONCAT,
             _ => false,

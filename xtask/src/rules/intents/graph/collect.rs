@@ -60,7 +60,13 @@ fn function(ctx: &Ctx<'_>, types: &Types, file: &File<'_>, item: &Item, nodes: &
         .take_while(|before| !source.is(*before, b';') && !source.is(*before, b'}'))
         .find(|before| source.word(*before) == "async");
     own.holder = holder(file, item);
-    for parameter in parameters(source, signature.clone()) {
+    let concerned = types.concern(source);
+    let taken = if concerned {
+        parameters(source, signature.clone())
+    } else {
+        Vec::new()
+    };
+    for parameter in taken {
         if let Some(found) = types.of(file, &parameter) {
             own.intents.push(found);
             own.handles.extend(parameter.names);
@@ -72,7 +78,9 @@ fn function(ctx: &Ctx<'_>, types: &Types, file: &File<'_>, item: &Item, nodes: &
     let mut counts = [0_usize; 3];
     for closure in closures(source, body) {
         let opened = opener(ctx, source, closure.start);
-        let declared = closure_parameters(types, file, &closure);
+        let declared = concerned
+            .then(|| closure_parameters(types, file, &closure))
+            .flatten();
         let known = declared.as_ref().map(|(intent, mark, _)| (*intent, *mark));
         let Some((intent, mark)) = opened.or(known) else {
             continue;

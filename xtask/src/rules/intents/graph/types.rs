@@ -147,6 +147,9 @@ impl Types {
             aliases: BTreeMap::new(),
         };
         for file in files {
+            if !types.concern(file.source) {
+                continue;
+            }
             for item in file.source.items() {
                 let keyword = file.source.word(item.extent.start);
                 let renames = item.kind == ItemKind::Constant && keyword == "type"
@@ -162,6 +165,14 @@ impl Types {
             }
         }
         types
+    }
+
+    /// Whether a file may name any of them: under another name it stands in the line that gives it that name.
+    pub(super) fn concern(&self, file: &SourceFile) -> bool {
+        self.own
+            .keys()
+            .chain(self.aliases.keys())
+            .any(|name| file.may_say(name))
     }
 
     /// The intent of a parameter, and the token that says so.
