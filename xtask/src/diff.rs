@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use crate::check::{Loaded, read_config};
+use crate::config::PATHS;
 use crate::load::{self, Revision};
 use crate::lock::graph_facts;
 use crate::model::{TargetKind, Workspace};
@@ -18,12 +19,18 @@ type Source = (&'static str, fn(&Loaded) -> BTreeSet<String>);
 const SOURCES: &[Source] = &[
     ("crates and edges", |loaded| graph_facts(&loaded.workspace)),
     ("outside crates", |loaded| outside(&loaded.workspace)),
-    ("rule file", |loaded| rule_file(loaded)),
+    ("fences", |loaded| fences(&rule_file(loaded))),
+    ("rest of the rule file", |loaded| rest_of(rule_file(loaded))),
     ("exemptions", |loaded| exemptions(&loaded.workspace)),
     ("intents", |loaded| registry(loaded)),
     ("operations", |loaded| operations(loaded)),
     ("public items", |loaded| public(&loaded.workspace)),
 ];
+
+/// What is compared, for the help and the last line.
+pub(crate) fn titles() -> Vec<&'static str> {
+    SOURCES.iter().map(|(title, _)| *title).collect()
+}
 
 /// The tree of a revision, with everything that a command needs to look at it.
 fn revision(root: &Path, name: &str) -> Result<Loaded> {
@@ -40,14 +47,17 @@ fn revision(root: &Path, name: &str) -> Result<Loaded> {
 
 /// Facts that the working tree adds to, and removes from, a revision.
 pub(crate) fn text(now: &Loaded, name: &str) -> Result<String> {
-    let before = revision(&now.workspace.root, name)?;
+    Ok(compare(&revision(&now.workspace.root, name)?, now, name))
+}
+
+fn compare(before: &Loaded, now: &Loaded, name: &str) -> String {
     let mut text = String::new();
     for broken in before.workspace.broken.iter().chain(&now.workspace.broken) {
         let _ = writeln!(text, "cannot compare all: {broken}");
     }
     let mut changes = 0;
     for (title, facts) in SOURCES {
-        let (old, new) = (facts(&before), facts(now));
+        let (old, new) = (facts(before), facts(now));
         let mut lines: BTreeMap<&String, char> = old.difference(&new).map(|fact| (fact, '-')).collect();
         lines.extend(new.difference(&old).map(|fact| (fact, '+')));
         if lines.is_empty() {
@@ -59,8 +69,9 @@ pub(crate) fn text(now: &Loaded, name: &str) -> Result<String> {
             let _ = writeln!(text, "  {sign} {fact}");
         }
     }
-    let _ = writeln!(text, "{changes} changes since {name}");
-    Ok(text)
+    let (compared, s) = (titles().join(", "), if changes == 1 { "" } else { "s" });
+    let _ = writeln!(text, "{changes} change{s} since {name}; compared: {compared}");
+    text
 }
 
 fn outside(workspace: &Workspace) -> BTreeSet<String> {
@@ -73,13 +84,77 @@ fn outside(workspace: &Workspace) -> BTreeSet<String> {
     facts
 }
 
-/// Every value of the rule file, with the keys that lead to it.
-fn rule_file(loaded: &Loaded) -> BTreeSet<String> {
-    let text = loaded.workspace.text(&loaded.config.path);
-    let table: toml::Table = text.parse().unwrap_or_default();
+/// The rule file as a table: an older one may have keys that this program does not know, and is compared all the same.
+fn rule_file(loaded: &Loaded) -> toml::Table {
+    let path = Some(loaded.config.path.as_str()).filter(|path| !path.is_empty());
+    let text = |path: &str| loaded.workspace.files.text(path);
+    let text = path.into_iter().chain(PATHS).find_map(text);
+    text.and_then(|text| text.parse().ok()).unwrap_or_default()
+}
+
+/// What may not be named, used or reached: a fact for each pair, so that a list that grows shows what grew.
+fn fences(table: &toml::Table) -> BTreeSet<String> {
+    let mut facts = BTreeSet::new();
+    for fence in tables(table, "fence") {
+        let mut but = list(fence, "allow", ", except ");
+        if fence.get("tests").and_then(toml::Value::as_bool) == Some(true) {
+            but.push_str(", in tests too");
+        }
+        let pairs = pairs(fence, "inside", "deny").into_iter();
+        facts.extend(pairs.map(|(inside, deny)| format!("{inside} may not name {deny}{but}")));
+    }
+    for reach in tables(table, "reach") {
+        let but = list(reach, "through", ", except through ");
+        let pairs = pairs(reach, "from", "to").into_iter();
+        facts.extend(pairs.map(|(from, to)| format!("{from} may not reach {to}{but}")));
+    }
+    for outside in tables(table, "outside") {
+        let only = list(outside, "only", "");
+        let but = list(outside, "dev", ", in tests ");
+        let crates = strings(outside, "crate").into_iter();
+        facts.extend(crates.map(|krate| format!("{krate} is for {only}{but}")));
+    }
+    let pure = strings(table, "no_std").into_iter();
+    facts.extend(pure.map(|layer| format!("{layer} may not name std")));
+    facts
+}
+
+/// Every other value, with the keys that lead to it.
+fn rest_of(mut table: toml::Table) -> BTreeSet<String> {
+    for shown in ["fence", "reach", "outside", "no_std"] {
+        table.remove(shown);
+    }
     let mut facts = BTreeSet::new();
     flatten("", &toml::Value::Table(table), &mut facts);
     facts
+}
+
+fn tables<'a>(table: &'a toml::Table, key: &str) -> impl Iterator<Item = &'a toml::Table> {
+    let list = table.get(key).and_then(toml::Value::as_array);
+    list.into_iter().flatten().filter_map(toml::Value::as_table)
+}
+
+fn strings<'a>(table: &'a toml::Table, key: &str) -> Vec<&'a str> {
+    let list = table.get(key).and_then(toml::Value::as_array);
+    let values = list.into_iter().flatten();
+    values.filter_map(toml::Value::as_str).collect()
+}
+
+/// The list behind a key, after `start`; nothing when there is none.
+fn list(table: &toml::Table, key: &str, start: &str) -> String {
+    let list = strings(table, key);
+    if list.is_empty() {
+        return String::new();
+    }
+    format!("{start}{}", list.join(", "))
+}
+
+fn pairs<'a>(table: &'a toml::Table, left: &str, right: &str) -> Vec<(&'a str, &'a str)> {
+    let (left, right) = (strings(table, left), strings(table, right));
+    let pairs = left
+        .into_iter()
+        .flat_map(|left| right.iter().map(move |right| (left, *right)));
+    pairs.collect()
 }
 
 fn flatten(path: &str, value: &toml::Value, facts: &mut BTreeSet<String>) {
@@ -170,4 +245,83 @@ fn public(workspace: &Workspace) -> BTreeSet<String> {
         }
     }
     facts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::testing::workspace;
+
+    const ROOT: (&str, &str) = ("Cargo.toml", "[workspace]\nmembers = [\"crates/*\"]\n");
+
+    fn loaded(files: &[(&str, &str)]) -> Loaded {
+        let mut all = vec![ROOT];
+        all.extend(files);
+        let mut workspace = workspace(&all);
+        let config = read_config(&mut workspace, None);
+        Loaded {
+            workspace,
+            config,
+            words: crate::engine::words(&crate::registry::all()),
+        }
+    }
+
+    /// A fact of every kind goes, and one comes.
+    #[test]
+    fn a_change_of_every_kind_is_shown() {
+        let before = loaded(&[
+            (
+                "crates/a/Cargo.toml",
+                "[package]\nname = \"a\"\n[dependencies]\nb = { path = \"../b\" }\nserde = \"1\"\n",
+            ),
+            (
+                "crates/a/src/lib.rs",
+                "pub struct Old;\nimpl Old { pub fn method(&self) {} }\n",
+            ),
+            ("crates/b/Cargo.toml", "[package]\nname = \"b\"\n"),
+            (
+                "crates/b/src/lib.rs",
+                "// arch:expect(ARCH-SQL-001): the reason\n",
+            ),
+            ("architecture.toml", include_str!("diff/before.toml")),
+            ("docs/intents.md", "| `a::old` | read | x |\n"),
+            ("openapi.json", r#"{"paths": {"/old": {"get": {}}}}"#),
+        ]);
+        let now = loaded(&[
+            (
+                "crates/a/Cargo.toml",
+                "[package]\nname = \"a\"\n[dev-dependencies]\nb = { path = \"../b\" }\njiff = \"1\"\n",
+            ),
+            (
+                "crates/a/src/lib.rs",
+                "pub struct New;\npub(crate) struct Hidden;\n#[cfg(test)]\nmod tests { pub fn none() {} }\n",
+            ),
+            ("crates/b/Cargo.toml", "[package]\nname = \"b\"\n"),
+            ("architecture.toml", include_str!("diff/now.toml")),
+            ("docs/intents.md", "| `a::old` | write | x |\n"),
+            ("openapi.json", r#"{"paths": {"/old": {"post": {}}}}"#),
+        ]);
+        insta::assert_snapshot!(compare(&before, &now, "main"));
+        let same = compare(&before, &before, "main");
+        assert!(
+            same.starts_with("0 changes since main; compared: crates and edges, "),
+            "{same}"
+        );
+    }
+
+    #[test]
+    fn fences_of_a_rule_file_with_unknown_keys_are_compared() {
+        let fence = "[[fence]]\ninside = [\"a\"]\ndeny = [\"std::env\"]\nwhy = \"\"\ninstead = \"\"\n";
+        let old = format!("unknown = 1\n{fence}");
+        let (before, now) = (
+            loaded(&[("architecture.toml", &old)]),
+            loaded(&[("architecture.toml", fence)]),
+        );
+        let told = compare(&before, &now, "main");
+        assert!(!told.contains("may not name"), "{told}");
+        assert!(
+            told.contains("- unknown = 1") && told.contains("cannot compare all"),
+            "{told}"
+        );
+    }
 }

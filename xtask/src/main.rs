@@ -109,8 +109,14 @@ enum Command {
         #[command(flatten)]
         target: check::Target,
     },
-    /// Show what changed in the architecture since a revision.
+    /// Show what changed in the architecture since a revision: edges, fences, exemptions, intents, operations, public items.
+    ///
+    /// Compares the working tree with the revision, fact by fact: `-` went, `+` came. Each crate with its layer, each
+    /// edge and outside crate with kind, feature and target; what fences, reaches and outside crates of the rule file
+    /// forbid, pair by pair; the rest of the rule file; each `arch:expect`; each transaction with its intent; each
+    /// operation of the OpenAPI document; each public item of a library.
     Diff {
+        /// A commit, branch or tag of git.
         rev: String,
         #[command(flatten)]
         target: check::Target,
