@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::config::Name;
 use crate::model::SourceFile;
 use crate::rule::{Ctx, Family, Finding, Info, Rule, Sink};
 
@@ -17,7 +18,8 @@ const INFO: Info = Info {
     fix: "Call the module that owns what is banned; a new owner is added to `lifted` of its [[ban]], where it is \
           reviewed.",
     scope: "attributes of product code, through cfg_attr and macro bodies too, that name clippy::disallowed_methods, \
-            _types or _macros, or a group that holds them (all, style)",
+            _types or _macros, or a group that holds them (all, style); in the modules of `lifted` every path that a \
+            ban names",
     needles: &[
         "disallowed_methods",
         "disallowed_types",
@@ -38,15 +40,16 @@ impl Rule for Lifted {
             return;
         }
         let lists: Vec<_> = ctx.config.ban.iter().flat_map(|ban| &ban.lifted).collect();
-        let mut used = BTreeSet::new();
+        let mut lifted = BTreeSet::new();
         for file in ctx.workspace.sources.iter().filter(|file| !file.is_test_file()) {
             out.examined(&file.krate, 1);
-            let owner = lists.iter().find(|name| file.is_in(name.as_ref()));
+            let owner = lists.iter().any(|name| file.is_in(name.as_ref()));
             for word in INFO.needles {
                 for at in file.hits(ctx.words, word).filter(|at| !file.in_tests(*at)) {
                     let Some(level) = level(file, at) else { continue };
-                    if let Some(owner) = owner {
-                        used.insert(owner.as_ref().as_str());
+                    if owner {
+                        let owners = lists.iter().map(|name| name.as_ref().as_str());
+                        lifted.extend(owners.filter(|name| file.is_in(name)));
                         continue;
                     }
                     let message = format!("`{level}(clippy::{word})` lifts the bans of clippy.toml here");
@@ -55,11 +58,87 @@ impl Rule for Lifted {
                 }
             }
         }
-        for name in lists.iter().filter(|name| !used.contains(name.as_ref().as_str())) {
-            let message = format!("nothing in `{}` lifts a ban", name.as_ref());
-            out.report(Finding::new(ctx.config.span(name), message, "remove the entry"));
+        let used = strays(ctx, &lifted, out);
+        for (at, ban) in ctx.config.ban.iter().enumerate() {
+            for name in &ban.lifted {
+                let message = if !lifted.contains(name.as_ref().as_str()) {
+                    format!("nothing in `{}` lifts a ban", name.as_ref())
+                } else if used.contains(&(at, name.as_ref())) {
+                    continue;
+                } else {
+                    format!("`{}` lifts this ban and uses nothing of it", name.as_ref())
+                };
+                out.report(Finding::new(ctx.config.span(name), message, "remove the entry"));
+            }
         }
     }
+}
+
+/// Reports what modules use that lift a ban for something else: the attribute lifts all of them, and clippy is content.
+/// Returns which entries of `lifted` are needed, by the number of their ban.
+fn strays<'a>(ctx: &Ctx<'a>, lifted: &BTreeSet<&str>, out: &mut Sink<'_>) -> BTreeSet<(usize, &'a str)> {
+    let mut used = BTreeSet::new();
+    let product = ctx.workspace.sources.iter().filter(|file| !file.is_test_file());
+    for file in product.filter(|file| lifted.iter().any(|name| file.is_in(name))) {
+        let paths = file
+            .paths()
+            .iter()
+            .filter(|path| !file.in_tests(path.tokens.start));
+        let paths: Vec<_> = paths.collect();
+        for (at, ban) in ctx.config.ban.iter().enumerate() {
+            let owners: Vec<_> = ban
+                .lifted
+                .iter()
+                .filter(|name| file.is_in(name.as_ref()))
+                .collect();
+            for banned in &ban.paths {
+                let named = paths.iter().filter(|path| path.is_under(banned.as_ref()));
+                let named: Vec<_> = named.collect();
+                if !named.is_empty() || calls(file, banned.as_ref()) {
+                    used.extend(owners.iter().map(|name| (at, Name::as_ref(name).as_str())));
+                }
+                if !owners.is_empty() {
+                    continue;
+                }
+                for path in named {
+                    let module = crate_and_module(file);
+                    let message = format!(
+                        "`{module}` lifts the bans of clippy.toml for something else, and names `{}`: {}",
+                        path.text(),
+                        ban.why
+                    );
+                    let remedy = match ban.lifted.as_slice() {
+                        [] => "leave it to nobody: no module may use it".to_owned(),
+                        some => format!("call {}", listed(some)),
+                    };
+                    let finding = Finding::new(file.span_of(path.tokens.clone()), message, remedy);
+                    out.report(
+                        finding
+                            .label("no [[ban]] lifts this here")
+                            .also(ctx.config.span(banned), "banned here"),
+                    );
+                }
+            }
+        }
+    }
+    used
+}
+
+/// Whether a method of the name that is banned is called; of whose, tokens cannot say.
+fn calls(file: &SourceFile, banned: &str) -> bool {
+    let method = banned.rsplit("::").next().unwrap_or_default();
+    (0..file.tokens.list.len()).any(|at| file.is(at, b'.') && file.word(at + 1) == method)
+}
+
+fn crate_and_module(file: &SourceFile) -> String {
+    let mut parts = vec![file.krate.as_str()];
+    parts.extend(file.module.iter().map(String::as_str));
+    parts.join("::")
+}
+
+fn listed(names: &[Name]) -> String {
+    let names: Vec<_> = names.iter().map(|name| format!("`{}`", name.as_ref())).collect();
+    names.join(" or ")
 }
 
 /// The level that an attribute gives to clippy's lint at a token, if it is one that weakens it.
