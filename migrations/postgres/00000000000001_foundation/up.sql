@@ -67,7 +67,13 @@ CREATE TABLE limits (
     name           TEXT   NOT NULL,
     description    TEXT,
     category       TEXT   NOT NULL CHECK (category IN ('BUDGET', 'RATE', 'THRESHOLD')),
-    limit_type     TEXT   NOT NULL,
+    limit_type     TEXT   NOT NULL
+                   CHECK (limit_type IN (
+                       'COST_USD', 'TOKENS_TOTAL', 'TOKENS_INPUT', 'TOKENS_OUTPUT', 'REQUESTS_TOTAL',
+                       'REQUESTS_PER_SECOND', 'REQUESTS_PER_MINUTE', 'REQUESTS_PER_HOUR', 'TOKENS_PER_MINUTE',
+                       'TOKENS_PER_HOUR', 'TOKENS_PER_RUN', 'COST_USD_PER_RUN', 'LATENCY_MS', 'DURATION_MS',
+                       'RETRY_COUNT', 'ERROR_RATE_PCT'
+                   )),
     scope          TEXT   NOT NULL CHECK (scope IN ('GLOBAL', 'TENANT', 'PROJECT', 'AGENT', 'PROVIDER')),
     scope_id       TEXT,
     api_key_id     TEXT,
@@ -277,7 +283,15 @@ CREATE TABLE infra_error_events (
     at               BIGINT NOT NULL,
     layer            TEXT   NOT NULL CHECK (layer IN ('L2', 'L3', 'L4', 'L5', 'L6')),
     component        TEXT   NOT NULL,
-    error_class      TEXT   NOT NULL,
+    error_class      TEXT   NOT NULL
+                     CHECK (error_class IN (
+                         'infra.network', 'infra.database', 'infra.external_service', 'infra.timeout',
+                         'infra.resource_exhausted', 'infra.connection', 'domain.validation',
+                         'domain.authorization', 'domain.rate_limit', 'domain.budget_exceeded',
+                         'domain.policy_violation', 'domain.constraint', 'domain.not_found', 'system.internal',
+                         'system.configuration', 'system.recovery_failed', 'system.state_corruption',
+                         'system.assertion', 'unknown'
+                     )),
     severity         TEXT   NOT NULL CHECK (severity IN ('debug', 'info', 'warning', 'error', 'critical')),
     message          TEXT   NOT NULL,
     correlation_id   TEXT,

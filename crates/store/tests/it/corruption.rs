@@ -39,11 +39,9 @@ testkit::both_databases! {
         let found = db.read(|tx| store::runs::find(tx, ACME, RunId::from_bits(1))).await;
         assert_eq!(place(found), ("runs", "subject"));
 
-        damage("UPDATE limits SET limit_type = 'LOVE'");
+        damage("UPDATE limits SET zone = 'Middle/Earth'");
         let found = db.read(|tx| store::limits::active(tx, ACME)).await;
-        assert_eq!(place(found), ("limits", "limit_type"));
-
-        damage("UPDATE limits SET limit_type = 'COST_USD', zone = 'Middle/Earth'");
+        assert_eq!(place(found), ("limits", "zone"));
         let found = db.read(|tx| store::limits::find(tx, ACME, LimitId::from_bits(1))).await;
         assert_eq!(place(found), ("limits", "zone"));
 
@@ -65,10 +63,13 @@ testkit::both_databases! {
         for sql in [
             "UPDATE runs SET status = 'lost'",
             "UPDATE limits SET enforcement = 'PLEAD'",
+            "UPDATE limits SET limit_type = 'LOVE'",
             "UPDATE limits SET max_value = 0",
             "UPDATE api_keys SET status = 'ASLEEP'",
             "UPDATE holds SET status = 'SETTLED'",
             "UPDATE tenants SET state = 'THAWED'",
+            "INSERT INTO infra_error_events (error_id, at, layer, component, error_class, severity, message, context, \
+                envelope_version, created_at) VALUES ('err_1', 5, 'L6', 'c', 'infra.magic', 'error', 'm', '{}', '1.0', 5)",
         ] {
             Raw::to(&db).run(sql).expect_err(sql);
         }

@@ -20,7 +20,8 @@ const INFO: Info = Info {
     family: Family::Schema,
     why: "A variant that the database does not know is an error of the first request that needs it; a word that the \
           enum does not know is a row that nobody can read.",
-    fix: "Add the word on both sides, the database by a migration; map new columns in `columns`.",
+    fix: "Add the word on both sides, the database by a migration; map new columns in `columns`, or in `several` when \
+          more than one enum writes them.",
     scope: "strings that CHECK, DEFAULT and partial indexes compare a column with, in both databases",
     needles: &["macro_rules"],
 };
@@ -30,6 +31,8 @@ const INFO: Info = Info {
 struct Options {
     /// `table.column` = `krate::module::Enum`.
     columns: BTreeMap<String, Name>,
+    /// `table.column` whose words are those of several enums together.
+    several: BTreeMap<String, Vec<Name>>,
     /// `table.column` whose list is no enum.
     free: Vec<Exception>,
 }
@@ -45,41 +48,50 @@ impl Rule for Vocabularies {
 
     fn check(&self, ctx: &Ctx<'_>, out: &mut Sink<'_>) {
         let options: Options = ctx.options(&INFO);
-        if options.columns.is_empty() || ctx.schema().is_empty() {
+        let mapped = options.mapped();
+        if mapped.is_empty() || ctx.schema().is_empty() {
             out.off("the rule file maps no columns to enums");
             return;
         }
         let mut free = Excepted::new(&options.free);
         let mut enums = BTreeMap::new();
-        for (column, name) in &options.columns {
-            match vocabulary(ctx.workspace, ctx.words, name.as_ref()) {
-                Ok(words) => drop(enums.insert(column.as_str(), (name.as_ref().as_str(), words))),
-                Err(why) => {
-                    let remedy = "correct the path of the enum";
-                    out.report(Finding::new(ctx.config.span(name), why, remedy));
+        for (column, names) in &mapped {
+            let (mut all, mut read) = (Vec::new(), true);
+            for name in names {
+                match vocabulary(ctx.workspace, ctx.words, name.as_ref()) {
+                    Ok(words) => all.extend(words),
+                    Err(why) => {
+                        let remedy = "correct the path of the enum";
+                        out.report(Finding::new(ctx.config.span(name), why, remedy));
+                        read = false;
+                    }
                 }
+            }
+            if read {
+                enums.insert(*column, (listed(names), all));
             }
         }
         for (dialect, catalog) in ctx.schema() {
             let mut look = Look {
                 dialect: *dialect,
                 enums: &enums,
-                mapped: &options.columns,
+                mapped: &mapped,
                 free: &mut free,
                 closed: Vec::new(),
             };
             look.catalog(catalog, out);
             let closed = look.closed;
-            for (column, name) in &options.columns {
-                if !closed.contains(column) {
+            for (column, names) in &mapped {
+                if !closed.iter().any(|closed| closed == column) {
                     let message = format!(
                         "{}: no CHECK says which words `{column}` may have",
                         dialect.name()
                     );
-                    let remedy = format!("add `CHECK (… IN (…))` with the words of `{}`", name.as_ref());
+                    let remedy = format!("add `CHECK (… IN (…))` with the words of `{}`", listed(names));
                     let table = column.split('.').next().unwrap_or_default();
                     let span = catalog.tables.get(table).map(|table| table.span.clone());
-                    let span = span.unwrap_or_else(|| ctx.config.span(name));
+                    let place = || names.first().map(|name| ctx.config.span(name));
+                    let span = span.or_else(place).unwrap_or_default();
                     out.report(Finding::new(span, message, remedy));
                 }
             }
@@ -88,12 +100,30 @@ impl Rule for Vocabularies {
     }
 }
 
-type Enums<'a> = BTreeMap<&'a str, (&'a str, Vec<Word>)>;
+impl Options {
+    /// Every mapped column with its enums.
+    fn mapped(&self) -> Mapped<'_> {
+        let one = self.columns.iter();
+        let one = one.map(|(column, name)| (column.as_str(), vec![name]));
+        let several = self.several.iter();
+        let several = several.map(|(column, names)| (column.as_str(), names.iter().collect()));
+        one.chain(several).collect()
+    }
+}
+
+/// The paths of enums, for a message.
+fn listed(names: &[&Name]) -> String {
+    let names: Vec<_> = names.iter().map(|name| name.as_ref().as_str()).collect();
+    names.join("`, `")
+}
+
+type Mapped<'a> = BTreeMap<&'a str, Vec<&'a Name>>;
+type Enums<'a> = BTreeMap<&'a str, (String, Vec<Word>)>;
 
 struct Look<'a, 'e> {
     dialect: Dialect,
     enums: &'a Enums<'a>,
-    mapped: &'a BTreeMap<String, Name>,
+    mapped: &'a Mapped<'a>,
     free: &'a mut Excepted<'e>,
     /// Columns whose words a CHECK lists.
     closed: Vec<String>,
@@ -128,7 +158,7 @@ impl Look<'_, '_> {
         for found in expr.comparisons() {
             let name = format!("{table}.{}", found.column);
             let Some((path, words)) = self.enums.get(name.as_str()) else {
-                if found.closed && !self.mapped.contains_key(&name) {
+                if found.closed && !self.mapped.contains_key(name.as_str()) {
                     out.examined("", 1);
                     if !self.free.has(&name) {
                         let message = format!("`{name}` has a list of words, and no enum is mapped to it");
