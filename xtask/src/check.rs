@@ -70,6 +70,12 @@ impl Target {
         let manifest = self.manifest();
         let root = manifest.parent().filter(|dir| !dir.as_os_str().is_empty());
         let root = root.unwrap_or(Path::new("."));
+        if !manifest.is_file() {
+            bail!(
+                "there is no {}; `--manifest-path` names the Cargo.toml of a workspace",
+                manifest.display()
+            );
+        }
         let words = engine::words(&registry::all());
         let mut workspace = load::load(
             &Disk {

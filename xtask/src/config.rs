@@ -69,6 +69,11 @@ impl Config {
         span
     }
 
+    /// What is wrong with the entry of a table.
+    pub(crate) fn broken(&self, keys: &[&str], what: impl Into<String>) -> Broken {
+        Broken::at(&self.path, &self.text, self.table_span(keys).start, what)
+    }
+
     /// `[rules.ID]`, or its defaults; a key that `T` does not have is refused with its place.
     pub(crate) fn options<T: DeserializeOwned + Default>(&self, id: &str) -> Result<T, Broken> {
         // The text is parsed anew for the places of its keys: not for the many rules without options.

@@ -99,9 +99,11 @@ pub(crate) fn run(job: &Job<'_>) -> Outcome {
         findings.extend(found);
         outcome.rules.push(ran);
     }
-    let idle = meta::idle(&ctx, &outcome.rules);
-    findings.extend(idle);
-    findings.extend(meta::disarmed(&ctx, &outcome.rules));
+    // Rules that look at less are what broken input leads to: it is told once, as what it is.
+    if outcome.broken.is_empty() {
+        findings.extend(meta::idle(&ctx, &outcome.rules));
+        findings.extend(meta::disarmed(&ctx, &outcome.rules));
+    }
     fingerprint::complete(&ctx, &mut findings);
     let mut answered = expect::apply(&ctx, job, findings);
     fingerprint::complete(&ctx, &mut answered.left);

@@ -9,6 +9,7 @@ use crate::registry;
 use crate::report;
 use crate::rule::Family;
 use crate::selftest::{FIXTURES, cases, execute};
+use crate::suggest;
 
 /// The text of `explain RULE`; without a rule, the list of all.
 pub(crate) fn text(id: Option<&str>) -> Result<String> {
@@ -17,7 +18,9 @@ pub(crate) fn text(id: Option<&str>) -> Result<String> {
         .into_iter()
         .find(|rule| rule.info().id.eq_ignore_ascii_case(id))
     else {
-        bail!("there is no rule `{id}`; `cargo xtask explain` lists them");
+        let ids = registry::all().into_iter().map(|rule| rule.info().id);
+        let hint = suggest::hint(id, ids);
+        bail!("there is no rule `{id}`{hint}; `cargo xtask explain` lists them");
     };
     let info = rule.info();
     let mut text = String::new();

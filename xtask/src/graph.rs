@@ -10,6 +10,7 @@ use clap::ValueEnum;
 use crate::check::Loaded;
 use crate::mermaid::{self, layers, pairs};
 use crate::model::{Crate, Edge, Kind, Workspace, line_column};
+use crate::suggest;
 
 /// The forms of `graph`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -59,7 +60,8 @@ type Chain<'a> = Vec<(&'a Crate, &'a Edge)>;
 pub(crate) fn why(loaded: &Loaded, from: &str, to: &str) -> Result<String> {
     let workspace = &loaded.workspace;
     let Some(start) = workspace.krate(from) else {
-        bail!("`{from}` is no crate of this workspace")
+        let hint = suggest::hint(from, workspace.crates.iter().map(|krate| krate.name.as_str()));
+        bail!("`{from}` is no crate of this workspace{hint}")
     };
     let known = workspace.krate(to).is_some()
         || workspace
@@ -67,7 +69,12 @@ pub(crate) fn why(loaded: &Loaded, from: &str, to: &str) -> Result<String> {
             .iter()
             .any(|krate| krate.outside().any(|edge| edge.to == to));
     if !known {
-        bail!("`{to}` is neither a crate of this workspace nor a dependency of one");
+        let names = workspace.crates.iter().flat_map(|krate| {
+            let outside = krate.outside().map(|edge| edge.to.as_str());
+            outside.chain([krate.name.as_str()])
+        });
+        let hint = suggest::hint(to, names);
+        bail!("`{to}` is neither a crate of this workspace nor a dependency of one{hint}");
     }
     let mut chains = Vec::new();
     follow(workspace, start, to, &mut Vec::new(), &mut chains);

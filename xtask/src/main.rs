@@ -23,6 +23,7 @@ mod rules;
 mod scan;
 mod selftest;
 mod sql;
+mod suggest;
 mod test;
 mod up;
 

@@ -99,6 +99,9 @@ pub(crate) struct Ctx<'a> {
     pub(crate) words: &'a Words,
 }
 
+/// Why a rule is off in a tree without architecture.toml.
+pub(crate) const NO_RULE_FILE: &str = "there is no rule file";
+
 /// What is found by its type in `Workspace::shared`.
 struct Schema(Vec<(Dialect, Catalog)>);
 struct Contract(Result<Document, Refused>);

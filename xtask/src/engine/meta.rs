@@ -4,6 +4,7 @@ use crate::config::Config;
 use crate::model::{Broken, Span};
 use crate::registry;
 use crate::rule::{Ctx, Family, Finding, Info, Rule, Sink};
+use crate::suggest;
 
 use super::Ran;
 
@@ -119,15 +120,14 @@ pub(super) fn disarmed(ctx: &Ctx<'_>, ran: &[Ran]) -> Vec<Finding> {
 /// `[rules.X]`, or an exemption, for a rule that does not exist.
 pub(super) fn unknown_rules(config: &Config) -> Vec<Broken> {
     let known: Vec<_> = registry::all().iter().map(|rule| rule.info().id).collect();
-    let unknown = config.rules.keys().filter(|id| !known.contains(&id.as_str()));
-    let unknown = unknown.map(|id| format!("[rules.{id}]: there is no such rule"));
-    let exempt = config
-        .exemptions
-        .keys()
-        .filter(|id| !known.contains(&id.as_str()));
-    let exempt = exempt.map(|id| format!("[exemptions] {id}: there is no such rule"));
-    unknown
+    let options = config.rules.keys().map(|id| ("rules", id));
+    let exempt = config.exemptions.keys().map(|id| ("exemptions", id));
+    options
         .chain(exempt)
-        .map(|what| Broken::file(&config.path, what))
+        .filter(|(_, id)| !known.contains(&id.as_str()))
+        .map(|(table, id)| {
+            let hint = suggest::hint(id, known.iter().copied());
+            config.broken(&[table, id], format!("there is no rule `{id}`{hint}"))
+        })
         .collect()
 }

@@ -17,7 +17,10 @@ pub(crate) fn ask(manifest: &Path) -> Result<Facts> {
 pub(crate) fn differences(workspace: &Workspace, theirs: Result<Facts>) -> Vec<Broken> {
     let theirs = match theirs {
         Ok(theirs) => theirs,
-        Err(error) => return vec![Broken::file("Cargo.toml", format!("{error:#}"))],
+        Err(error) => {
+            let told = format!("{error:#}");
+            return vec![Broken::file("Cargo.toml", told.trim_end())];
+        }
     };
     let ours = ours(workspace);
     let only_theirs = theirs.difference(&ours).map(|fact| ("cargo", fact));

@@ -54,7 +54,7 @@ impl Tree for Disk {
         });
         let mut paths = Vec::new();
         for entry in walk {
-            let entry = entry.context("cannot list the files")?;
+            let entry = entry.map_err(|error| anyhow::anyhow!("cannot list the files: {error}"))?;
             if entry.file_type().is_file() {
                 let path = entry.path().strip_prefix(&self.root).unwrap_or(entry.path());
                 let path = path

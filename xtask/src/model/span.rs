@@ -117,6 +117,7 @@ impl Broken {
 impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.line {
+            _ if self.path.is_empty() => f.write_str(&self.what),
             0 => write!(f, "{}: {}", self.path, self.what),
             line => write!(f, "{}:{line}:{}: {}", self.path, self.column, self.what),
         }

@@ -9,14 +9,18 @@ pub(super) fn text(told: &Told<'_>) -> String {
     let mut text = String::new();
     for broken in &told.outcome.broken {
         let line = if broken.line > 0 {
-            format!(",line={},col={}", broken.line, broken.column)
+            format!("line={},col={},", broken.line, broken.column)
         } else {
             String::new()
         };
         let _ = writeln!(
             text,
-            "::error file={}{line},title=broken input::{}",
-            property(&broken.path),
+            "::error {}{line}title=broken input::{}",
+            if broken.path.is_empty() {
+                String::new()
+            } else {
+                format!("file={},", property(&broken.path))
+            },
             data(&broken.what)
         );
     }
@@ -38,7 +42,12 @@ pub(super) fn text(told: &Told<'_>) -> String {
             data(&format!("{}\nfix: {}", found.message, found.remedy))
         );
     }
-    let _ = writeln!(text, "{}: {} findings", told.title, told.outcome.findings.len());
+    let (found, broken) = (told.outcome.findings.len(), told.outcome.broken.len());
+    let broken = match broken {
+        0 => String::new(),
+        broken => format!("; {broken} errors of the input, so this proves nothing"),
+    };
+    let _ = writeln!(text, "{}: {found} findings{broken}", told.title);
     text
 }
 

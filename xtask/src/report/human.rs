@@ -5,9 +5,10 @@ use std::fmt::Write;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
 use super::Told;
+use crate::engine::Outcome;
 use crate::model::{Span, Workspace};
 use crate::registry;
-use crate::rule::Finding;
+use crate::rule::{Finding, NO_RULE_FILE};
 
 const WIDTH: usize = 110;
 
@@ -21,9 +22,7 @@ pub(crate) fn text(told: &Told<'_>) -> String {
         text.push_str(&one(told.workspace, finding, told.colour));
         text.push_str("\n\n");
     }
-    for rule in outcome.rules.iter().filter(|rule| rule.off.is_some()) {
-        let _ = writeln!(text, "off: {} ({})", rule.info.id, rule.off.unwrap_or_default());
-    }
+    text.push_str(&off(outcome));
     let looked: usize = outcome.rules.iter().map(super::super::engine::Ran::total).sum();
     let _ = write!(
         text,
@@ -50,6 +49,28 @@ pub(crate) fn text(told: &Told<'_>) -> String {
         let _ = writeln!(text, "exemptions: {}", budgets.join(", "));
     }
     text
+}
+
+/// Rules that have nothing to do here, one line for each reason: a tree without a rule file has many of them.
+fn off(outcome: &Outcome) -> String {
+    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+    for rule in &outcome.rules {
+        let Some(why) = rule.off else { continue };
+        match reasons.iter_mut().find(|(known, _)| *known == why) {
+            Some((_, ids)) => ids.push(rule.info.id),
+            None => reasons.push((why, vec![rule.info.id])),
+        }
+    }
+    if reasons.iter().any(|(why, _)| *why == NO_RULE_FILE) {
+        let rules: usize = reasons.iter().map(|(_, ids)| ids.len()).sum();
+        return format!(
+            "off: {rules} rules ({NO_RULE_FILE}: they ask nothing until one says what is allowed)\n"
+        );
+    }
+    let lines = reasons.into_iter();
+    lines
+        .map(|(why, ids)| format!("off: {} ({why})\n", ids.join(", ")))
+        .collect()
 }
 
 fn count(count: usize, what: &str) -> String {

@@ -2,7 +2,7 @@
 
 use crate::config::{Config, Name};
 use crate::model::{Crate, Workspace};
-use crate::rule::{Ctx, Family, Finding, Info, Rule, Sink};
+use crate::rule::{Ctx, Family, Finding, Info, NO_RULE_FILE, Rule, Sink};
 
 /// `ARCH-TABLE-001`.
 pub(super) struct Table;
@@ -24,7 +24,7 @@ impl Rule for Table {
 
     fn check(&self, ctx: &Ctx<'_>, out: &mut Sink<'_>) {
         if ctx.config.path.is_empty() {
-            out.off("there is no rule file");
+            out.off(NO_RULE_FILE);
             return;
         }
         let (config, workspace) = (ctx.config, ctx.workspace);

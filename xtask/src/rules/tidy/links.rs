@@ -22,6 +22,9 @@ impl Rule for Links {
     }
 
     fn check(&self, ctx: &Ctx<'_>, out: &mut Sink<'_>) {
+        if ctx.workspace.files.with_extension("md").next().is_none() {
+            out.off("there are no documents");
+        }
         for (path, text) in ctx.workspace.files.with_extension("md") {
             out.examined("", 1);
             for (line, target) in targets(text) {
