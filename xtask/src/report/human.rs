@@ -67,10 +67,11 @@ fn off(outcome: &Outcome) -> String {
             "off: {rules} rules ({NO_RULE_FILE}: they ask nothing until one says what is allowed)\n"
         );
     }
-    let lines = reasons.into_iter();
-    lines
-        .map(|(why, ids)| format!("off: {} ({why})\n", ids.join(", ")))
-        .collect()
+    let mut text = String::new();
+    for (why, ids) in reasons {
+        let _ = writeln!(text, "off: {} ({why})", ids.join(", "));
+    }
+    text
 }
 
 fn count(count: usize, what: &str) -> String {

@@ -8,6 +8,8 @@ mod exposed;
 mod matrix;
 mod unused;
 
+use std::collections::BTreeMap;
+
 use crate::model::{Crate, Edge, SourceFile};
 use crate::rule::{Ctx, Rule, Sink};
 use crate::scan::PathUse;
@@ -83,6 +85,29 @@ fn module(ctx: &Ctx<'_>, file: &SourceFile) -> String {
 fn is_under(path: &str, prefix: &str) -> bool {
     let rest = path.strip_prefix(prefix);
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+}
+
+/// What a file calls otherwise: `Error` for `use … LimitError as Error` and `type Error = LimitError;`.
+fn renames(file: &SourceFile) -> BTreeMap<&str, &str> {
+    let mut known = BTreeMap::new();
+    if !file.text.contains(" as ") && !file.text.contains("type ") {
+        return known;
+    }
+    for at in 1..file.tokens.list.len() {
+        let (before, name) = (file.word(at - 1), file.word(at + 1));
+        match file.word(at) {
+            "as" if before.starts_with(char::is_uppercase) && is_use(file, at) => known.insert(name, before),
+            "type" if file.is(at + 2, b'=') && file.is(at + 4, b';') => known.insert(name, file.word(at + 3)),
+            _ => continue,
+        };
+    }
+    known
+}
+
+/// Whether a token stands in a `use`; `as` is a cast elsewhere.
+fn is_use(file: &SourceFile, at: usize) -> bool {
+    let line = (0..at).rev().take_while(|back| !file.is(*back, b';')).take(200);
+    line.into_iter().any(|back| file.word(back) == "use")
 }
 
 /// What a path names in the module of errors: `ErrorEnvelope` of `infra::envelope::ErrorEnvelope::new`.

@@ -15,7 +15,7 @@ const INFO: Info = Info {
     family: Family::Errors,
     why: "The envelope is forensic: what is in the document is in a client, and stays there.",
     fix: "Take it out of the view; a client gets the request id.",
-    scope: "names of schemas, properties and parameters, and values of enums, in the committed OpenAPI document",
+    scope: "names of schemas, properties, headers and parameters, and values of enums, in the committed OpenAPI document",
     needles: &[],
 };
 
@@ -71,7 +71,7 @@ fn names(root: &Node) -> BTreeMap<&str, Range<usize>> {
         }
     };
     root.walk("", &mut |key, node| {
-        if matches!(key, "properties" | "schemas") {
+        if matches!(key, "properties" | "schemas" | "headers") {
             node.members()
                 .iter()
                 .for_each(|(name, place, _)| note(name, place));

@@ -15,8 +15,8 @@ const INFO: Info = Info {
     why: "One more `impl` opens a class to a layer, and every call compiles: the table is a decision, so it stands in \
           two places.",
     fix: "Remove the `impl`, or have the change of `[errors.matrix]` reviewed.",
-    scope: "`impl`s of the trait that the rule file names, in the module of errors, against `[errors.matrix]`; an `impl` \
-            for a generic layer holds for all",
+    scope: "`impl`s of the trait that the rule file names, in the crate with the module of errors and under every name, \
+            against `[errors.matrix]`; an `impl` for a generic layer holds for all",
     needles: &[],
 };
 
@@ -32,7 +32,9 @@ impl Rule for Matrix {
         }
         let mut found: BTreeMap<(String, String), Span> = BTreeMap::new();
         for file in &ctx.workspace.sources {
-            if !super::is_under(&super::module(ctx, file), &errors.module) {
+            // No other crate can write one: neither the trait nor the layer is its own.
+            let home = errors.module.split("::").next().unwrap_or_default();
+            if super::module(ctx, file).split("::").next() != Some(home) || file.is_test_file() {
                 continue;
             }
             for (layer, class, span) in impls(file, &errors.emits) {
@@ -80,8 +82,16 @@ impl Rule for Matrix {
 /// `impl Trait<Class> for Layer {}`.
 fn impls(file: &SourceFile, name: &str) -> Vec<(String, String, Span)> {
     let mut found = Vec::new();
+    if !file.text.contains(name) {
+        return found;
+    }
+    let renames = super::renames(file);
+    let real = |at: usize| {
+        let word = file.word(at);
+        renames.get(word).copied().unwrap_or(word)
+    };
     for at in 1..file.tokens.list.len() {
-        if file.word(at) != name || !file.is(at + 1, b'<') || file.in_tests(at) {
+        if real(at) != name || !file.is(at + 1, b'<') || file.in_tests(at) {
             continue;
         }
         let Some(close) = (at + 2..at + 12).find(|close| file.is(*close, b'>')) else {
@@ -90,11 +100,11 @@ fn impls(file: &SourceFile, name: &str) -> Vec<(String, String, Span)> {
         if file.word(close + 1) != "for" {
             continue;
         }
-        let class = file.word(close - 1).to_owned();
+        let class = real(close - 1).to_owned();
         let end = (close + 2..close + 12)
             .take_while(|end| !file.is(*end, b'{') && file.word(*end) != "where")
             .last();
-        let layer = end.map_or("", |end| file.word(end)).to_owned();
+        let layer = end.map_or("", real).to_owned();
         found.push((layer, class, file.span_of(at..close + 3)));
     }
     found

@@ -44,6 +44,7 @@ impl Rule for Unused {
             if !names.iter().any(|name| file.may_say(name)) {
                 continue;
             }
+            let mut renames = None;
             for at in 0..file.tokens.list.len() {
                 let qualified = at >= 3 && file.is(at - 1, b':') && file.is(at - 2, b':');
                 let word = file.word(at);
@@ -53,11 +54,15 @@ impl Rule for Unused {
                 if file.in_tests(at) || is_pattern(file, at) {
                     continue;
                 }
-                made.extend(
-                    owners(file, at, qualified)
-                        .into_iter()
-                        .map(|owner| (owner, word.to_owned())),
-                );
+                for owner in owners(file, at, qualified) {
+                    let renames = renames.get_or_insert_with(|| super::renames(file));
+                    let real = renames.get(owner.as_str()).map(|real| (*real).to_owned());
+                    made.extend(
+                        real.into_iter()
+                            .chain([owner])
+                            .map(|owner| (owner, word.to_owned())),
+                    );
+                }
             }
         }
         for ((name, variant), declared) in &variants {
@@ -162,6 +167,14 @@ fn around(file: &SourceFile, at: usize, end: usize) -> Option<(usize, usize)> {
     None
 }
 
+/// `Enum` of `use Enum::{Variant, Other as Another};`.
+fn group(file: &SourceFile, at: usize) -> Option<&str> {
+    let before = (0..at).rev().take(100).take_while(|back| !file.is(*back, b';'));
+    let open = before.into_iter().find(|back| file.is(*back, b'{'))?;
+    let grouped = open > 2 && file.is(open - 1, b':') && file.closing(open).is_some_and(|close| close > at);
+    grouped.then(|| file.word(open - 3))
+}
+
 /// The enums that a name may be a variant of.
 fn owners(file: &SourceFile, at: usize, qualified: bool) -> Vec<String> {
     let mut owners = Vec::new();
@@ -190,6 +203,7 @@ fn owners(file: &SourceFile, at: usize, qualified: bool) -> Vec<String> {
         owners.extend(owner.cloned());
     }
     if !qualified {
+        owners.extend(group(file, at).map(str::to_owned));
         // `use Enum::*;`
         let globs = file.paths().iter().take_while(|path| path.import);
         let globs = globs.filter(|path| path.segments.last().is_some_and(|last| last == "*"));

@@ -1,5 +1,7 @@
 //! What does a piece of SQL do, as far as its words tell?
 
+use std::borrow::Cow;
+
 /// What a text does when a database carries it out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in crate::rules) struct Sql {
@@ -16,6 +18,7 @@ const VERBS: [&str; 10] = [
 
 /// Judges a literal. Words count in capitals, or in any case when the text begins like a statement.
 pub(in crate::rules) fn judge(text: &str) -> Sql {
+    let text = bare(text);
     let words: Vec<&str> = text
         .split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '\u{FFFC}'))
         .filter(|word| !word.is_empty())
@@ -54,6 +57,36 @@ pub(in crate::rules) fn judge(text: &str) -> Sql {
     sql
 }
 
+/// The text without comments and quoted texts: what stands in them is not carried out. A part of a statement may begin
+/// or end within one, so what has no end is kept.
+fn bare(text: &str) -> Cow<'_, str> {
+    const MARKS: [(&str, &str); 3] = [("'", "'"), ("--", "\n"), ("/*", "*/")];
+    let begins = |rest: &str| {
+        let marks = MARKS
+            .iter()
+            .filter_map(|(open, close)| Some((rest.find(open)?, open.len(), *close)));
+        marks.min()
+    };
+    let mut bare = String::new();
+    let mut rest = text;
+    while let Some((at, open, close)) = begins(rest) {
+        let inside = rest.get(at + open..).unwrap_or_default();
+        let end = match inside.find(close) {
+            Some(end) => end + close.len(),
+            None if close == "\n" => inside.len(),
+            None => break,
+        };
+        bare.push_str(rest.get(..at).unwrap_or_default());
+        bare.push(' ');
+        rest = inside.get(end..).unwrap_or_default();
+    }
+    if bare.is_empty() && rest.len() == text.len() {
+        return Cow::Borrowed(text);
+    }
+    bare.push_str(rest);
+    Cow::Owned(bare)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,6 +119,8 @@ mod tests {
             ("LOCK TABLE runs", "l:"),
             ("SELECT set_config('a', 'on', true)", "rw:"),
             (" FOR UPDATE", "l:"),
+            ("SELECT 'it''s', a /* b */ FROM runs FOR -- all\nUPDATE", "rl:"),
+            ("/* new */ insert into runs values (1)", "w:runs"),
         ] {
             assert_eq!(told(text), expected, "{text}");
         }
@@ -99,6 +134,8 @@ mod tests {
             "Update the page",
             "delete it",
             "a lock on the table",
+            "/* INSERT INTO runs */ -- DELETE FROM runs",
+            "VALUES ('UPDATE runs SET a = 1 FOR UPDATE')",
         ] {
             assert_eq!(told(text), ":", "{text}");
         }
