@@ -131,8 +131,11 @@ pub(crate) fn rules_of(family: Option<Family>) -> Vec<&'static dyn Rule> {
     registry::all().into_iter().filter(wanted).collect()
 }
 
+/// Plants violations and says which rules find theirs; it is handed in, as it needs what this module offers.
+pub(crate) type Prove = fn(&Loaded, &[&'static dyn Rule]) -> engine::Shown;
+
 /// Runs the rules of one command and prints the report; the exit code is that of the run.
-pub(crate) fn run(title: &str, family: Option<Family>, args: &Args) -> Result<u8> {
+pub(crate) fn run(title: &str, family: Option<Family>, args: &Args, prove: Prove) -> Result<u8> {
     let rules = rules_of(family);
     if rules.iter().all(|rule| rule.info().family == Family::Meta) {
         bail!("`{title}` has no rules yet, so it proves nothing");
@@ -142,13 +145,15 @@ pub(crate) fn run(title: &str, family: Option<Family>, args: &Args) -> Result<u8
     let mut loaded = loaded?;
     loaded.workspace.broken.extend(differences(&loaded.workspace));
     let baseline = args.baseline.as_ref().filter(|_| !args.write_baseline);
+    let shown = || prove(&loaded, &rules);
     let mut job = Job {
         workspace: &loaded.workspace,
         config: &loaded.config,
         words: &loaded.words,
-        rules,
+        rules: rules.clone(),
         baseline: None,
         today: engine::today(),
+        prove: Some(&shown),
     };
     let mut unreadable = None;
     if let Some(path) = baseline {
@@ -245,6 +250,7 @@ pub(crate) fn accept(args: &Args) -> Result<u8> {
         rules: rules_of(None),
         baseline: None,
         today: engine::today(),
+        prove: None,
     };
     let mut outcome = engine::run(&job);
     let path = lock::Lock::read(&loaded.workspace, &loaded.config.path).path;

@@ -7,7 +7,7 @@ mod expect;
 mod fingerprint;
 mod meta;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
@@ -31,6 +31,17 @@ pub(crate) struct Job<'a> {
     pub(crate) rules: Vec<&'static dyn Rule>,
     pub(crate) baseline: Option<Baseline>,
     pub(crate) today: Date,
+    /// Shows, while the rules run, that they are armed.
+    pub(crate) prove: Option<&'a (dyn Fn() -> Shown + Sync)>,
+}
+
+/// What a run shows of its own rules: pairs of a rule and a crate in which a violation was planted.
+#[derive(Default)]
+pub(crate) struct Shown {
+    /// How many pairs there are in architecture.lock.
+    pub(crate) claims: usize,
+    pub(crate) found: BTreeSet<(&'static str, String)>,
+    pub(crate) silent: BTreeSet<(&'static str, String)>,
 }
 
 /// What a run found.
@@ -43,6 +54,7 @@ pub(crate) struct Outcome {
     pub(crate) known: Vec<Finding>,
     pub(crate) rules: Vec<Ran>,
     pub(crate) budgets: Budgets,
+    pub(crate) shown: Shown,
     pub(crate) broken: Vec<Broken>,
 }
 
@@ -95,7 +107,10 @@ pub(crate) fn run(job: &Job<'_>) -> Outcome {
         .extend(job.rules.iter().filter_map(|rule| rule.options(job.config).err()));
     outcome.broken.extend(meta::unknown_rules(job.config));
     let mut findings = Vec::new();
-    for (found, ran) in run_rules(&ctx, &job.rules) {
+    let prove = || job.prove.map(|prove| prove()).unwrap_or_default();
+    let (all, shown) = rayon::join(|| run_rules(&ctx, &job.rules), prove);
+    outcome.shown = shown;
+    for (found, ran) in all {
         findings.extend(found);
         outcome.rules.push(ran);
     }
@@ -103,6 +118,7 @@ pub(crate) fn run(job: &Job<'_>) -> Outcome {
     if outcome.broken.is_empty() {
         findings.extend(meta::idle(&ctx, &outcome.rules));
         findings.extend(meta::disarmed(&ctx, &outcome.rules));
+        findings.extend(meta::silent(&ctx, &outcome.shown));
     }
     fingerprint::complete(&ctx, &mut findings);
     let mut answered = expect::apply(&ctx, job, findings);

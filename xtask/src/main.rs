@@ -155,9 +155,7 @@ fn main() -> ExitCode {
     let cli = Cli::from_arg_matches(&command_line().get_matches()).unwrap_or_else(|error| error.exit());
     let outcome = match cli.command {
         Command::CheckLayers { accept: true, args } => check::accept(&args),
-        Command::CheckLayers { accept: false, args } => {
-            check::run("check-layers", Some(Family::Layers), &args)
-        }
+        Command::CheckLayers { accept: false, args } => checked("check-layers", Some(Family::Layers), &args),
         Command::Check {
             self_test: true,
             mutations,
@@ -175,7 +173,7 @@ fn main() -> ExitCode {
             self_test: false,
             args,
             ..
-        } => check::run("check", None, &args),
+        } => checked("check", None, &args),
         Command::Tidy { update_ratchet, args } => run_tidy(update_ratchet, &args),
         Command::Explain { rule } => explain::text(rule.as_deref()).and_then(|text| print(&text)),
         Command::Why { from, to, target } => target
@@ -202,8 +200,12 @@ fn main() -> ExitCode {
     }
 }
 
+fn checked(title: &str, family: Option<Family>, args: &check::Args) -> Result<u8> {
+    check::run(title, family, args, prove::live)
+}
+
 fn family(family: Family, args: &check::Args) -> Result<u8> {
-    check::run(family.command(), Some(family), args)
+    checked(family.command(), Some(family), args)
 }
 
 fn self_test(mutations: bool, armed: bool) -> Result<u8> {
@@ -244,7 +246,7 @@ fn run_tidy(update_ratchet: bool, args: &check::Args) -> Result<u8> {
     if update_ratchet {
         rules::tidy::update_ratchet(&args.target.load()?.workspace)?;
     }
-    check::run("tidy", Some(Family::Tidy), args)
+    checked("tidy", Some(Family::Tidy), args)
 }
 
 #[cfg(test)]

@@ -1,19 +1,25 @@
 //! Does the checker find what it is there for, in this very tree? Violations are planted in memory, never on disk.
 
 mod armed;
+mod live;
 mod mutations;
 mod table;
 
 use anyhow::Result;
 
 use armed::{Armed, armed};
+pub(crate) use live::live;
 use mutations::{Judged, judge_all};
 
 use crate::check::{Loaded, Target};
+use crate::config::Config;
 use crate::engine::{self, Job, Outcome};
 use crate::load;
+use crate::lock::Lock;
 use crate::model::Workspace;
 use crate::registry;
+use crate::rule::Ctx;
+use crate::scan::Words;
 
 /// The tree that violations are planted in, and what all rules say of it as it is.
 pub(crate) struct Ground {
@@ -47,6 +53,38 @@ impl Ground {
 
     fn text(&self, path: &str) -> Option<&str> {
         self.loaded.workspace.files.text(path)
+    }
+
+    fn soil(&self) -> Soil<'_> {
+        Soil::of(&self.loaded)
+    }
+}
+
+/// A tree to plant in, with what rules need to look at it.
+#[derive(Clone, Copy)]
+struct Soil<'a> {
+    workspace: &'a Workspace,
+    config: &'a Config,
+    words: &'a Words,
+}
+
+impl<'a> Soil<'a> {
+    fn of(loaded: &'a Loaded) -> Self {
+        Self {
+            workspace: &loaded.workspace,
+            config: &loaded.config,
+            words: &loaded.words,
+        }
+    }
+
+    /// Shows the tree, or one that was made of it, to `work` as rules see it.
+    fn with_context<T>(self, workspace: &Workspace, work: impl FnOnce(&Ctx<'_>) -> T) -> T {
+        work(&Ctx {
+            workspace,
+            config: self.config,
+            lock: &Lock::read(workspace, &self.config.path),
+            words: self.words,
+        })
     }
 }
 
@@ -98,6 +136,7 @@ fn run_all(loaded: &Loaded, workspace: &Workspace) -> Outcome {
         rules: registry::all(),
         baseline: None,
         today: engine::today(),
+        prove: None,
     })
 }
 

@@ -188,6 +188,7 @@ pub(crate) fn execute(case: &Case) -> (Workspace, Outcome) {
         rules,
         baseline,
         today: Date::parse(TODAY).unwrap_or_else(engine::today),
+        prove: None,
     };
     let outcome = engine::run(&job);
     (workspace, outcome)

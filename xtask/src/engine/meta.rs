@@ -6,7 +6,7 @@ use crate::registry;
 use crate::rule::{Ctx, Family, Finding, Info, Rule, Sink};
 use crate::suggest;
 
-use super::Ran;
+use super::{Ran, Shown};
 
 /// Rules whose findings come from the engine.
 pub(crate) const META: &[&'static dyn Rule] =
@@ -39,7 +39,8 @@ pub(super) const ARMED: Info = Info {
     why: "A rule that lost one crate is green there for ever, and the sum of what it looked at hardly moves.",
     fix: "Correct what the rule selects; when the crate has nothing for it any more, accept that with `cargo xtask \
           check-layers --accept`.",
-    scope: "rules and crates in architecture.lock; `check --self-test` plants a violation for each pair",
+    scope: "rules and crates in architecture.lock: what each counted, and whether it finds a violation of its own in a \
+            small tree in memory; `check --self-test` plants one for each pair in the whole tree",
     needles: &[],
 };
 
@@ -115,6 +116,17 @@ pub(super) fn disarmed(ctx: &Ctx<'_>, ran: &[Ran]) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Rules that do not find a violation that was planted in this run.
+pub(super) fn silent(ctx: &Ctx<'_>, shown: &Shown) -> Vec<Finding> {
+    let pairs = shown.silent.iter();
+    pairs
+        .map(|(id, krate)| {
+            let message = format!("{id} does not find a violation that was planted in `{krate}`, in memory");
+            finding(&ARMED, Span::file(&ctx.lock.path), message, ARMED.fix)
+        })
+        .collect()
 }
 
 /// `[rules.X]`, or an exemption, for a rule that does not exist.

@@ -6,14 +6,14 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use crate::check::root;
-use crate::lock::Lock;
+use crate::load;
 use crate::model::{Crate, Workspace, join};
 use crate::plant::Plant;
 use crate::registry;
-use crate::rule::{Ctx, Family, Finding, Rule, Sink};
+use crate::rule::{Family, Finding, Rule, Sink};
 use crate::selftest::{self, FIXTURES};
 
-use super::{Ground, mutations};
+use super::{Ground, Soil, mutations};
 
 /// Rules and crates: what is proved, and what is not.
 #[derive(Default)]
@@ -29,16 +29,17 @@ pub(super) struct Armed {
 }
 
 /// A violation that was planted: files, of which one must have a finding.
-struct Violation {
-    rule: &'static dyn Rule,
-    krate: String,
+pub(super) struct Violation {
+    pub(super) rule: &'static dyn Rule,
+    pub(super) krate: String,
     places: Vec<(String, Range<usize>)>,
 }
 
 /// What is planted in one tree.
 #[derive(Default)]
-struct Round {
+pub(super) struct Round {
     edits: BTreeMap<String, String>,
+    apart: bool,
     violations: Vec<Violation>,
 }
 
@@ -46,9 +47,10 @@ struct Round {
 pub(super) fn armed(ground: &Ground) -> Armed {
     let mut armed = Armed::default();
     let claims = claims(ground, &mut armed);
-    let rounds = sow(ground, &claims, &mut armed.holes);
+    let soil = ground.soil();
+    let rounds = sow(soil, &claims, &mut armed.holes);
     let mut silent = BTreeSet::new();
-    for (violation, fires) in rounds.into_iter().flat_map(|round| reap(ground, round)) {
+    for (violation, fires) in rounds.into_iter().flat_map(|round| reap(soil, round)) {
         let pair = (violation.rule.info().id, violation.krate);
         if fires {
             armed.planted.insert(pair);
@@ -111,10 +113,14 @@ fn claims(ground: &Ground, armed: &mut Armed) -> BTreeSet<(&'static str, String)
 }
 
 /// All violations in as few trees as will do: files of their own do not disturb each other.
-fn sow(ground: &Ground, claims: &BTreeSet<(&'static str, String)>, holes: &mut Vec<String>) -> Vec<Round> {
-    let workspace = &ground.loaded.workspace;
+pub(super) fn sow(
+    soil: Soil<'_>,
+    claims: &BTreeSet<(&'static str, String)>,
+    holes: &mut Vec<String>,
+) -> Vec<Round> {
+    let workspace = soil.workspace;
     let mut rounds: BTreeMap<&str, Round> = BTreeMap::new();
-    with_context(ground, workspace, |ctx| {
+    soil.with_context(workspace, |ctx| {
         for rule in registry::all() {
             let id = rule.info().id;
             let texts = texts(rule);
@@ -135,8 +141,9 @@ fn sow(ground: &Ground, claims: &BTreeSet<(&'static str, String)>, holes: &mut V
                 for plants in violations {
                     let apart = plants.iter().any(Plant::is_apart);
                     let round = rounds.entry(if apart { id } else { "" }).or_default();
+                    round.apart = apart;
                     let places = plants.iter().filter_map(|plant| {
-                        let place = round.plant(ground, plant);
+                        let place = round.plant(workspace, plant);
                         if place.is_none() {
                             holes.push(format!("{id}: its plant does not fit {}", plant.path));
                         }
@@ -156,9 +163,16 @@ fn sow(ground: &Ground, claims: &BTreeSet<(&'static str, String)>, holes: &mut V
 }
 
 impl Round {
-    fn plant(&mut self, ground: &Ground, plant: &Plant) -> Option<(String, Range<usize>)> {
+    /// Whether it changes what other violations stand on.
+    pub(super) fn is_apart(&self) -> bool {
+        self.apart
+    }
+
+    fn plant(&mut self, ground: &Workspace, plant: &Plant) -> Option<(String, Range<usize>)> {
         let edited = self.edits.get(&plant.path).map(String::as_str);
-        let before = edited.or_else(|| ground.text(&plant.path)).unwrap_or_default();
+        let before = edited
+            .or_else(|| ground.files.text(&plant.path))
+            .unwrap_or_default();
         let (text, bytes) = plant.apply(before)?;
         // What is put below later is another violation.
         let bytes = bytes.start..bytes.end.min(text.len());
@@ -168,14 +182,15 @@ impl Round {
 }
 
 /// Runs the rules that have a violation in the tree; says of each violation whether it is found.
-fn reap(ground: &Ground, round: Round) -> Vec<(Violation, bool)> {
-    let tree = ground.with(round.edits.into_iter().map(|(path, text)| (path, Some(text))));
+pub(super) fn reap(soil: Soil<'_>, round: Round) -> Vec<(Violation, bool)> {
+    let edits = round.edits.into_iter().map(|(path, text)| (path, Some(text)));
+    let tree = load::with_files(soil.workspace, edits, soil.words);
     let rules: BTreeMap<_, _> = round
         .violations
         .iter()
         .map(|violation| (violation.rule.info().id, violation.rule))
         .collect();
-    let found: Vec<Finding> = with_context(ground, &tree, |ctx| {
+    let found: Vec<Finding> = soil.with_context(&tree, |ctx| {
         let rules: Vec<_> = rules.into_values().collect();
         let check = |rule: &&'static dyn Rule| {
             let mut sink = Sink::new(rule.info());
@@ -202,16 +217,6 @@ fn reap(ground: &Ground, round: Round) -> Vec<(Violation, bool)> {
             (violation, fires)
         })
         .collect()
-}
-
-fn with_context<T>(ground: &Ground, workspace: &Workspace, work: impl FnOnce(&Ctx<'_>) -> T) -> T {
-    let config = &ground.loaded.config;
-    work(&Ctx {
-        workspace,
-        config,
-        lock: &Lock::read(workspace, &config.path),
-        words: &ground.loaded.words,
-    })
 }
 
 /// The violation that stands among the fixtures of a rule, for rules whose violation is the same in every crate: files

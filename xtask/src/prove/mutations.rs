@@ -145,6 +145,7 @@ impl Mutation {
             rules: registry::all(),
             baseline: None,
             today: engine::today(),
+            prove: None,
         });
         judged.faults = self.compare(&tree, &outcome, &judged.place);
         Ok(())

@@ -45,6 +45,13 @@ pub(crate) fn text(told: &Told<'_>) -> String {
     let budgets: Vec<_> = budgets
         .map(|(rule, budget)| format!("{rule} {} of {}", budget.used, budget.max))
         .collect();
+    let (shown, claims) = (outcome.shown.found.len(), outcome.shown.claims);
+    if claims > 0 {
+        let _ = writeln!(
+            text,
+            "armed: {shown} of {claims} pairs of rule and crate found what was planted in this run"
+        );
+    }
     if !budgets.is_empty() {
         let _ = writeln!(text, "exemptions: {}", budgets.join(", "));
     }

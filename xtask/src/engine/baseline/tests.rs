@@ -29,6 +29,7 @@ fn judge(files: &[(&str, &str)], baseline: Option<Baseline>) -> Outcome {
         rules,
         baseline,
         today: today(),
+        prove: None,
     })
 }
 
