@@ -4,6 +4,7 @@ mod crate_map;
 mod dependencies;
 mod lengths;
 mod links;
+mod measure;
 mod opening;
 mod places;
 mod ratchet;
@@ -35,7 +36,7 @@ pub(crate) const RULES: &[&'static dyn Rule] = &[
 /// Lowers the ratchet to the lengths of today.
 pub(crate) fn update_ratchet(workspace: &Workspace) -> Result<()> {
     let ratchet = Ratchet::read(workspace).map_err(|broken| anyhow::anyhow!("{broken}"))?;
-    let lowered = ratchet.lowered(&lengths::measure(workspace));
+    let lowered = ratchet.lowered(&measure::measure(workspace));
     fs::write(workspace.root.join(ratchet::PATH), lowered.render())
         .with_context(|| format!("cannot write {}", ratchet::PATH))
 }

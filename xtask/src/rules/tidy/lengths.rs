@@ -1,33 +1,18 @@
 //! Is any file or function too long to be read at once?
 
-use std::collections::BTreeMap;
-
+use super::measure::{FILE_LIMIT, FUNCTION_LIMIT, lines};
 use super::ratchet::Ratchet;
-use crate::model::{SourceFile, Span, Workspace, line_count};
+use crate::model::{SourceFile, Span, line_count};
 use crate::rule::{Ctx, Family, Finding, Info, Rule, Sink};
-use crate::scan::{ItemKind, Tok};
+use crate::scan::Tok;
 
-/// A longer file needs an entry in the ratchet.
-pub(super) const FILE_LIMIT: usize = 400;
 /// No entry helps a longer file.
 const FILE_STOP: usize = 500;
-pub(super) const FUNCTION_LIMIT: usize = 70;
 
 /// `TIDY-LENGTH-001`.
 pub(super) struct FileLength;
 /// `TIDY-LENGTH-002`.
 pub(super) struct FunctionLength;
-
-/// Lengths in lines: files by path, functions by `path::name`.
-#[derive(Default)]
-pub(crate) struct Lengths {
-    pub(super) files: BTreeMap<String, Length>,
-    pub(super) functions: BTreeMap<String, Length>,
-}
-
-pub(super) struct Length {
-    pub(super) lines: usize,
-}
 
 const FILE: Info = Info {
     id: "TIDY-LENGTH-001",
@@ -113,48 +98,14 @@ fn body(source: &SourceFile, at: usize) -> Option<usize> {
     }
 }
 
-fn lines(source: &SourceFile, first: usize, last: usize) -> usize {
-    let span = source.span_of(first..last + 1);
-    line_count(source.text.get(span.range()).unwrap_or_default())
-}
-
 fn name(source: &SourceFile, at: usize) -> String {
     let item = source.items().iter().find(|item| item.extent.start == at);
     item.map_or_else(|| source.word(at + 1).to_owned(), |item| item.path.clone())
 }
 
-pub(crate) fn measure(workspace: &Workspace) -> Lengths {
-    let mut lengths = Lengths::default();
-    for source in &workspace.sources {
-        let file = Length {
-            lines: line_count(&source.text),
-        };
-        lengths.files.insert(source.path.clone(), file);
-        let functions = source
-            .items()
-            .iter()
-            .filter(|item| item.kind == ItemKind::Function);
-        for item in functions {
-            let name = format!("{}::{}", source.path, item.path);
-            let length = Length {
-                lines: lines(source, item.extent.start, item.extent.end.saturating_sub(1)),
-            };
-            // Two methods of one name (of two traits) share an entry: the longer one counts.
-            if lengths
-                .functions
-                .get(&name)
-                .is_none_or(|known| known.lines < length.lines)
-            {
-                lengths.functions.insert(name, length);
-            }
-        }
-    }
-    lengths
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::ratchet;
+    use super::super::{measure::measure, ratchet};
     use super::*;
     use crate::rule::testing;
 

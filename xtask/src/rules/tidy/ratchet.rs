@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use serde::Deserialize;
 
-use super::lengths::{FILE_LIMIT, FUNCTION_LIMIT, Length, Lengths, measure};
+use super::measure::{FILE_LIMIT, FUNCTION_LIMIT, Length, Lengths, measure};
 use crate::model::{Broken, Span, Workspace};
 use crate::rule::{Ctx, Family, Finding, Info, Rule, Sink};
 
