@@ -4,5 +4,6 @@ pub mod analytics;
 pub mod checks;
 pub mod keys;
 pub mod limits;
+pub mod overrides;
 pub mod runs;
 pub mod scopes;

@@ -20,6 +20,8 @@ mod shared;
         llm::serve::messages, llm::serve::count_tokens, llm::serve::models,
         v1::limits::list, v1::limits_change::create, v1::limits::usage::usage, v1::limits::check, v1::limits::simulate,
         v1::limits::get, v1::limits_change::update, v1::limits_change::delete,
+        v1::limits_overrides::list, v1::limits_overrides::create, v1::limits_overrides::get,
+        v1::limits_overrides::delete,
         v1::holds::settle, v1::holds::release,
         v1::runs::list, v1::runs::get, v1::runs::cost, v1::analytics::costs,
         v1::keys::list, v1::keys::create, v1::keys::revoke, v1::keys::freeze, v1::keys::unfreeze,

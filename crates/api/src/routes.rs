@@ -61,6 +61,10 @@ pub(crate) fn public(config: &mut ServiceConfig) {
     resource!(config, "/api/v1/limits/usage", get => v1::limits::usage::usage);
     resource!(config, "/api/v1/limits/check", post => v1::limits::check);
     resource!(config, "/api/v1/limits/simulate", post => v1::limits::simulate);
+    resource!(config, "/api/v1/limits/overrides", get => v1::limits_overrides::list,
+        post => v1::limits_overrides::create);
+    resource!(config, "/api/v1/limits/overrides/{override_id}", get => v1::limits_overrides::get,
+        delete => v1::limits_overrides::delete);
     resource!(config, "/api/v1/limits/{limit_id}", get => v1::limits::get,
         put => v1::limits_change::update, delete => v1::limits_change::delete);
     resource!(config, "/api/v1/holds/{hold_id}/settle", post => v1::holds::settle);

@@ -5,5 +5,6 @@ pub(crate) mod holds;
 pub(crate) mod keys;
 pub(crate) mod limits;
 pub(crate) mod limits_change;
+pub(crate) mod limits_overrides;
 pub(crate) mod runs;
 pub(crate) mod scopes;

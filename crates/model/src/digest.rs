@@ -132,6 +132,11 @@ impl Canonical {
         values.iter().fold(counted, |form, value| form.text(name, value))
     }
 
+    /// The form that was stored as these bytes.
+    pub const fn stored(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+
     /// Its bytes.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0

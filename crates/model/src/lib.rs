@@ -27,11 +27,13 @@ pub mod limit_override;
 pub mod policy;
 pub mod severity;
 
+pub mod audit;
 pub mod breach;
 pub mod cost;
 pub mod decision;
 pub mod event;
 pub mod run;
+pub mod timeline;
 
 pub mod key;
 pub mod page;

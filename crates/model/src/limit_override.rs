@@ -5,7 +5,7 @@
 use alloc::string::String;
 
 use crate::id::{LimitId, OverrideId, TenantId};
-use crate::limit::Raise;
+use crate::limit::{LimitType, Raise};
 use crate::time::Timestamp;
 use crate::wire::wire_enum;
 
@@ -27,6 +27,13 @@ wire_enum! {
     }
 }
 
+impl OverrideStatus {
+    /// Whether it may still count, now or later.
+    pub const fn is_open(self) -> bool {
+        matches!(self, Self::Pending | Self::Approved | Self::Active)
+    }
+}
+
 /// An override of a limit as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LimitOverride {
@@ -36,6 +43,8 @@ pub struct LimitOverride {
     pub tenant: TenantId,
     /// Which limit.
     pub limit: LimitId,
+    /// What it counts, which is the unit of the values.
+    pub counts: LimitType,
     /// What the limit said when it was asked for, in the unit of the limit.
     pub original: i64,
     /// The most while it lasts.

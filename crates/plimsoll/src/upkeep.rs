@@ -15,6 +15,10 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::telemetry::Metrics;
 
 const EXPIRE_HOLDS: Duration = Duration::from_secs(1);
+const EXPIRE_OVERRIDES: Duration = Duration::from_secs(10);
+const CHECK_INTEGRITY: Duration = Duration::from_mins(10);
+/// Every limit is compared with its history once in so many seconds.
+const INTEGRITY_AGE_SECONDS: i64 = 3_600;
 const NOTE_KEY_USE: Duration = Duration::from_secs(30);
 const WRITE_JOURNAL: Duration = Duration::from_secs(1);
 const DELETE_OLD_ERRORS: Duration = Duration::from_hours(24);
@@ -29,6 +33,8 @@ pub(crate) struct Upkeep {
 /// Starts them all; they end when the signal is given.
 pub(crate) fn start(cx: &Context, metrics: &Metrics, shutdown: &Shutdown) -> Upkeep {
     let holds = cx.clone();
+    let overrides = cx.clone();
+    let integrity = cx.clone();
     let keys = cx.clone();
     let journal = cx.clone();
     let errors = cx.clone();
@@ -41,6 +47,21 @@ pub(crate) fn start(cx: &Context, metrics: &Metrics, shutdown: &Shutdown) -> Upk
                 if expired > 0 {
                     metrics::counter!("plimsoll_holds_expired_total").increment(expired);
                     tracing::warn!(expired, "holds expired that nobody ended");
+                }
+                Ok::<_, store::StoreError>(())
+            }
+        }),
+        every(EXPIRE_OVERRIDES, "expire_overrides", shutdown, move || {
+            let cx = overrides.clone();
+            async move { services::limits::overrides::expire(&cx).await.map(drop) }
+        }),
+        every(CHECK_INTEGRITY, "check_integrity", shutdown, move || {
+            let cx = integrity.clone();
+            async move {
+                let (_, broken) = services::limits::integrity::check_all(&cx, INTEGRITY_AGE_SECONDS).await?;
+                if broken > 0 {
+                    metrics::counter!("plimsoll_integrity_failures_total").increment(broken);
+                    tracing::error!(broken, "limits do not match their histories");
                 }
                 Ok::<_, store::StoreError>(())
             }

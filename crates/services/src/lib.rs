@@ -20,6 +20,7 @@ mod snapshot;
 pub mod gateway;
 
 pub mod analytics;
+pub mod audit;
 pub mod runs;
 
 pub mod journal;

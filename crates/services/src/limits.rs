@@ -2,6 +2,9 @@
 
 mod change;
 mod check;
+pub mod integrity;
+pub mod overrides;
+mod told;
 mod usage;
 mod window;
 mod written;
@@ -12,6 +15,7 @@ use model::limit::{Limit, LimitCategory, LimitScope, LimitStatus};
 use model::page::PageRequest;
 use store::{StoreError, Tx, TxError};
 
+use crate::audit::{self, Author};
 use crate::context::Context;
 use crate::ledger::Replay;
 use crate::names;
@@ -62,6 +66,9 @@ pub enum LimitError {
     /// There are as many limits as there may be.
     #[error("there are too many limits")]
     Quota,
+    /// What is stored is not what was decided last.
+    #[error("the limit does not match its history")]
+    Tampered,
     /// Open holds are on it.
     #[error("open holds are on the limit")]
     InUse {
@@ -104,6 +111,7 @@ pub type Render<T> = fn(&T) -> String;
 pub async fn create(
     cx: &Context,
     owner: Owner,
+    author: Author,
     draft: Draft,
     once: Option<Once>,
     render: Render<Written>,
@@ -135,6 +143,7 @@ pub async fn create(
         created_at: now,
         updated_at: now,
     };
+    let ids = cx.ids.clone();
     cx.db
         .write(move |tx| -> Result<Done<Limit>, LimitError> {
             // The key is read last: a twin that somebody made with this very key is then answered, not refused.
@@ -146,6 +155,7 @@ pub async fn create(
             check_key(tx, &limit)?;
             store::limits::insert(tx, &limit)?;
             refuse_too_many(tx, limit.tenant)?;
+            audit::record(tx, ids.as_ref(), &author, told::created(&limit), now)?;
             let written = Written::of(tx, limit.clone(), &providers, now)?;
             finish(tx, once.as_ref(), 201, &written, render, now)
         })
@@ -159,16 +169,18 @@ pub async fn create(
 pub async fn delete(
     cx: &Context,
     owner: Owner,
+    author: Author,
     id: LimitId,
     once: Option<Once>,
 ) -> Result<Done<Limit>, LimitError> {
     let now = cx.clock.now();
+    let ids = cx.ids.clone();
     cx.db
         .locked(move |tx| -> Result<Done<Limit>, LimitError> {
             if let Some(before) = once.as_ref().map(|once| once.before(tx)).transpose()?.flatten() {
                 return Ok(Done::Before(before));
             }
-            let mut limit = store::limits::lock(tx, owner.id(), id)?.ok_or(LimitError::NotFound)?;
+            let known = store::limits::lock(tx, owner.id(), id)?.ok_or(LimitError::NotFound)?;
             let all = store::counters::CounterKey {
                 owner: owner.id(),
                 limit: id,
@@ -181,9 +193,15 @@ pub async fn delete(
             if held > 0 {
                 return Err(LimitError::InUse { held });
             }
-            limit.status = LimitStatus::Disabled;
-            limit.updated_at = now;
+            let limit = Limit {
+                status: LimitStatus::Disabled,
+                updated_at: now,
+                ..known.clone()
+            };
             store::limits::update(tx, &limit)?;
+            if known.status == LimitStatus::Active {
+                audit::record(tx, ids.as_ref(), &author, told::disabled(&known, &limit), now)?;
+            }
             let written = Written::plain(limit);
             finish(tx, once.as_ref(), 204, &written, |_| String::new(), now)
         })

@@ -47,6 +47,24 @@ macro_rules! insert_new {
 }
 pub(crate) use insert_new;
 
+/// Inserts a row, or changes the one that has its key.
+macro_rules! upsert {
+    ($conn:expr, $table:expr, $row:expr, $key:expr) => {{
+        let row = $row;
+        match $conn {
+            $crate::dialect::AnyConnection::Postgres(conn) => {
+                let query = diesel::insert_into($table).values(row);
+                query.on_conflict($key).do_update().set(row).execute(conn)?
+            }
+            $crate::dialect::AnyConnection::Sqlite(conn) => {
+                let query = diesel::insert_into($table).values(row);
+                query.on_conflict($key).do_update().set(row).execute(conn)?
+            }
+        }
+    }};
+}
+pub(crate) use upsert;
+
 /// Opens the gate of the append-only tables for the rest of this transaction (`true`), or closes it.
 pub(crate) fn open_retention_gate(conn: &mut AnyConnection, open: bool) -> diesel::QueryResult<()> {
     use diesel::connection::SimpleConnection as _;

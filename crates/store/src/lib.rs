@@ -19,8 +19,10 @@ pub mod tx;
 pub mod counters;
 pub mod holds;
 pub mod idempotency;
+pub mod limit_overrides;
 pub mod limits;
 
+pub mod audit;
 pub mod breaches;
 pub mod costs;
 pub mod decisions;
@@ -28,6 +30,7 @@ pub mod infra_errors;
 pub mod ops_events;
 pub mod retention;
 pub mod runs;
+pub mod timeline;
 
 pub mod credentials;
 pub mod installation;

@@ -1,11 +1,14 @@
 //! Which limits are there?
 
+mod history;
 mod row;
 
 use diesel::prelude::*;
 use model::id::{KeyId, LimitId, TenantId};
 use model::limit::{Limit, LimitCategory, LimitStatus};
 use model::time::Timestamp;
+
+pub use self::history::{Found, found, is_intact, longest_unchecked, record, versions_of};
 
 use self::row::{Row, limit, row};
 use crate::error::{StoreError, StoreResult};
@@ -129,6 +132,7 @@ pub fn lock(tx: &mut LockTx<'_>, owner: TenantId, id: LimitId) -> StoreResult<Op
 /// [`StoreError::ForeignKey`] if its key does not exist; [`StoreError::Contention`] if somebody else has made a twin
 /// meanwhile: repeated, the transaction finds it.
 pub fn insert(tx: &mut impl Writes, limit: &Limit) -> StoreResult<()> {
+    history::append(tx, limit)?;
     let inserted = diesel::insert_into(limits::table)
         .values(row(limit))
         .execute(tx.conn());
@@ -141,6 +145,7 @@ pub fn insert(tx: &mut impl Writes, limit: &Limit) -> StoreResult<()> {
 /// # Errors
 /// As those of [`insert`].
 pub fn update(tx: &mut impl Writes, limit: &Limit) -> StoreResult<()> {
+    history::append(tx, limit)?;
     let updated = diesel::update(limits::table.find((limit.tenant.to_string(), limit.id.to_string())))
         .set(row(limit))
         .execute(tx.conn());
@@ -153,20 +158,20 @@ pub fn update(tx: &mut impl Writes, limit: &Limit) -> StoreResult<()> {
 /// # Errors
 /// What the database says.
 pub fn disable_of_key(tx: &mut impl Writes, owner: TenantId, key: KeyId, at: Timestamp) -> StoreResult<()> {
-    let active = limits::table
+    let rows: Vec<Row> = limits::table
         .filter(limits::tenant_id.eq(owner.to_string()))
         .filter(limits::api_key_id.eq(key.to_string()))
-        .filter(limits::status.eq(LimitStatus::Active.as_str()));
-    let disabled = diesel::update(active)
-        .set((
-            limits::status.eq(LimitStatus::Disabled.as_str()),
-            limits::updated_at.eq(at.as_micros()),
-        ))
-        .execute(tx.conn())?;
-    if disabled == 0 {
-        return Ok(());
+        .filter(limits::status.eq(LimitStatus::Active.as_str()))
+        .load(tx.conn())?;
+    for row in rows {
+        let disabled = Limit {
+            status: LimitStatus::Disabled,
+            updated_at: at,
+            ..limit(row)?
+        };
+        update(tx, &disabled)?;
     }
-    bump_version(tx, owner, at)
+    Ok(())
 }
 
 fn unless_twin(written: QueryResult<usize>) -> StoreResult<()> {

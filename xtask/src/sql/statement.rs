@@ -129,7 +129,14 @@ pub(super) fn statement(tokens: &[Tok], file: &str, dialect: Dialect) -> Read<Ve
         index(cursor, true)?
     } else if cursor.take("create index") {
         index(cursor, false)?
-    } else if cursor.take("create trigger") || cursor.take("create or replace trigger") {
+    } else if [
+        "create trigger",
+        "create or replace trigger",
+        "create constraint trigger",
+    ]
+    .iter()
+    .any(|start| cursor.take(start))
+    {
         return trigger(cursor).map(|trigger| vec![trigger]);
     } else if cursor.take("alter table") {
         return alter(cursor, dialect);

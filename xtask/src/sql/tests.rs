@@ -95,6 +95,8 @@ fn functions_of_postgres_may_hold_anything() {
                 CREATE TABLE a (id BIGSERIAL PRIMARY KEY, at TIMESTAMP WITH TIME ZONE NOT NULL DEFAULT now(),\n\
                 n BIGINT GENERATED ALWAYS AS IDENTITY) WITH (fillfactor = 50);\n\
                 CREATE TRIGGER t AFTER DELETE OR UPDATE ON a FOR EACH ROW EXECUTE FUNCTION f();\n\
+                CREATE CONSTRAINT TRIGGER u AFTER INSERT ON a DEFERRABLE INITIALLY DEFERRED\n\
+                FOR EACH ROW EXECUTE FUNCTION f();\n\
                 ALTER TABLE a ENABLE ROW LEVEL SECURITY;";
     let catalog = read(text, Dialect::Postgres);
     assert_eq!(
@@ -105,6 +107,7 @@ fn functions_of_postgres_may_hold_anything() {
             "a.n BIGINT",
             "a key id",
             "t AFTER DELETE+UPDATE a",
+            "u AFTER INSERT a",
         ]
     );
     let counted: Vec<_> = catalog

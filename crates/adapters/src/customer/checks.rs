@@ -167,6 +167,8 @@ pub struct CheckView {
     pub warnings: Vec<LimitReportView>,
     /// What is left.
     pub headroom: HeadroomView,
+    /// The overrides without which a Limit would have been passed.
+    pub overrides_applied: Vec<String>,
 }
 
 impl CheckView {
@@ -198,6 +200,7 @@ impl CheckView {
             blocking_limits: blocking.iter().map(Into::into).collect(),
             warnings,
             headroom: output.headroom.into(),
+            overrides_applied: output.overrides.iter().map(ToString::to_string).collect(),
         }
     }
 }

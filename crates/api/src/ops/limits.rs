@@ -5,6 +5,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use adapters::customer::limits::{LimitPageView, LimitUsageListView, LimitUsageView, WrittenLimitView};
 use adapters::problem::Problem;
 use model::id::{LimitId, TenantId};
+use services::audit::Author;
 use services::limits::{ListFilter, Owner};
 
 use crate::actor::Operator;
@@ -39,7 +40,8 @@ pub(crate) async fn create(
         &body.bytes,
     )?;
     let draft = body.value.draft()?;
-    let done = services::limits::create(&state.cx, Owner::Platform, draft, once, body_of)
+    let author = Author::human(actor.0.operator.id.to_string());
+    let done = services::limits::create(&state.cx, Owner::Platform, author, draft, once, body_of)
         .await
         .map_err(limit_error)?;
     Ok(idempotency::respond(201, done))
@@ -106,7 +108,8 @@ pub(crate) async fn update(
         &body.bytes,
     )?;
     let change = change_of(&state.cx, Owner::Platform, id, body.value).await?;
-    let done = services::limits::update(&state.cx, Owner::Platform, id, change, once, body_of)
+    let author = Author::human(actor.0.operator.id.to_string());
+    let done = services::limits::update(&state.cx, Owner::Platform, author, (id, change), once, body_of)
         .await
         .map_err(limit_error)?;
     Ok(idempotency::respond(200, done))

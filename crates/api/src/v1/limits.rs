@@ -193,6 +193,7 @@ impl Body for CheckBody {
         "blocking_limits",
         "warnings",
         "headroom",
+        "overrides_applied",
     ];
 }
 

@@ -11,6 +11,7 @@ use model::limit::{
 use model::window::{ResetPeriod, Weekday};
 use model::zone::Zone;
 use serde::Deserialize;
+use services::audit::Author;
 use services::limits::{Change, Owner, Written};
 use services::words::Draft;
 use utoipa::ToSchema;
@@ -96,7 +97,7 @@ impl Body for LimitBody {
 impl LimitBody {
     pub(crate) fn draft(self) -> Result<Draft, ApiError> {
         Ok(Draft {
-            max: max_value(self.limit_type, self.max_value)?,
+            max: max_value("/max_value", self.limit_type, self.max_value)?,
             name: self.name,
             description: self.description,
             category: self.limit_category,
@@ -127,7 +128,7 @@ fn degrade(model: Option<String>, output_tokens: Option<i64>) -> Option<Degrade>
 }
 
 /// The maximum in the unit of the type: money is nano-USD already, everything else must be whole.
-fn max_value(limit_type: LimitType, value: Decimal) -> Result<i64, ApiError> {
+pub(crate) fn max_value(pointer: &str, limit_type: LimitType, value: Decimal) -> Result<i64, ApiError> {
     let nano = value.0.0;
     match limit_type.unit() {
         Unit::NanoUsd => Ok(nano),
@@ -136,7 +137,7 @@ fn max_value(limit_type: LimitType, value: Decimal) -> Result<i64, ApiError> {
                 Ok(nano / model::money::NanoUsd::PER_USD)
             } else {
                 Err(ApiError::field(
-                    "/max_value",
+                    pointer,
                     "must be a whole number for this limit_type",
                 ))
             }
@@ -176,7 +177,8 @@ pub(crate) async fn create(
         &body.bytes,
     )?;
     let draft = body.value.draft()?;
-    let done = services::limits::create(&state.cx, Owner::Tenant(tenant), draft, once, body_of)
+    let author = Author::human(actor.0.principal());
+    let done = services::limits::create(&state.cx, Owner::Tenant(tenant), author, draft, once, body_of)
         .await
         .map_err(limit_error)?;
     Ok(idempotency::respond(201, done))
@@ -249,7 +251,7 @@ pub(crate) async fn change_of(
         None => None,
         Some(value) => {
             let known = services::limits::get(cx, owner, id).await.map_err(limit_error)?;
-            Some(max_value(known.limit_type, value)?)
+            Some(max_value("/max_value", known.limit_type, value)?)
         }
     };
     Ok(Change {
@@ -293,7 +295,8 @@ pub(crate) async fn update(
         &body.bytes,
     )?;
     let change = change_of(&state.cx, owner, id, body.value).await?;
-    let done = services::limits::update(&state.cx, owner, id, change, once, body_of)
+    let author = Author::human(actor.0.principal());
+    let done = services::limits::update(&state.cx, owner, author, (id, change), once, body_of)
         .await
         .map_err(limit_error)?;
     Ok(idempotency::respond(200, done))
@@ -313,7 +316,8 @@ pub(crate) async fn delete(
     let id: LimitId = id.parse().ok().ok_or_else(ApiError::not_found)?;
     let tenant = actor.0.tenant_id();
     let once = idempotency::once(&request, "limits.delete", tenant, actor.0.principal(), b"")?;
-    let done = services::limits::delete(&state.cx, Owner::Tenant(tenant), id, once)
+    let author = Author::human(actor.0.principal());
+    let done = services::limits::delete(&state.cx, Owner::Tenant(tenant), author, id, once)
         .await
         .map_err(limit_error)?;
     Ok(idempotency::respond(204, done))

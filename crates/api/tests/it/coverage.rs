@@ -28,7 +28,7 @@ enum Who {
 
 use Who::{Operator, Sdk, Tenant};
 
-const TABLE: [(&str, &str, Who); 44] = [
+const TABLE: [(&str, &str, Who); 48] = [
     ("POST", "/v1/chat/completions", Sdk),
     ("POST", "/v1/completions", Sdk),
     ("POST", "/v1/embeddings", Sdk),
@@ -41,6 +41,10 @@ const TABLE: [(&str, &str, Who); 44] = [
     ("GET", "/api/v1/limits/usage", Tenant(Read)),
     ("POST", "/api/v1/limits/check", Tenant(Llm)),
     ("POST", "/api/v1/limits/simulate", Tenant(Read)),
+    ("GET", "/api/v1/limits/overrides", Tenant(Read)),
+    ("POST", "/api/v1/limits/overrides", Tenant(Manage)),
+    ("GET", "/api/v1/limits/overrides/{override_id}", Tenant(Read)),
+    ("DELETE", "/api/v1/limits/overrides/{override_id}", Tenant(Manage)),
     ("GET", "/api/v1/limits/{limit_id}", Tenant(Read)),
     ("PUT", "/api/v1/limits/{limit_id}", Tenant(Manage)),
     ("DELETE", "/api/v1/limits/{limit_id}", Tenant(Manage)),
@@ -251,6 +255,8 @@ testkit::both_databases! {
         let run = world.post("/v1/chat/completions", &prompt).with(&their_key).send().await;
         let run = run.ok(200).header("x-plimsoll-run-id").unwrap().to_owned();
         let key = world.get("/api/v1/keys").with(&their_key).send().await.text("/items/0/api_key_id");
+        let raise = json!({ "limit_id": limit, "override_value": 99, "duration_hours": 1, "reason": "a test of tenants" });
+        let raise = world.post("/api/v1/limits/overrides", &raise).with(&their_key).send().await.text("/override_id");
         let platform = TenantId::PLATFORM.to_string();
         let ours = world.limit(&budget(50)).await;
         let mut checked = 0;
@@ -259,6 +265,7 @@ testkit::both_databases! {
             let (foreign, unknown) = match &path[open..=close] {
                 "{limit_id}" if who == Operator => (&ours, "LIM-01M7YQ1WE0000000000000ZZZZ"),
                 "{limit_id}" => (&limit, "LIM-01M7YQ1WE0000000000000ZZZZ"),
+                "{override_id}" => (&raise, "ovr_01M7YQ1WE0000000000000ZZZZ"),
                 "{hold_id}" => (&hold, "hold_01M7YQ1WE0000000000000ZZZZ"),
                 "{run_id}" => (&run, "run_01M7YQ1WE0000000000000ZZZZ"),
                 "{api_key_id}" => (&key, "key_01M7YQ1WE0000000000000ZZZZ"),
@@ -282,7 +289,7 @@ testkit::both_databases! {
             assert!(answers.iter().all(|body| body == &answers[0]), "{method} {path}: {answers:?}");
             checked += 1;
         }
-        assert_eq!(checked, 19);
+        assert_eq!(checked, 21);
         // Nothing of it was done, and no list shows it.
         let lists = ["/api/v1/limits", "/api/v1/limits/usage", "/api/v1/runs", "/api/v1/keys", "/api/v1/analytics/costs?group_by=api_key"];
         for path in lists {

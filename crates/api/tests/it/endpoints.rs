@@ -43,6 +43,40 @@ testkit::both_databases! {
         log.assert("limits");
     }
 
+    async fn a_limit_is_raised_for_a_time(db: TestDb) {
+        let world = World::new(db).await;
+        let mut log = Log::default();
+        let made = log.send("a budget", world.post("/api/v1/limits", &budget(50))).await;
+        let limit = made.text("/limit_id");
+        world.hold(45).await;
+        let body = json!({
+            "limit_id": limit, "override_value": 100, "duration_hours": 24, "reason": "launch day of the new search",
+        });
+        let raised = log.send("raise it", world.post("/api/v1/limits/overrides", &body)).await;
+        raised.ok(201);
+        let cost = json!({ "estimated_cost_usd": 10 });
+        log.send("what a check says now", world.post("/api/v1/limits/check", &cost)).await.ok(200);
+        log.send("what is used", world.get("/api/v1/limits/usage")).await.ok(200);
+        log.send("raise it twice", world.post("/api/v1/limits/overrides", &body)).await;
+        let path = format!("/api/v1/limits/overrides/{}", raised.text("/override_id"));
+        log.send("one override", world.get(&path)).await.ok(200);
+        log.send("all of the limit", world.get(&format!("/api/v1/limits/overrides?limit_id={limit}"))).await.ok(200);
+        log.send("take it back", world.delete(&path)).await.ok(204);
+        log.send("take it back twice", world.delete(&path)).await;
+        log.send("what a check says then", world.post("/api/v1/limits/check", &cost)).await.ok(200);
+        let wrong = json!({
+            "limit_id": limit, "override_value": "0.001", "duration_hours": 169, "reason": "why not",
+            "start_immediately": false,
+        });
+        log.send("wrong fields", world.post("/api/v1/limits/overrides", &wrong)).await;
+        let wrong = json!({
+            "limit_id": limit, "override_value": 10, "duration_hours": 169, "reason": "why not",
+            "scheduled_start": "2020-01-01T00:00:00Z",
+        });
+        log.send("more wrong fields", world.post("/api/v1/limits/overrides", &wrong)).await;
+        log.assert("limits_overrides");
+    }
+
     async fn projects_and_agents_are_made_and_listed(db: TestDb) {
         let world = World::new(db).await;
         let mut log = Log::default();

@@ -10,6 +10,7 @@ use model::money::NanoUsd;
 use model::tenant::Tenant;
 use model::window::ResetPeriod;
 use services::Context;
+use services::audit::Author;
 use services::keys::NewKey;
 use services::limits::{Done, Owner};
 use services::prices::WorstCaseFacts;
@@ -97,7 +98,15 @@ async fn tenant(cx: &Context, name: &str) -> Result<Tenant> {
 }
 
 async fn add(cx: &Context, tenant: &Tenant, limit: Draft) -> Result<Limit> {
-    let made = services::limits::create(cx, Owner::Tenant(tenant.id), limit, None, |_| String::new()).await;
+    let made = services::limits::create(
+        cx,
+        Owner::Tenant(tenant.id),
+        Author::system(),
+        limit,
+        None,
+        |_| String::new(),
+    )
+    .await;
     match made.with_context(|| format!("a limit of {} could not be made", tenant.name))? {
         Done::Now(limit, _) => Ok(limit),
         Done::Before(_) => bail!("a limit without an idempotency key was made before"),

@@ -4,10 +4,12 @@ use domain::limits::draft::{Draft, validate};
 use model::id::{DecisionId, HoldId, LimitId};
 use model::limit::{Degrade, Enforcement, Handling, Limit, LimitStatus};
 use model::window::{ResetPeriod, WindowSpec};
+use store::Tx;
 
 use super::window::{Carrier, change_window, refuse_to_forget};
 use super::written::{self, Written};
-use super::{Done, LimitError, Owner, Render, finish, refuse_too_many, refuse_twin};
+use super::{Done, LimitError, Owner, Render, finish, refuse_too_many, refuse_twin, told};
+use crate::audit::{self, Author};
 use crate::context::Context;
 use crate::names;
 use crate::once::Once;
@@ -40,8 +42,8 @@ pub struct Change {
 pub async fn update(
     cx: &Context,
     owner: Owner,
-    id: LimitId,
-    change: Change,
+    author: Author,
+    (id, change): (LimitId, Change),
     once: Option<Once>,
     render: Render<Written>,
 ) -> Result<Done<Limit>, LimitError> {
@@ -51,6 +53,7 @@ pub async fn update(
         decision: DecisionId::generate(cx.ids.as_ref()),
     });
     let providers = written::providers(cx);
+    let ids = std::sync::Arc::clone(&cx.ids);
     cx.db
         .locked(move |tx| -> Result<Done<Limit>, LimitError> {
             if let Some(before) = once.as_ref().map(|once| once.before(tx)).transpose()?.flatten() {
@@ -59,22 +62,37 @@ pub async fn update(
             let known = store::limits::lock(tx, owner.id(), id)?.ok_or(LimitError::NotFound)?;
             // Not before the locks: a window may begin while they are waited for.
             let now = clock.now();
-            let before = known.window.clone();
-            let mut limit = changed(known, &change)?;
-            refuse_to_forget(tx, &before, &limit, now)?;
+            let mut limit = changed(known.clone(), &change)?;
+            refuse_tampered(tx, &known, &limit)?;
+            refuse_to_forget(tx, &known.window, &limit, now)?;
             limit.updated_at = now;
             if limit.status == LimitStatus::Active {
                 refuse_twin(&store::limits::active(tx, limit.tenant)?, &limit)?;
             }
             if let Some(carrier) = carrier {
-                change_window(tx, &before, &limit, carrier, now)?;
+                change_window(tx, &known.window, &limit, carrier, now)?;
             }
             store::limits::update(tx, &limit)?;
             refuse_too_many(tx, limit.tenant)?;
+            let told = if known.status == LimitStatus::Active && limit.status == LimitStatus::Disabled {
+                told::disabled(&known, &limit)
+            } else {
+                told::updated(&known, &limit)
+            };
+            audit::record(tx, ids.as_ref(), &author, told, now)?;
             let written = Written::of(tx, limit, &providers, now)?;
             finish(tx, once.as_ref(), 200, &written, render, now)
         })
         .await
+}
+
+/// Refuses to build on a definition that somebody has changed by other means: it would look decided. Such a limit can be
+/// disabled.
+fn refuse_tampered(tx: &mut impl Tx, known: &Limit, changed: &Limit) -> Result<(), LimitError> {
+    if changed.status == LimitStatus::Disabled || store::limits::is_intact(tx, known)? {
+        return Ok(());
+    }
+    Err(LimitError::Tampered)
 }
 
 fn changed(known: Limit, change: &Change) -> Result<Limit, LimitError> {

@@ -22,6 +22,7 @@ use model::time::{Clock as _, Timestamp};
 
 use serde_json::Value;
 use services::Context;
+use services::audit::Author;
 use services::auth::TenantActor;
 use services::gateway::{
     Attribution, Gateway, GatewayError, GatewayRequest, GatewaySettings, OutputCaps, Served, ServedBody,
@@ -182,7 +183,7 @@ impl World {
     pub(crate) async fn limit(&self, draft: Draft) -> LimitId {
         let owner = Owner::Tenant(self.tenant);
         let rendered = |_: &Written| String::new();
-        match services::limits::create(&self.cx, owner, draft, None, rendered).await {
+        match services::limits::create(&self.cx, owner, Author::system(), draft, None, rendered).await {
             Ok(Done::Now(limit, _)) => limit.id,
             other => panic!("no limit: {other:?}"),
         }

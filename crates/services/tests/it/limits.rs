@@ -5,6 +5,7 @@ use futures_util::future::join_all;
 use model::id::{LimitId, TenantId};
 use model::limit::{Enforcement, Handling, Limit, LimitCategory, LimitScope, LimitStatus, LimitType};
 use model::window::WindowSpec;
+use services::audit::Author;
 use services::limits::{Change, Done, LIMITS_MAX, LimitError, Owner};
 use testkit::both_databases;
 use testkit::db::TestDb;
@@ -22,12 +23,15 @@ fn threshold(model: Option<&str>) -> Draft {
 
 async fn create(world: &World, draft: Draft) -> Result<Done<Limit>, LimitError> {
     let owner = Owner::Tenant(world.tenant);
-    services::limits::create(&world.cx, owner, draft, None, |_| String::new()).await
+    services::limits::create(&world.cx, owner, Author::system(), draft, None, |_| String::new()).await
 }
 
 async fn change(world: &World, id: LimitId, change: Change) -> Result<Done<Limit>, LimitError> {
     let owner = Owner::Tenant(world.tenant);
-    services::limits::update(&world.cx, owner, id, change, None, |_| String::new()).await
+    services::limits::update(&world.cx, owner, Author::system(), (id, change), None, |_| {
+        String::new()
+    })
+    .await
 }
 
 /// As many limits as an owner may have, less some.
@@ -98,7 +102,7 @@ both_databases! {
         // One that is disabled makes room for another, and cannot come back then.
         let first = LimitId::from_bits(1);
         let owner = Owner::Tenant(world.tenant);
-        services::limits::delete(&world.cx, owner, first, None).await.unwrap();
+        services::limits::delete(&world.cx, owner, Author::system(), first, None).await.unwrap();
         create(&world, threshold(Some("e"))).await.unwrap();
         let back = Change { status: Some(LimitStatus::Active), ..Change::default() };
         let refused = change(&world, first, back).await;
@@ -106,7 +110,7 @@ both_databases! {
         // The quota is each owner's own.
         let rival = services::tenants::create(&world.cx, "rival").await.unwrap().id;
         assert_ne!(rival, TenantId::PLATFORM);
-        services::limits::create(&world.cx, Owner::Tenant(rival), threshold(None), None, |_| String::new()).await.unwrap();
+        services::limits::create(&world.cx, Owner::Tenant(rival), Author::system(), threshold(None), None, |_| String::new()).await.unwrap();
     }
 
     async fn a_rate_keeps_what_it_has_counted_when_its_window_grows(db: TestDb) {

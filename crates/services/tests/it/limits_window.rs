@@ -11,6 +11,7 @@ use model::money::NanoUsd;
 use model::window::ResetPeriod;
 use services::Context;
 use services::analytics::GroupBy;
+use services::audit::Author;
 use services::limits::{Change, CheckRequest, Done, Owner, Written};
 use store::StoreResult;
 use store::counters::CounterKey;
@@ -32,7 +33,7 @@ fn budget(max: i64, period: ResetPeriod) -> Draft {
 /// Changes the limit; whether more is used of it than it allows.
 async fn changed(world: &World, owner: Owner, id: LimitId, change: Change) -> (Limit, bool) {
     let exceeded = |written: &Written| written.already_exceeded.to_string();
-    match services::limits::update(&world.cx, owner, id, change, None, exceeded).await {
+    match services::limits::update(&world.cx, owner, Author::system(), (id, change), None, exceeded).await {
         Ok(Done::Now(limit, exceeded)) => (limit, exceeded == "true"),
         other => panic!("not changed: {other:?}"),
     }
@@ -240,7 +241,7 @@ both_databases! {
         let world = World::new(db).await;
         let (rival, _, _) = tenant(&world.cx, "rival", None).await;
         let of_all = Draft { scope: LimitScope::Global, ..budget(100, ResetPeriod::Monthly) };
-        let done = services::limits::create(&world.cx, Owner::Platform, of_all, None, |_| String::new()).await;
+        let done = services::limits::create(&world.cx, Owner::Platform, Author::system(), of_all, None, |_| String::new()).await;
         let Ok(Done::Now(limit, _)) = done else { panic!("no limit: {done:?}") };
         let of_rival = |nano| CheckRequest { tenant: rival, ..world.check_request(nano) };
         world.spent(30).await;

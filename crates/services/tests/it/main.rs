@@ -43,4 +43,6 @@ mod ledger_scans;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod limits_overrides;
+#[cfg(test)]
 mod limits_window;

@@ -23,6 +23,8 @@ mod idempotency;
 #[cfg(test)]
 mod infra_errors;
 #[cfg(test)]
+mod integrity;
+#[cfg(test)]
 mod ledger;
 #[cfg(test)]
 mod migrations;

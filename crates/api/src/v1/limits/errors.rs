@@ -79,6 +79,12 @@ pub(crate) fn limit_error(error: LimitError) -> ApiError {
             "Quota exceeded",
             "There may be 1000 ACTIVE limits; delete one first.",
         ),
+        LimitError::Tampered => ApiError::new(
+            409,
+            "integrity-failed",
+            "Integrity failed",
+            "What is stored of the limit is not what was decided last. Set its status to DISABLED and make another one.",
+        ),
         LimitError::InUse { .. } => ApiError::new(
             409,
             "limit-in-use",

@@ -1,0 +1,11 @@
+DROP TRIGGER limits_integrity_insert ON limits;
+DROP TRIGGER limits_integrity_update ON limits;
+DROP TABLE limit_breach_days;
+DROP TABLE domain_events;
+DROP TABLE audit_ledger;
+DROP TABLE limit_integrity;
+DROP TABLE limit_versions;
+DROP TABLE limit_overrides;
+DROP FUNCTION limit_integrity_truncate();
+DROP FUNCTION limit_integrity_stays();
+DROP FUNCTION limit_needs_integrity();
