@@ -8,5 +8,7 @@
 extern crate alloc;
 
 pub mod estimate;
+pub mod incidents;
 pub mod limits;
+pub mod policy;
 pub mod settle;

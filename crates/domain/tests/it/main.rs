@@ -1,7 +1,10 @@
 //! What do the engines decide, word for word?
 
 mod estimate;
+mod incidents;
 mod limits;
+mod policy;
+mod policy_condition;
 mod settle;
 
 /// Compares what an engine decides with its golden snapshot. A changed one is another version of the engine, which

@@ -1,0 +1,159 @@
+//! Does a rule get along with those that are active?
+//!
+//! Conditions are compared as texts: what both demand with `&&` at their outermost level, in any order. Two conditions
+//! that say the same in other words are not recognised.
+
+use alloc::collections::BTreeSet;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use model::id::{RuleId, SignatureId};
+use model::policy::{Definition, EnforcementMode, RuleScope};
+
+/// A rule that is active.
+#[derive(Debug, Clone, Copy)]
+pub struct ActiveRule<'a> {
+    /// Which.
+    pub id: RuleId,
+    /// What it says.
+    pub definition: &'a Definition,
+    /// The failure it was made for.
+    pub signature: Option<SignatureId>,
+}
+
+/// How two rules are at odds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
+pub enum ConflictKind {
+    /// The same is demanded, and something else is done.
+    ContradictingMode,
+    /// The same is demanded, and the same is done.
+    Duplicate,
+    /// An active rule was made for the same failure.
+    SameSignature,
+    /// A broader rule does as much already.
+    Shadowed,
+}
+
+impl ConflictKind {
+    /// Whether it keeps a proposal from being approved.
+    pub const fn is_blocking(self) -> bool {
+        matches!(self, Self::ContradictingMode | Self::Duplicate)
+    }
+}
+
+/// A rule that is at odds with the draft.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Conflict {
+    /// Which.
+    pub rule: RuleId,
+    /// How.
+    pub kind: ConflictKind,
+}
+
+/// The active rules that a draft is at odds with, the blocking conflicts first. Only rules of the same stage and type
+/// whose scopes overlap are compared; a rule that is being tried (`DRY_RUN`) contradicts and shadows nothing.
+pub fn conflicts(
+    draft: &Definition,
+    signature: Option<SignatureId>,
+    active: &[ActiveRule<'_>],
+) -> Vec<Conflict> {
+    let demands = demands(draft.condition.as_deref());
+    let mut found: Vec<Conflict> = active
+        .iter()
+        .filter_map(|rule| {
+            let kind = between(draft, &demands, signature, rule)?;
+            Some(Conflict { rule: rule.id, kind })
+        })
+        .collect();
+    found.sort_by_key(|conflict| (conflict.kind, conflict.rule));
+    found
+}
+
+fn between(
+    draft: &Definition,
+    wanted: &BTreeSet<String>,
+    signature: Option<SignatureId>,
+    rule: &ActiveRule<'_>,
+) -> Option<ConflictKind> {
+    let other = rule.definition;
+    let comparable =
+        draft.stage == other.stage && draft.rule_type == other.rule_type && overlap(draft, other);
+    if !comparable {
+        return None;
+    }
+    let theirs = demands(other.condition.as_deref());
+    let tried = draft.mode == EnforcementMode::DryRun || other.mode == EnforcementMode::DryRun;
+    if *wanted == theirs && draft.mode == other.mode && draft.min_confidence == other.min_confidence {
+        Some(ConflictKind::Duplicate)
+    } else if *wanted == theirs && draft.mode != other.mode && !tried {
+        Some(ConflictKind::ContradictingMode)
+    } else if signature.is_some() && signature == rule.signature {
+        Some(ConflictKind::SameSignature)
+    } else if theirs.is_subset(wanted)
+        && other.min_confidence <= draft.min_confidence
+        && other.mode >= draft.mode
+        && covers(other, draft)
+        && !tried
+    {
+        Some(ConflictKind::Shadowed)
+    } else {
+        None
+    }
+}
+
+/// Whether a request can be in both scopes: it has a project and an agent.
+fn overlap(one: &Definition, other: &Definition) -> bool {
+    one.scope != other.scope || !one.scope.is_named() || one.scope_id == other.scope_id
+}
+
+/// Whether every request in the scope of the second is in that of the first.
+fn covers(first: &Definition, second: &Definition) -> bool {
+    match first.scope {
+        RuleScope::Global => true,
+        RuleScope::Tenant => second.scope != RuleScope::Global,
+        RuleScope::Project | RuleScope::Agent => {
+            first.scope == second.scope && first.scope_id == second.scope_id
+        }
+    }
+}
+
+/// What a condition demands: its parts between `&&` at the outermost level, without white space outside of texts. A
+/// condition with `||` or `?` at that level, or with a comment, is one part.
+fn demands(condition: Option<&str>) -> BTreeSet<String> {
+    let Some(condition) = condition else {
+        return BTreeSet::new();
+    };
+    let (mut parts, mut part, mut whole) = (BTreeSet::new(), String::new(), String::new());
+    let (mut depth, mut quote, mut escaped, mut joined) = (0_usize, None, false, true);
+    let mut characters = condition.chars().peekable();
+    while let Some(character) = characters.next() {
+        match quote {
+            Some(open) => {
+                if character == open && !escaped {
+                    quote = None;
+                }
+                escaped = character == '\\' && !escaped;
+            }
+            None => match character {
+                '"' | '\'' => quote = Some(character),
+                '(' | '[' | '{' => depth = depth.saturating_add(1),
+                ')' | ']' | '}' => depth = depth.saturating_sub(1),
+                '?' | '|' if depth == 0 => joined = false,
+                '/' if characters.peek() == Some(&'/') => joined = false,
+                '&' if depth == 0 && characters.peek() == Some(&'&') => {
+                    characters.next();
+                    whole.push_str("&&");
+                    parts.insert(core::mem::take(&mut part));
+                    continue;
+                }
+                _ if character.is_whitespace() => continue,
+                _ => {}
+            },
+        }
+        part.push(character);
+        whole.push(character);
+    }
+    parts.insert(part);
+    if joined { parts } else { BTreeSet::from([whole]) }
+}
