@@ -6,6 +6,7 @@
 
 pub mod condition;
 pub mod context;
+pub mod draft;
 pub mod findings;
 pub mod outcome;
 pub mod prepared;

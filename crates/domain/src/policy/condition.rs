@@ -21,7 +21,7 @@ use super::context::{Context, Needs, Type};
 
 /// The longest condition, in bytes.
 pub const SOURCE_MAX: usize = 4096;
-/// The most punctuation, in texts too: what bounds how deep the parser goes, which is a third of what its stack holds.
+/// The most punctuation, in texts too: what bounds how deep the parser goes where it has no bound of its own.
 pub const PUNCTUATION_MAX: usize = 512;
 /// The deepest nesting of brackets and calls.
 pub const DEPTH_MAX: u16 = 32;

@@ -12,6 +12,7 @@ mod national;
 mod numbers;
 mod personal;
 mod phrases;
+mod phrases_harm;
 mod phrases_table;
 pub mod sentence;
 

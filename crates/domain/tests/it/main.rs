@@ -5,6 +5,7 @@ mod incidents;
 mod limits;
 mod policy;
 mod policy_condition;
+mod policy_docs;
 mod settle;
 
 /// Compares what an engine decides with its golden snapshot. A changed one is another version of the engine, which

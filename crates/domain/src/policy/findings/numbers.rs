@@ -12,6 +12,9 @@ use super::{Finding, FindingKind};
 /// The most digits of a number that is looked for: a payment card's.
 const DIGITS_MAX: usize = 19;
 
+/// The most groups of a number of a person or a telephone.
+const GROUPS_MAX: usize = 8;
+
 /// Digits without a separator.
 struct Group {
     start: usize,
@@ -118,10 +121,14 @@ fn read(folded: &Folded, parts: &[Group], digits: &[u8]) -> Option<(FindingKind,
     if (13..=19).contains(&digits.len()) && is_card(digits) && separators(b" -") {
         return Some((FindingKind::Card, 950));
     }
-    let lengths: Vec<usize> = parts
-        .iter()
-        .map(|group| group.end.saturating_sub(group.start))
-        .collect();
+    if !(8..=15).contains(&digits.len()) {
+        return None;
+    }
+    let mut sizes = [0_usize; GROUPS_MAX];
+    for (size, group) in sizes.iter_mut().zip(parts) {
+        *size = group.end.saturating_sub(group.start);
+    }
+    let lengths = sizes.get(..parts.len()).unwrap_or_default();
     if lengths == [3, 2, 4] && is_ssn(digits) && separators(b" -") {
         let dashes = parts.iter().skip(1).all(|group| group.separator == Some(b'-'));
         return Some((FindingKind::UsSsn, if dashes { 850 } else { 650 }));
@@ -129,7 +136,7 @@ fn read(folded: &Folded, parts: &[Group], digits: &[u8]) -> Option<(FindingKind,
     if digits.len() == 11 && is_german_tax_id(digits) && separators(b" ") && !after_plus(folded, parts) {
         return Some((FindingKind::DeTaxId, 750));
     }
-    is_phone(folded, parts, &lengths, digits).map(|confidence| (FindingKind::Phone, confidence))
+    is_phone(folded, parts, lengths, digits).map(|confidence| (FindingKind::Phone, confidence))
 }
 
 fn after_plus(folded: &Folded, parts: &[Group]) -> bool {

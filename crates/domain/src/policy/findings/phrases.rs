@@ -6,7 +6,8 @@
 use alloc::vec::Vec;
 
 use super::fold::{Folded, Word};
-use super::phrases_table::{MARKS, PHRASES, Phrase};
+use super::phrases_harm::HARM;
+use super::phrases_table::{ATTACKS, FIRST_WORDS, MARKS, Phrase};
 use super::{Finding, FindingKind};
 
 /// The most words between two steps of a phrase.
@@ -15,7 +16,10 @@ const GAP: usize = 3;
 pub(super) fn scan(folded: &Folded, findings: &mut Vec<Finding>) {
     let words = folded.words();
     for (at, word) in words.iter().enumerate() {
-        for phrase in PHRASES {
+        if FIRST_WORDS.binary_search(&word.text.as_str()).is_err() {
+            continue;
+        }
+        for phrase in ATTACKS.iter().chain(HARM) {
             let starts = phrase
                 .steps
                 .first()
@@ -47,7 +51,10 @@ fn follow(phrase: &Phrase, words: &[Word]) -> Option<usize> {
 
 /// Finds the marks of turns, as chat templates write them; a name of a role counts at the start of a line only.
 fn marks(folded: &Folded, findings: &mut Vec<Finding>) {
-    for at in 0..folded.bytes().len() {
+    for (at, byte) in folded.bytes().iter().enumerate() {
+        if !matches!(byte, b'<' | b'[' | b's' | b'S' | b'h' | b'H' | b'a' | b'A') {
+            continue;
+        }
         let rest = folded.part(at, at.saturating_add(24));
         for (mark, at_start, confidence) in MARKS {
             let here = rest
@@ -75,5 +82,30 @@ fn report(finding: Finding, findings: &mut Vec<Finding>) {
         .any(|other| other.kind == finding.kind && other.start <= finding.start && finding.start < other.end);
     if !covered {
         findings.push(finding);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_phrase_and_mark_is_looked_for() {
+        let mut first: Vec<_> = ATTACKS
+            .iter()
+            .chain(HARM)
+            .filter_map(|phrase| phrase.steps.first())
+            .flat_map(|step| step.iter())
+            .copied()
+            .collect();
+        first.sort_unstable();
+        first.dedup();
+        assert_eq!(FIRST_WORDS, first);
+        let mut findings = Vec::new();
+        for (mark, _, _) in MARKS {
+            findings.clear();
+            marks(&Folded::new(core::str::from_utf8(mark).unwrap()), &mut findings);
+            assert!(!findings.is_empty(), "{mark:?}");
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Which words are signs of harm or of an attack?
+//! Which words are signs of an attack, and with which words does any phrase start?
 //!
 //! English only, and signs only: what is said in other words, in another language or in code is not found.
 
@@ -11,7 +11,12 @@ pub(super) struct Phrase {
     pub(super) steps: &'static [&'static [&'static str]],
 }
 
-const fn phrase(kind: FindingKind, confidence: u16, steps: &'static [&'static [&'static str]]) -> Phrase {
+/// A phrase.
+pub(super) const fn phrase(
+    kind: FindingKind,
+    confidence: u16,
+    steps: &'static [&'static [&'static str]],
+) -> Phrase {
     Phrase {
         kind,
         confidence,
@@ -19,27 +24,6 @@ const fn phrase(kind: FindingKind, confidence: u16, steps: &'static [&'static [&
     }
 }
 
-const HOW: &[&str] = &[
-    "how",
-    "instructions",
-    "guide",
-    "recipe",
-    "steps",
-    "tutorial",
-    "teach",
-    "explain",
-];
-const MAKE: &[&str] = &[
-    "make",
-    "making",
-    "build",
-    "building",
-    "create",
-    "synthesize",
-    "synthesise",
-    "cook",
-    "assemble",
-];
 const IGNORE: &[&str] = &[
     "ignore",
     "disregard",
@@ -77,8 +61,75 @@ const SHOW: &[&str] = &[
     "reveal", "show", "print", "repeat", "output", "display", "leak", "tell", "give", "recite",
 ];
 
-/// What is looked for.
-pub(super) const PHRASES: &[Phrase] = &[
+/// The words that phrases start with, sorted.
+pub(super) const FIRST_WORDS: &[&str] = &[
+    "act",
+    "activate",
+    "actual",
+    "answer",
+    "behave",
+    "best",
+    "bypass",
+    "carry",
+    "child",
+    "display",
+    "disregard",
+    "do",
+    "drop",
+    "easiest",
+    "enable",
+    "enter",
+    "erotic",
+    "explain",
+    "forget",
+    "give",
+    "going",
+    "gonna",
+    "guide",
+    "how",
+    "i'll",
+    "ignore",
+    "instructions",
+    "leak",
+    "minor",
+    "naked",
+    "new",
+    "no",
+    "nude",
+    "output",
+    "override",
+    "painless",
+    "plan",
+    "planning",
+    "porn",
+    "pornographic",
+    "preteen",
+    "pretend",
+    "print",
+    "real",
+    "recipe",
+    "recite",
+    "repeat",
+    "respond",
+    "reveal",
+    "sexual",
+    "sexually",
+    "show",
+    "skip",
+    "steps",
+    "teach",
+    "tell",
+    "tutorial",
+    "underage",
+    "want",
+    "what",
+    "will",
+    "without",
+    "you",
+];
+
+/// Attempts to take over the model.
+pub(super) const ATTACKS: &[Phrase] = &[
     phrase(FindingKind::InstructionOverride, 900, &[IGNORE, EARLIER, ORDERS]),
     phrase(
         FindingKind::InstructionOverride,
@@ -191,154 +242,6 @@ pub(super) const PHRASES: &[Phrase] = &[
             SHOW,
             &["everything", "text", "words", "all"],
             &["above", "before"],
-        ],
-    ),
-    phrase(
-        FindingKind::SelfHarm,
-        800,
-        &[
-            HOW,
-            &["kill", "hurt", "harm", "hang", "cut"],
-            &["myself", "yourself", "oneself"],
-        ],
-    ),
-    phrase(
-        FindingKind::SelfHarm,
-        700,
-        &[
-            &["want", "going", "plan", "planning"],
-            &["kill", "hurt", "end", "harm"],
-            &["myself", "life"],
-        ],
-    ),
-    phrase(
-        FindingKind::SelfHarm,
-        750,
-        &[HOW, &["commit", "committing"], &["suicide"]],
-    ),
-    phrase(
-        FindingKind::SelfHarm,
-        700,
-        &[
-            &["painless", "easiest", "best"],
-            &["way", "ways", "method", "methods"],
-            &["die", "suicide"],
-        ],
-    ),
-    phrase(
-        FindingKind::SelfHarm,
-        850,
-        &[&["you"], &["should", "must"], &["kill"], &["yourself"]],
-    ),
-    phrase(
-        FindingKind::Violence,
-        750,
-        &[
-            HOW,
-            &["kill", "murder", "poison", "stab", "strangle", "kidnap"],
-            &[
-                "someone", "somebody", "him", "her", "them", "people", "person", "wife", "husband",
-            ],
-        ],
-    ),
-    phrase(
-        FindingKind::Violence,
-        800,
-        &[
-            &["i'll", "will", "gonna", "going"],
-            &["kill", "murder", "shoot", "stab"],
-            &["you", "him", "her", "them", "everyone"],
-        ],
-    ),
-    phrase(
-        FindingKind::Violence,
-        700,
-        &[
-            &["plan", "planning", "carry"],
-            &["mass", "school", "terrorist"],
-            &["shooting", "attack"],
-        ],
-    ),
-    phrase(
-        FindingKind::Weapons,
-        800,
-        &[
-            HOW,
-            MAKE,
-            &[
-                "bomb",
-                "bombs",
-                "explosive",
-                "explosives",
-                "grenade",
-                "molotov",
-                "napalm",
-                "detonator",
-            ],
-        ],
-    ),
-    phrase(
-        FindingKind::Weapons,
-        800,
-        &[
-            HOW,
-            MAKE,
-            &["nerve", "mustard", "sarin", "chemical", "biological"],
-            &["gas", "agent", "weapon", "weapons"],
-        ],
-    ),
-    phrase(
-        FindingKind::Weapons,
-        700,
-        &[
-            HOW,
-            MAKE,
-            &["untraceable", "ghost", "printed"],
-            &["gun", "rifle", "pistol", "firearm"],
-        ],
-    ),
-    phrase(
-        FindingKind::SexualMinors,
-        900,
-        &[
-            &[
-                "sexual",
-                "sexually",
-                "erotic",
-                "nude",
-                "naked",
-                "porn",
-                "pornographic",
-            ],
-            &[
-                "child", "children", "minor", "minors", "underage", "toddler", "preteen",
-            ],
-        ],
-    ),
-    phrase(
-        FindingKind::SexualMinors,
-        900,
-        &[
-            &["child", "underage", "minor", "preteen"],
-            &["porn", "pornography", "nude", "nudes", "erotica"],
-        ],
-    ),
-    phrase(
-        FindingKind::Drugs,
-        750,
-        &[
-            HOW,
-            MAKE,
-            &[
-                "meth",
-                "methamphetamine",
-                "crystal",
-                "heroin",
-                "fentanyl",
-                "mdma",
-                "lsd",
-                "crack",
-            ],
         ],
     ),
 ];
