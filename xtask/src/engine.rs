@@ -143,16 +143,14 @@ pub(crate) fn run(job: &Job<'_>) -> Outcome {
 /// What each rule found, in the order of the rules.
 fn run_rules(ctx: &Ctx<'_>, rules: &[&'static dyn Rule]) -> Vec<(Vec<Finding>, Ran)> {
     let rules = rules.iter().enumerate();
-    let rules = rules.filter(|(_, rule)| rule.info().family != Family::Meta);
-    // The rules of intents share the call graph, which takes longest: it is begun first, and nobody waits for it.
-    let (intents, others): (Vec<_>, Vec<_>) =
-        rules.partition(|(_, rule)| rule.info().family == Family::Intents);
+    let rules: Vec<_> = rules
+        .filter(|(_, rule)| rule.info().family != Family::Meta)
+        .collect();
+    for (_, rule) in &rules {
+        rule.prepare(ctx);
+    }
     let run = |(at, rule): (usize, &&'static dyn Rule)| (at, run_rule(ctx, *rule));
-    let (mut ran, others): (Vec<_>, Vec<_>) = rayon::join(
-        || intents.into_iter().map(run).collect(),
-        || others.into_par_iter().with_max_len(1).map(run).collect(),
-    );
-    ran.extend(others);
+    let mut ran: Vec<_> = rules.into_par_iter().with_max_len(1).map(run).collect();
     ran.sort_by_key(|(at, _)| *at);
     ran.into_iter().map(|(_, ran)| ran).collect()
 }

@@ -17,6 +17,9 @@ pub(crate) trait Rule: Sync {
     /// Looks at everything in its scope; reports findings and how much it looked at.
     fn check(&self, ctx: &Ctx<'_>, out: &mut Sink<'_>);
 
+    /// Works out what the rule shares with others, on all cores, before any rule runs: see `Shared::get`.
+    fn prepare(&self, _: &Ctx<'_>) {}
+
     /// A file that the rule keeps current, as it should be: path and text. `check-layers --accept` writes it.
     fn accepted(&self, _: &Ctx<'_>) -> Option<(String, String)> {
         None

@@ -17,7 +17,7 @@ struct Slot {
 
 impl Shared {
     /// The value of this type; `make` runs once, while others wait. It must not hand work to other threads: one of them
-    /// may be waiting for this value.
+    /// may be waiting for this value. What takes all cores is made in `Rule::prepare`, and handed in here.
     pub(crate) fn get<T: Send + Sync + 'static>(&self, make: impl FnOnce() -> T) -> &T {
         let wanted = TypeId::of::<T>();
         let mut slot = &*self.0;

@@ -91,9 +91,11 @@ impl Rule for Excess {
 }
 
 fn locks(graph: &Graph, index: usize) -> bool {
-    graph.does(index, |node| node.does.locks.is_some())
+    graph.does(index, |node| node.deeds().does.locks.is_some())
 }
 
 fn works(node: &Node) -> bool {
-    node.does.writes.is_some() || node.does.locks.is_some() || node.does.executes.is_some()
+    node.deeds().does.writes.is_some()
+        || node.deeds().does.locks.is_some()
+        || node.deeds().does.executes.is_some()
 }

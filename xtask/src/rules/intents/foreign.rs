@@ -33,10 +33,10 @@ impl Rule for Foreign {
     fn check(&self, ctx: &Ctx<'_>, out: &mut Sink<'_>) {
         let Some(graph) = Graph::of(ctx, out) else { return };
         let named = |node: &Node| {
-            let (at, path) = node.names.first()?;
+            let (at, path) = node.deeds().names.first()?;
             Some((*at, format!("names `{path}`")))
         };
-        let waits = |node: &Node| Some((node.does.waits?, "waits or spawns".to_owned()));
+        let waits = |node: &Node| Some((node.deeds().does.waits?, "waits or spawns".to_owned()));
         for (index, node) in graph.transactions() {
             let Some(file) = graph.file(ctx.workspace, index) else {
                 continue;

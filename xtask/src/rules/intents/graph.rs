@@ -8,6 +8,7 @@ mod closures;
 mod collect;
 mod effects;
 mod file;
+mod index;
 mod names;
 mod owners;
 mod spelling;
@@ -16,6 +17,9 @@ mod types;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::ops::Range;
+use std::sync::Arc;
+
+use rayon::prelude::*;
 
 use crate::model::{SourceFile, Span, Workspace};
 use crate::rule::{Ctx, Sink};
@@ -69,8 +73,15 @@ pub(super) struct Node {
     pub(super) handles: Vec<String>,
     pub(super) is_async: Option<usize>,
     /// The module, and the type whose method it is.
-    pub(super) module: String,
-    pub(super) holder: Option<String>,
+    pub(super) module: Arc<str>,
+    pub(super) holder: Option<Arc<str>>,
+    /// Most nodes do nothing of interest, and a large workspace has a hundred thousand.
+    deeds: Option<Box<Deeds>>,
+}
+
+/// What a node does and calls.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Deeds {
     pub(super) does: Effects,
     /// Calls of other nodes, with the tokens.
     pub(super) calls: Vec<(usize, usize)>,
@@ -80,14 +91,32 @@ pub(super) struct Node {
     pub(super) names: Vec<(usize, String)>,
 }
 
+static NOTHING: Deeds = Deeds {
+    does: Effects {
+        reads: None,
+        writes: None,
+        locks: None,
+        executes: None,
+        waits: None,
+        tables: Vec::new(),
+    },
+    calls: Vec::new(),
+    opens: Vec::new(),
+    names: Vec::new(),
+};
+
 impl Node {
     pub(super) fn intent(&self) -> Option<Intent> {
         self.intents.iter().map(|(intent, _)| *intent).max()
     }
+
+    pub(super) fn deeds(&self) -> &Deeds {
+        self.deeds.as_deref().unwrap_or(&NOTHING)
+    }
 }
 
 /// What a node does by itself: the first token that shows it.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Effects {
     pub(super) reads: Option<usize>,
     pub(super) writes: Option<usize>,
@@ -119,32 +148,39 @@ impl Graph {
     }
 
     pub(super) fn shared<'a>(ctx: &Ctx<'a>) -> &'a Self {
-        ctx.workspace.shared.get(|| {
-            let mut nodes = Vec::new();
-            let files = files(ctx);
-            let read: Vec<_> = files
-                .iter()
-                .filter_map(|index| file::File::new(ctx, *index))
-                .collect();
-            let types = types::Types::new(ctx, &read);
-            for file in &read {
-                collect::nodes(ctx, &types, file, &mut nodes);
-            }
-            names::connect(ctx, &read, &mut nodes);
-            let mut callers = vec![BTreeSet::new(); nodes.len()];
-            for (index, node) in nodes.iter().enumerate() {
-                for (to, _) in &node.calls {
-                    if let Some(callers) = callers.get_mut(*to) {
-                        callers.insert(index);
-                    }
+        ctx.workspace.shared.get(|| Self::new(ctx, Hands::One))
+    }
+
+    /// Makes the graph on all cores before anybody asks for it. Whoever asks later may be waited for.
+    pub(super) fn ahead(ctx: &Ctx<'_>) {
+        if !ctx.config.transactions.krate.is_empty() {
+            let graph = Self::new(ctx, Hands::All);
+            ctx.workspace.shared.get(|| graph);
+        }
+    }
+
+    fn new(ctx: &Ctx<'_>, hands: Hands) -> Self {
+        let files = files(ctx);
+        let read = hands.each(&files, |index| file::File::new(ctx, *index));
+        let read: Vec<_> = read.into_iter().flatten().collect();
+        let types = types::Types::new(ctx, &read);
+        let found = hands.each(&read, |file| collect::nodes(ctx, &types, file));
+        let mut nodes = Vec::with_capacity(found.iter().map(Vec::len).sum());
+        nodes.extend(found.into_iter().flatten());
+        names::connect(ctx, &read, &mut nodes, hands);
+        let mut callers = vec![BTreeSet::new(); nodes.len()];
+        for (index, node) in nodes.iter().enumerate() {
+            for (to, _) in &node.deeds().calls {
+                if let Some(callers) = callers.get_mut(*to) {
+                    callers.insert(index);
                 }
             }
-            Self {
-                nodes,
-                callers,
-                files,
-            }
-        })
+        }
+        Self {
+            nodes,
+            callers,
+            files,
+        }
     }
 
     /// Functions and closures that take a transaction.
@@ -166,7 +202,7 @@ impl Graph {
             if is_goal(node) {
                 return Some(Way { end: index, steps });
             }
-            for (to, at) in &node.calls {
+            for (to, at) in &node.deeds().calls {
                 if seen.insert(*to) {
                     let mut longer = steps.clone();
                     longer.push((index, *at));
@@ -186,7 +222,7 @@ impl Graph {
         let mut seen = BTreeSet::from([index]);
         let mut open = vec![index];
         while let Some(node) = open.pop().and_then(|at| self.node(at)) {
-            for (to, _) in &node.calls {
+            for (to, _) in &node.deeds().calls {
                 if seen.insert(*to) {
                     open.push(*to);
                 }
@@ -220,6 +256,24 @@ impl Graph {
 
     pub(super) fn file<'a>(&self, workspace: &'a Workspace, index: usize) -> Option<&'a SourceFile> {
         workspace.sources.get(self.node(index)?.file)
+    }
+}
+
+/// Who works on the files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hands {
+    /// The caller alone: what is worked out for all who wait must not wait for them.
+    One,
+    All,
+}
+
+impl Hands {
+    /// Something of each, in their order.
+    fn each<T: Sync, R: Send>(self, all: &[T], make: impl Fn(&T) -> R + Sync + Send) -> Vec<R> {
+        match self {
+            Self::One => all.iter().map(make).collect(),
+            Self::All => all.par_iter().map(make).collect(),
+        }
     }
 }
 

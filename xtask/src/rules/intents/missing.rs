@@ -36,7 +36,7 @@ impl Rule for Missing {
             {
                 continue;
             }
-            let does = &node.does;
+            let does = &node.deeds().does;
             let shown = does.executes.or(does.reads).or(does.writes).or(does.locks);
             let Some(at) = shown else { continue };
             out.examined(&file.krate, 1);

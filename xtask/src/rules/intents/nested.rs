@@ -30,10 +30,12 @@ impl Rule for Nested {
                 continue;
             };
             out.examined(&file.krate, 1);
-            let Some(way) = graph.way(index, |node| !node.opens.is_empty()) else {
+            let Some(way) = graph.way(index, |node| !node.deeds().opens.is_empty()) else {
                 continue;
             };
-            let Some((intent, opened)) = graph.node(way.end).and_then(|end| end.opens.first().copied())
+            let Some((intent, opened)) = graph
+                .node(way.end)
+                .and_then(|end| end.deeds().opens.first().copied())
             else {
                 continue;
             };

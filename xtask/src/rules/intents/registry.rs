@@ -28,6 +28,10 @@ impl Rule for Registered {
         &INFO
     }
 
+    fn prepare(&self, ctx: &Ctx<'_>) {
+        Graph::ahead(ctx);
+    }
+
     fn check(&self, ctx: &Ctx<'_>, out: &mut Sink<'_>) {
         let Some(graph) = Graph::of(ctx, out) else { return };
         let path = &ctx.config.transactions.registry;

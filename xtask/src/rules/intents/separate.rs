@@ -50,7 +50,7 @@ impl Rule for Separate {
             }
             let Some((fact, made)) = both(index) else { continue };
             // Whoever calls one that mixes them is not the one to change.
-            let inner = node.calls.iter().map(|(to, _)| *to);
+            let inner = node.deeds().calls.iter().map(|(to, _)| *to);
             let mut mixing = inner.filter(|to| graph.node(*to).is_some_and(|node| node.kind != Kind::Text));
             if mixing.any(|to| both(to).is_some()) {
                 continue;
@@ -84,8 +84,8 @@ fn written(graph: &Graph, from: usize, names: &[Name]) -> BTreeSet<Written> {
     let mut found = BTreeSet::new();
     for index in graph.below(from) {
         let Some(node) = graph.node(index) else { continue };
-        let writes = graph.does(index, |node| node.does.writes.is_some());
-        for (table, at) in node.does.tables.iter().filter(|_| writes) {
+        let writes = graph.does(index, |node| node.deeds().does.writes.is_some());
+        for (table, at) in node.deeds().does.tables.iter().filter(|_| writes) {
             if names.iter().any(|name| covers(name.as_ref(), table)) {
                 let (table, at) = (table.clone(), *at);
                 found.insert(Written {

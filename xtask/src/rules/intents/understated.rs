@@ -39,8 +39,8 @@ impl Rule for Understated {
                     .way(index, move |node| does(node).is_some())
                     .filter(|way| !crosses(graph, index, way, node))
             };
-            let writes = |node: &Node| node.does.writes.or(node.does.executes);
-            let locks = |node: &Node| node.does.locks;
+            let writes = |node: &Node| node.deeds().does.writes.or(node.deeds().does.executes);
+            let locks = |node: &Node| node.deeds().does.locks;
             let (way, what, needed) = match node.intent() {
                 Some(Intent::Read) => match (reach(locks), reach(writes)) {
                     (Some(way), _) => (way, "locks rows", "take a transaction that may lock"),
@@ -55,7 +55,8 @@ impl Rule for Understated {
             };
             let end = graph.node(way.end);
             let shown = end.and_then(|end| {
-                end.does
+                end.deeds()
+                    .does
                     .locks
                     .filter(|_| what == "locks rows")
                     .or_else(|| writes(end))

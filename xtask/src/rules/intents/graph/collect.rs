@@ -5,27 +5,33 @@ use std::ops::Range;
 use super::closures::{Closure, closures};
 use super::file::File;
 use super::types::{Types, parameters};
-use super::{Effects, Intent, Kind, Node};
+use super::{Intent, Kind, Node};
 use crate::model::SourceFile;
 use crate::rule::Ctx;
 use crate::scan::{Item, ItemKind};
 
-/// Adds what the file has.
-pub(super) fn nodes(ctx: &Ctx<'_>, types: &Types, file: &File<'_>, nodes: &mut Vec<Node>) {
+/// What the file has.
+pub(super) fn nodes(ctx: &Ctx<'_>, types: &Types, file: &File<'_>) -> Vec<Node> {
     let source = file.source;
+    let functions = source
+        .items()
+        .iter()
+        .filter(|item| item.kind == ItemKind::Function);
+    let mut nodes = Vec::with_capacity(functions.count());
     for item in source.items() {
         if source.in_tests(item.extent.start) {
             continue;
         }
         match item.kind {
-            ItemKind::Function => function(ctx, types, file, item, nodes),
-            ItemKind::Constant if file.speaks_sql => text(file, item, nodes),
+            ItemKind::Function => function(ctx, types, file, item, &mut nodes),
+            ItemKind::Constant if file.speaks_sql => text(file, item, &mut nodes),
             _ => {}
         }
     }
     if file.speaks_sql {
-        macros(file, nodes);
+        macros(file, &mut nodes);
     }
+    nodes
 }
 
 fn node(file: &File<'_>, kind: Kind, path: String, at: usize, body: Range<usize>) -> Node {
@@ -41,10 +47,7 @@ fn node(file: &File<'_>, kind: Kind, path: String, at: usize, body: Range<usize>
         handles: Vec::new(),
         is_async: None,
         holder: None,
-        does: Effects::default(),
-        calls: Vec::new(),
-        opens: Vec::new(),
-        names: Vec::new(),
+        deeds: None,
     }
 }
 
@@ -59,7 +62,7 @@ fn function(ctx: &Ctx<'_>, types: &Types, file: &File<'_>, item: &Item, nodes: &
         .rev()
         .take_while(|before| !source.is(*before, b';') && !source.is(*before, b'}'))
         .find(|before| source.word(*before) == "async");
-    own.holder = holder(file, item);
+    own.holder = holder(file, item).map(Into::into);
     let concerned = types.concern(source);
     let taken = if concerned {
         parameters(source, signature.clone())

@@ -2,7 +2,7 @@
 
 use super::file::File;
 use super::sql::judge;
-use super::{Kind, Node};
+use super::{Deeds, Kind, Node};
 
 const WRITERS: [&str; 4] = [
     "insert_into",
@@ -30,11 +30,11 @@ pub(super) fn words<'a>() -> impl Iterator<Item = &'a str> {
 }
 
 /// Notes what the token shows.
-pub(super) fn note(file: &File<'_>, at: usize, node: &mut Node) {
+pub(super) fn note(file: &File<'_>, at: usize, node: &Node, deeds: &mut Deeds) {
     let source = file.source;
     let word = source.word(at);
     if WAITERS.contains(&word) {
-        node.does.waits.get_or_insert(at);
+        deeds.does.waits.get_or_insert(at);
     }
     if !file.speaks_sql || !source.is(at + 1, b'(') && !source.is(at + 1, b':') {
         return;
@@ -42,15 +42,15 @@ pub(super) fn note(file: &File<'_>, at: usize, node: &mut Node) {
     let method = at > 0 && source.is(at - 1, b'.');
     let open = (at + 1..at + 24).find(|open| source.is(*open, b'('));
     if WRITERS.contains(&word) || changes(file, at) && !method {
-        node.does.writes.get_or_insert(at);
-        tables(file, at, node);
+        deeds.does.writes.get_or_insert(at);
+        tables(file, at, node, deeds);
     } else if !method {
     } else if LOCKERS.contains(&word) {
-        node.does.locks.get_or_insert(at);
+        deeds.does.locks.get_or_insert(at);
     } else if EXECUTORS.contains(&word) && handed(file, open) {
-        node.does.executes.get_or_insert(at);
+        deeds.does.executes.get_or_insert(at);
     } else if READERS.contains(&word) && handed(file, open) {
-        node.does.reads.get_or_insert(at);
+        deeds.does.reads.get_or_insert(at);
     }
 }
 
@@ -75,7 +75,7 @@ fn handed(file: &File<'_>, open: Option<usize>) -> bool {
 }
 
 /// The tables in the arguments of a call that writes; all that the function names when the call names none.
-fn tables(file: &File<'_>, at: usize, node: &mut Node) {
+fn tables(file: &File<'_>, at: usize, node: &Node, deeds: &mut Deeds) {
     let source = file.source;
     let open = (at + 1..at + 24).find(|open| source.is(*open, b'('));
     let close = open.and_then(|open| source.closing(open)).unwrap_or(at);
@@ -90,8 +90,8 @@ fn tables(file: &File<'_>, at: usize, node: &mut Node) {
         found = named(node.body.clone());
     }
     for (table, at) in found {
-        if !node.does.tables.iter().any(|(known, _)| *known == table) {
-            node.does.tables.push((table, at));
+        if !deeds.does.tables.iter().any(|(known, _)| *known == table) {
+            deeds.does.tables.push((table, at));
         }
     }
 }
@@ -108,41 +108,41 @@ fn table_of(segments: &[String]) -> Option<String> {
 }
 
 /// Notes what the strings of a file say, each for the innermost node around it.
-pub(super) fn note_texts<'o>(file: &File<'_>, nodes: &mut [Node], owners: impl Fn(usize) -> &'o [usize]) {
+pub(super) fn note_texts<'o>(file: &File<'_>, deeds: &mut [Deeds], owners: impl Fn(usize) -> &'o [usize]) {
     if !file.speaks_sql {
         return;
     }
     for literal in file.source.literals() {
         let at = literal.tokens.start;
         for owner in owners(at) {
-            let Some(node) = nodes.get_mut(*owner) else {
+            let Some(deeds) = deeds.get_mut(*owner) else {
                 continue;
             };
             let sql = judge(&literal.text);
             if sql.reads {
-                node.does.reads.get_or_insert(at);
+                deeds.does.reads.get_or_insert(at);
             }
             if sql.writes {
-                node.does.writes.get_or_insert(at);
+                deeds.does.writes.get_or_insert(at);
             }
             if sql.locks {
-                node.does.locks.get_or_insert(at);
+                deeds.does.locks.get_or_insert(at);
             }
             let tables = sql.tables.into_iter().filter(|table| !table.contains('\u{FFFC}'));
-            node.does.tables.extend(tables.map(|table| (table, at)));
+            deeds.does.tables.extend(tables.map(|table| (table, at)));
         }
     }
 }
 
 /// The tables that stand in the call of a macro that writes: `appended! { Pairs: pairs (one, other) }`.
-pub(super) fn tables_of_macro(file: &File<'_>, node: &mut Node, known: impl Fn(&str) -> bool) {
+pub(super) fn tables_of_macro(file: &File<'_>, node: &Node, deeds: &mut Deeds, known: impl Fn(&str) -> bool) {
     if node.kind != Kind::Text || !file.source.is(node.body.start + 1, b'!') {
         return;
     }
     for at in node.body.clone() {
         let word = file.source.word(at);
-        if known(word) && !node.does.tables.iter().any(|(table, _)| table == word) {
-            node.does.tables.push((word.to_owned(), at));
+        if known(word) && !deeds.does.tables.iter().any(|(table, _)| table == word) {
+            deeds.does.tables.push((word.to_owned(), at));
         }
     }
 }

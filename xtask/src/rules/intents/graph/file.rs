@@ -1,6 +1,7 @@
 //! What is asked of a file again and again?
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::model::SourceFile;
 use crate::rule::Ctx;
@@ -12,6 +13,8 @@ pub(super) struct File<'a> {
     pub(super) index: usize,
     /// What other crates call its crate.
     pub(super) krate: String,
+    /// Its module, from the crate on.
+    module: Arc<str>,
     pub(super) speaks_sql: bool,
     /// Names of dependencies in this crate that are not those of their libraries.
     dependencies: Vec<(String, String)>,
@@ -27,7 +30,10 @@ impl<'a> File<'a> {
             let lib = &ctx.workspace.krate(&edge.to)?.lib_name;
             (edge.extern_name() != *lib).then(|| (edge.extern_name(), lib.clone()))
         });
+        let modules = source.module.iter().map(String::as_str);
+        let module: Vec<_> = std::iter::once(krate.lib_name.as_str()).chain(modules).collect();
         Some(Self {
+            module: module.join("::").into(),
             dependencies: dependencies.collect(),
             renamed: renamed(source),
             source,
@@ -51,26 +57,24 @@ impl<'a> File<'a> {
     }
 
     /// The module around a token, from the crate on.
-    pub(super) fn module_at(&self, at: usize) -> String {
-        let mut parts = vec![self.krate.as_str()];
-        parts.extend(self.source.module.iter().map(String::as_str));
+    pub(super) fn module_at(&self, at: usize) -> Arc<str> {
         let items = self.source.items().iter();
         let inner = items
             .filter(|item| item.kind == ItemKind::Module && item.extent.contains(&at))
             .max_by_key(|item| item.extent.start);
-        let own = parts.join("::");
         match inner {
-            Some(item) => format!("{own}::{}", item.path),
-            None => own,
+            Some(item) => self.path_of(item).into(),
+            None => Arc::clone(&self.module),
         }
     }
 
     /// The whole path of an item.
     pub(super) fn path_of(&self, item: &Item) -> String {
-        let mut parts = vec![self.krate.clone()];
-        parts.extend(self.source.module.iter().cloned());
-        parts.push(item.path.clone());
-        parts.join("::")
+        let mut path = String::with_capacity(self.module.len() + 2 + item.path.len());
+        path.push_str(&self.module);
+        path.push_str("::");
+        path.push_str(&item.path);
+        path
     }
 }
 

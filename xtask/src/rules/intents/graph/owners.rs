@@ -1,7 +1,5 @@
 //! To which node does a token belong?
 
-use std::ops::Range;
-
 use super::file::File;
 use super::{Kind, Node};
 
@@ -13,13 +11,13 @@ pub(super) struct Owners {
 }
 
 impl Owners {
-    /// `own` are the nodes of the file.
-    pub(super) fn new(file: &File<'_>, nodes: &[Node], own: Range<usize>) -> Self {
+    /// `nodes` are those of the file; they are numbered among themselves.
+    pub(super) fn new(file: &File<'_>, nodes: &[Node]) -> Self {
         let mut owners = Self {
             tokens: vec![0; file.source.tokens.list.len()],
             sets: vec![Vec::new()],
         };
-        let mut own: Vec<_> = nodes.iter().enumerate().take(own.end).skip(own.start).collect();
+        let mut own: Vec<_> = nodes.iter().enumerate().collect();
         own.sort_by_key(|(number, node)| (node.body.start, std::cmp::Reverse(node.body.end), *number));
         for (number, node) in own {
             let around = owners.of(node.body.start).to_vec();

@@ -19,7 +19,7 @@ pub(super) struct Parameter {
 
 impl Parameter {
     /// The names in its type.
-    pub(super) fn words<'a>(&'a self, file: &'a SourceFile) -> impl Iterator<Item = &'a str> {
+    pub(super) fn words<'a>(&self, file: &'a SourceFile) -> impl Iterator<Item = &'a str> {
         let tokens = self.kinds.iter().flat_map(Clone::clone);
         tokens.map(|at| file.word(at)).filter(|word| !word.is_empty())
     }
