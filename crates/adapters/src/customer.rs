@@ -5,5 +5,6 @@ pub mod checks;
 pub mod keys;
 pub mod limits;
 pub mod overrides;
+pub mod projections;
 pub mod runs;
 pub mod scopes;

@@ -2,6 +2,7 @@
 
 use model::limit::{LimitType, Unit};
 use model::money::NanoUsd;
+use model::permille::Permille;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
@@ -37,6 +38,17 @@ impl Amount {
     /// The exact nano-USD as text, for money.
     pub fn nano_usd(self) -> Option<String> {
         (self.unit == Unit::NanoUsd).then(|| self.value.to_string())
+    }
+}
+
+/// A share as a JSON number with four digits after the point: `1.0000`. It never passes through a float.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Score(pub Permille);
+
+impl Serialize for Score {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let raw = RawValue::from_string(format!("{}0", self.0)).map_err(serde::ser::Error::custom)?;
+        raw.serialize(serializer)
     }
 }
 

@@ -22,6 +22,7 @@ mod shared;
         v1::limits::get, v1::limits_change::update, v1::limits_change::delete,
         v1::limits_overrides::list, v1::limits_overrides::create, v1::limits_overrides::get,
         v1::limits_overrides::delete,
+        v1::runtime::limits,
         v1::holds::settle, v1::holds::release,
         v1::runs::list, v1::runs::get, v1::runs::cost, v1::analytics::costs,
         v1::keys::list, v1::keys::create, v1::keys::revoke, v1::keys::freeze, v1::keys::unfreeze,

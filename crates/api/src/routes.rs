@@ -67,6 +67,7 @@ pub(crate) fn public(config: &mut ServiceConfig) {
         delete => v1::limits_overrides::delete);
     resource!(config, "/api/v1/limits/{limit_id}", get => v1::limits::get,
         put => v1::limits_change::update, delete => v1::limits_change::delete);
+    resource!(config, "/api/v1/runtime/policies/limits", get => v1::runtime::limits);
     resource!(config, "/api/v1/holds/{hold_id}/settle", post => v1::holds::settle);
     resource!(config, "/api/v1/holds/{hold_id}/release", post => v1::holds::release);
 

@@ -7,4 +7,5 @@ pub(crate) mod limits;
 pub(crate) mod limits_change;
 pub(crate) mod limits_overrides;
 pub(crate) mod runs;
+pub(crate) mod runtime;
 pub(crate) mod scopes;

@@ -4,7 +4,8 @@ mod signature;
 
 use alloc::string::String;
 
-use crate::id::{IncidentId, RunId, SignatureId, TenantId};
+use crate::id::{IncidentId, RunId, TenantId};
+use crate::money::NanoUsd;
 use crate::severity::Severity;
 use crate::time::Timestamp;
 use crate::wire::wire_enum;
@@ -63,6 +64,60 @@ wire_enum! {
     }
 }
 
+/// How an Incident was resolved.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    serde::Serialize,
+    serde::Deserialize,
+    strum::EnumIter,
+    strum::EnumString,
+    strum::IntoStaticStr,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum ResolutionMethod {
+    /// By itself.
+    Auto,
+    /// By a person.
+    Manual,
+    /// By going back to what was before.
+    Rollback,
+}
+
+impl ResolutionMethod {
+    /// The word of the contract.
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+}
+
+/// Who saw to an Incident, and when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Acknowledgement {
+    /// Who.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// How an Incident ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolution {
+    /// Who ended it.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+    /// How.
+    pub method: ResolutionMethod,
+    /// What people should know.
+    pub notes: Option<String>,
+}
+
 /// An Incident, as far as the loop from failure to Policy Rule needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Incident {
@@ -82,12 +137,22 @@ pub struct Incident {
     pub cause_type: CauseType,
     /// The LLM Run that failed, if one did.
     pub run: Option<RunId>,
+    /// The stable word for the failure.
+    pub error_code: Option<String>,
     /// Which failures are the same as this one, if it is a run's.
-    pub signature: Option<SignatureId>,
+    pub signature: Option<Signature>,
+    /// What the failed run cost.
+    pub cost: NanoUsd,
+    /// Who saw to it.
+    pub acknowledgement: Option<Acknowledgement>,
+    /// How it ended.
+    pub resolution: Option<Resolution>,
+    /// The id that joins everything that happened for the request.
+    pub correlation_id: String,
     /// When it was opened.
     pub created_at: Timestamp,
-    /// When it was over.
-    pub resolved_at: Option<Timestamp>,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
 }
 
 #[cfg(test)]

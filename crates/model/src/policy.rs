@@ -1,10 +1,12 @@
 //! What is a Policy Rule?
 
+mod enforcement;
 mod proposal;
 mod rule;
 
 use crate::wire::wire_enum;
 
+pub use self::enforcement::Enforcement;
 pub use self::proposal::{
     PREVENTION_CONFIDENCE, Prevention, PreventionOutcome, Proposal, ProposalStatus, ProposalType, ProposedBy,
     Provenance, Review,

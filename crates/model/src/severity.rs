@@ -37,6 +37,18 @@ pub enum Severity {
 }
 
 impl Severity {
+    /// Its name.
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+
+    /// The severity that the customer console calls so.
+    pub fn of_word(word: &str) -> Option<Self> {
+        [Self::Sev1, Self::Sev2, Self::Sev3, Self::Sev4]
+            .into_iter()
+            .find(|severity| severity.word() == word)
+    }
+
     /// The word of the customer console.
     pub const fn word(self) -> &'static str {
         match self {

@@ -7,6 +7,7 @@ pub mod context;
 pub mod cursors;
 pub mod names;
 pub mod once;
+pub mod projections;
 
 pub mod auth;
 pub mod keys;

@@ -1,5 +1,7 @@
 //! Which limits were hit, when, and by what?
 
+mod days;
+
 use diesel::prelude::*;
 use model::breach::Breach;
 use model::id::{LimitId, TenantId};
@@ -10,6 +12,8 @@ use crate::dialect::prepared::{Rows as _, Value};
 use crate::error::StoreResult;
 use crate::schema::limit_breaches;
 use crate::tx::{LockTx, Tx};
+
+pub use self::days::{Recent, recent};
 
 struct Row {
     tenant_id: String,
@@ -70,10 +74,8 @@ pub fn insert(tx: &mut LockTx<'_>, breaches: &[Breach]) -> StoreResult<()> {
         })
         .collect();
     let values: Vec<_> = rows.iter().flat_map(Row::values).collect();
-    Ok(append::<NewBreaches>(
-        crate::tx::sealed::Connected::conn(tx),
-        &values,
-    )?)
+    append::<NewBreaches>(crate::tx::sealed::Connected::conn(tx), &values)?;
+    days::count(tx, breaches)
 }
 
 /// How often a tenant's request has hit the limit since.

@@ -10,6 +10,7 @@ pub(crate) mod append;
 pub(crate) mod counters;
 pub(crate) mod holds;
 pub(crate) mod limits;
+pub(crate) mod policy_rules;
 pub(crate) mod prepared;
 pub(crate) mod tenants;
 pub(crate) mod update;
@@ -47,18 +48,22 @@ macro_rules! insert_new {
 }
 pub(crate) use insert_new;
 
-/// Inserts a row, or changes the one that has its key.
+/// Inserts a row, or changes the one that has its key: to the same, or as it is said.
 macro_rules! upsert {
     ($conn:expr, $table:expr, $row:expr, $key:expr) => {{
+        let row = $row;
+        $crate::dialect::upsert!($conn, $table, row, $key, row)
+    }};
+    ($conn:expr, $table:expr, $row:expr, $key:expr, $change:expr) => {{
         let row = $row;
         match $conn {
             $crate::dialect::AnyConnection::Postgres(conn) => {
                 let query = diesel::insert_into($table).values(row);
-                query.on_conflict($key).do_update().set(row).execute(conn)?
+                query.on_conflict($key).do_update().set($change).execute(conn)?
             }
             $crate::dialect::AnyConnection::Sqlite(conn) => {
                 let query = diesel::insert_into($table).values(row);
-                query.on_conflict($key).do_update().set(row).execute(conn)?
+                query.on_conflict($key).do_update().set($change).execute(conn)?
             }
         }
     }};

@@ -21,11 +21,16 @@ pub mod holds;
 pub mod idempotency;
 pub mod limit_overrides;
 pub mod limits;
+pub mod policy_rules;
+pub mod preventions;
+pub mod proposals;
 
 pub mod audit;
 pub mod breaches;
 pub mod costs;
 pub mod decisions;
+pub mod enforcements;
+pub mod incidents;
 pub mod infra_errors;
 pub mod ops_events;
 pub mod retention;

@@ -1,5 +1,9 @@
 //! Which tables and columns are there? Kept equal to both migrations by a test.
 
+mod governance;
+
+pub(crate) use self::governance::*;
+
 diesel::table! {
     tenants (id) {
         id -> Text,
@@ -9,6 +13,7 @@ diesel::table! {
         floor_price -> Nullable<BigInt>,
         limits_version -> BigInt,
         created_at -> BigInt,
+        rules_version -> BigInt,
     }
 }
 
@@ -273,95 +278,6 @@ diesel::table! {
     }
 }
 
-diesel::table! {
-    limit_overrides (tenant_id, id) {
-        tenant_id -> Text,
-        id -> Text,
-        limit_id -> Text,
-        limit_type -> Text,
-        original_value -> BigInt,
-        override_value -> BigInt,
-        status -> Text,
-        reason -> Text,
-        requested_by -> Text,
-        approved_by -> Nullable<Text>,
-        cancelled_by -> Nullable<Text>,
-        created_at -> BigInt,
-        starts_at -> BigInt,
-        expires_at -> BigInt,
-        cancelled_at -> Nullable<BigInt>,
-        open_until -> Nullable<BigInt>,
-    }
-}
-
-diesel::table! {
-    limit_versions (tenant_id, limit_id, version) {
-        tenant_id -> Text,
-        limit_id -> Text,
-        version -> Integer,
-        definition -> Text,
-        hash -> Text,
-        created_at -> BigInt,
-    }
-}
-
-diesel::table! {
-    limit_integrity (tenant_id, limit_id) {
-        tenant_id -> Text,
-        limit_id -> Text,
-        status -> Text,
-        score -> BigInt,
-        hash_root -> Text,
-        first_broken -> Nullable<Integer>,
-        computed_at -> BigInt,
-    }
-}
-
-diesel::table! {
-    audit_ledger (tenant_id, seq) {
-        tenant_id -> Text,
-        seq -> BigInt,
-        id -> Text,
-        event_type -> Text,
-        entity_type -> Text,
-        entity_id -> Text,
-        actor_type -> Text,
-        actor_id -> Nullable<Text>,
-        reason -> Nullable<Text>,
-        before_state -> Nullable<Text>,
-        after_state -> Nullable<Text>,
-        correlation_id -> Text,
-        hash -> Text,
-        created_at -> BigInt,
-    }
-}
-
-diesel::table! {
-    domain_events (tenant_id, id) {
-        tenant_id -> Text,
-        id -> Text,
-        at -> BigInt,
-        source_domain -> Text,
-        event_type -> Text,
-        entity_id -> Text,
-        related -> Text,
-        summary -> Text,
-        data -> Text,
-        correlation_id -> Text,
-    }
-}
-
-diesel::table! {
-    limit_breach_days (tenant_id, limit_owner, limit_id, day) {
-        tenant_id -> Text,
-        limit_owner -> Text,
-        limit_id -> Text,
-        day -> BigInt,
-        breaches -> BigInt,
-        last_at -> BigInt,
-    }
-}
-
 diesel::allow_tables_to_appear_in_same_query!(
     agents,
     api_keys,
@@ -372,6 +288,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     domain_events,
     holds,
     idempotency_keys,
+    incident_events,
+    incidents,
     infra_error_events,
     installation,
     limit_breach_days,
@@ -383,6 +301,14 @@ diesel::allow_tables_to_appear_in_same_query!(
     limits,
     operators,
     ops_events,
+    policy_enforcements,
+    policy_proposals,
+    policy_rule_days,
+    policy_rule_integrity,
+    policy_rule_versions,
+    policy_rules,
+    prevention_feedback,
+    prevention_records,
     projects,
     runs,
     tenants,

@@ -21,6 +21,7 @@ struct Row {
     floor_price: Option<i64>,
     limits_version: i64,
     created_at: i64,
+    rules_version: i64,
 }
 
 /// One tenant.
@@ -86,6 +87,7 @@ pub fn insert(tx: &mut WriteTx<'_>, tenant: &Tenant) -> StoreResult<()> {
         floor_price: tenant.floor_price.map(|price| price.0),
         limits_version: 0,
         created_at: tenant.created_at.as_micros(),
+        rules_version: 0,
     };
     diesel::insert_into(tenants::table)
         .values(row)

@@ -138,7 +138,7 @@ pub(crate) struct Cycle {
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Schema {
-    /// The file with Diesel's `table!`.
+    /// The file with Diesel's `table!`; modules below it may hold more.
     pub(crate) diesel: Option<Name>,
     /// Directories of migrations.
     pub(crate) sqlite: Option<Name>,

@@ -28,7 +28,7 @@ enum Who {
 
 use Who::{Operator, Sdk, Tenant};
 
-const TABLE: [(&str, &str, Who); 48] = [
+const TABLE: [(&str, &str, Who); 49] = [
     ("POST", "/v1/chat/completions", Sdk),
     ("POST", "/v1/completions", Sdk),
     ("POST", "/v1/embeddings", Sdk),
@@ -41,6 +41,7 @@ const TABLE: [(&str, &str, Who); 48] = [
     ("GET", "/api/v1/limits/usage", Tenant(Read)),
     ("POST", "/api/v1/limits/check", Tenant(Llm)),
     ("POST", "/api/v1/limits/simulate", Tenant(Read)),
+    ("GET", "/api/v1/runtime/policies/limits", Tenant(Read)),
     ("GET", "/api/v1/limits/overrides", Tenant(Read)),
     ("POST", "/api/v1/limits/overrides", Tenant(Manage)),
     ("GET", "/api/v1/limits/overrides/{override_id}", Tenant(Read)),

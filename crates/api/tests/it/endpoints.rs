@@ -77,6 +77,53 @@ testkit::both_databases! {
         log.assert("limits_overrides");
     }
 
+    async fn the_table_of_limits_shows_what_was_breached_last_first(db: TestDb) {
+        let world = World::new(db).await;
+        let mut log = Log::default();
+        let table = "/api/v1/runtime/policies/limits?type=BUDGET";
+        log.send("nothing yet", world.get(table)).await.ok(200);
+        let breached = world.limit(&budget(5)).await;
+        let mut made = Vec::new();
+        for usd in 0..24 {
+            world.clock.advance_seconds(1);
+            let body = json!({
+                "name": format!("budget {usd}"), "limit_category": "BUDGET", "limit_type": "COST_USD", "max_value": 1,
+                "reset_period": "DAILY", "model": format!("m-{usd}"),
+            });
+            made.push(world.limit(&body).await);
+        }
+        world.post("/api/v1/limits/check", &json!({ "estimated_cost_usd": 9 })).send().await.ok(200);
+        let first = log.send("the first three", world.get(&format!("{table}&limit=3"))).await;
+        assert_eq!(first.text("/items/0/limit_id"), breached);
+        assert_eq!(first.text("/items/1/limit_id"), made[23], "then the newest");
+        let page = world.get(table).send().await;
+        assert_eq!(page.json()["items"].as_array().unwrap().len(), 20);
+        assert_eq!((page.at("/total"), page.at("/has_more")), (json!(25), json!(true)));
+        let rest = world.get(&format!("{table}&offset=20")).send().await;
+        assert_eq!(rest.json()["items"].as_array().unwrap().len(), 5);
+        assert_eq!((rest.at("/total"), rest.at("/has_more")), (json!(25), json!(false)));
+        let same = first.text("/items/1/created_at");
+        let one = world.get(&format!("{table}&created_after={same}&created_before={same}")).send().await;
+        assert_eq!(one.at("/total"), json!(1), "both ends are part of it");
+        // What happened 30 days ago counts, and a second later no more.
+        world.clock.advance_seconds(30 * 86_400);
+        let edge = world.get(&format!("{table}&limit=1")).send().await;
+        assert_eq!(edge.at("/items/0/breach_count_30d"), json!(1));
+        world.clock.advance_seconds(1);
+        let later = world.get(&format!("{table}&limit=1")).send().await;
+        assert_eq!(later.at("/items/0/breach_count_30d"), json!(0));
+        assert_eq!(later.text("/items/0/limit_id"), made[23]);
+        let (_, rival) = world.other_tenant("rival").await;
+        assert_eq!(world.get(table).with(&rival).send().await.json(), json!({ "items": [], "total": 0, "has_more": false }));
+        for wrong in [
+            "", "?type=MONEY", "?type=RATE&limit=0", "?type=RATE&limit=101", "?type=RATE&offset=-1", "?type=RATE&status=GONE",
+            "?type=RATE&scope=ME", "?type=RATE&enforcement=NO", "?type=RATE&created_after=yesterday",
+        ] {
+            log.send(&format!("refused: {wrong}"), world.get(&format!("/api/v1/runtime/policies/limits{wrong}"))).await.is(422, "validation-failed");
+        }
+        log.assert("runtime_limits");
+    }
+
     async fn projects_and_agents_are_made_and_listed(db: TestDb) {
         let world = World::new(db).await;
         let mut log = Log::default();

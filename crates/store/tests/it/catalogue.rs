@@ -6,7 +6,10 @@ use testkit::db::TestDb;
 
 use crate::support::raw::Raw;
 
-const SCHEMA: &str = include_str!("../../src/schema.rs");
+const SCHEMA: &str = concat!(
+    include_str!("../../src/schema.rs"),
+    include_str!("../../src/schema/governance.rs")
+);
 
 /// Tables that the code does not query.
 const NOT_IN_SCHEMA: &[&str] = &[

@@ -31,6 +31,8 @@ mod migrations;
 #[cfg(test)]
 mod outages;
 #[cfg(test)]
+mod policies;
+#[cfg(test)]
 mod runs;
 #[cfg(test)]
 mod spreading;

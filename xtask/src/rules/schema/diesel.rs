@@ -19,7 +19,7 @@ const INFO: Info = Info {
     why: "Diesel believes its `table!`: a type that is wrong there is an error of the first request that meets it, \
           and a NULL that it does not know is a crash of one row.",
     fix: "Write the migration first, then the same into schema.rs.",
-    scope: "every `table!` of the file of `[schema] diesel`, against both databases",
+    scope: "every `table!` of the file of `[schema] diesel` and of its modules, against both databases",
     needles: &["table"],
 };
 
@@ -46,33 +46,32 @@ impl Rule for Mirrored {
             out.off("`[schema]` names no file with Diesel's tables");
             return;
         };
-        let source = ctx
-            .workspace
-            .sources
-            .iter()
-            .find(|file| file.path == *path.as_ref());
-        let Some(file) = source else {
+        let files = files(ctx, path.as_ref());
+        if files.is_empty() {
             let message = format!("there is no Rust file `{}`", path.as_ref());
             out.report(Finding::new(ctx.config.span(path), message, "correct the path"));
             return;
-        };
-        let declared = match tables(file, ctx.words) {
-            Ok(tables) => tables,
-            Err(token) => {
-                let remedy = "write `table (key) { column -> Type, }`, as Diesel does";
-                out.report(Finding::new(
-                    file.span(token),
-                    "this `table!` could not be read",
-                    remedy,
-                ));
-                return;
+        }
+        let mut declared = Vec::new();
+        for file in files {
+            match tables(file, ctx.words) {
+                Ok(tables) => declared.extend(tables.into_iter().map(|table| (file, table))),
+                Err(token) => {
+                    let remedy = "write `table (key) { column -> Type, }`, as Diesel does";
+                    out.report(Finding::new(
+                        file.span(token),
+                        "this `table!` could not be read",
+                        remedy,
+                    ));
+                    return;
+                }
             }
-        };
+        }
         let options: Options = ctx.options(&INFO);
         let mut unqueried = Excepted::new(&options.unqueried);
         let mut keys = Excepted::new(&options.keys);
         for (dialect, catalog) in ctx.schema() {
-            for table in &declared {
+            for (file, table) in &declared {
                 out.examined(&file.krate, table.columns.len());
                 let Some(made) = catalog.tables.get(&table.name) else {
                     let message = format!("no migration of {} makes `{}`", dialect.name(), table.name);
@@ -95,15 +94,22 @@ impl Rule for Mirrored {
     }
 }
 
+/// The file with the tables, and those of the modules in it.
+fn files<'c>(ctx: &Ctx<'c>, path: &str) -> Vec<&'c SourceFile> {
+    let inside = format!("{}/", path.strip_suffix(".rs").unwrap_or(path));
+    let is_of = |file: &&SourceFile| file.path == *path || file.path.starts_with(&inside);
+    ctx.workspace.sources.iter().filter(is_of).collect()
+}
+
 fn missing(
     catalog: &Catalog,
-    declared: &[DieselTable],
+    declared: &[(&SourceFile, DieselTable)],
     path: &str,
     unqueried: &mut Excepted<'_>,
     out: &mut Sink<'_>,
 ) {
     for table in catalog.tables.values() {
-        if !declared.iter().any(|known| known.name == table.name) && !unqueried.has(&table.name) {
+        if !declared.iter().any(|(_, known)| known.name == table.name) && !unqueried.has(&table.name) {
             let message = format!("`{path}` lacks the table `{}`", table.name);
             let remedy = "add its `table!`, or list it in `unqueried` with a reason";
             out.report(Finding::new(table.span.clone(), message, remedy));

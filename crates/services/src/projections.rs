@@ -1,0 +1,46 @@
+//! What do the tables of the console show?
+//!
+//! Each is one read of one state of the database, in the shape that was frozen with the console.
+
+pub mod limits;
+
+use model::time::Timestamp;
+
+/// The days that counters look back over.
+pub const WINDOW_DAYS: i64 = 30;
+
+/// The first instant that counts.
+fn window_start(now: Timestamp) -> Timestamp {
+    now.plus_seconds(-WINDOW_DAYS * 86_400)
+}
+
+/// Which rows of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rows {
+    /// How many at most.
+    pub limit: usize,
+    /// How many to pass over.
+    pub offset: usize,
+}
+
+/// A piece of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Piece<T> {
+    /// The rows.
+    pub items: Vec<T>,
+    /// How many rows fit in all.
+    pub total: usize,
+    /// Whether there are more behind these.
+    pub has_more: bool,
+}
+
+impl<T> Piece<T> {
+    fn of(items: Vec<T>, total: usize, rows: Rows) -> Self {
+        let shown = rows.offset.saturating_add(items.len());
+        Self {
+            has_more: shown < total,
+            items,
+            total,
+        }
+    }
+}

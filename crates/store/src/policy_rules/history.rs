@@ -1,0 +1,285 @@
+//! What has a Policy Rule said, and does it still say it?
+
+use diesel::prelude::*;
+use model::digest::{Canonical, Digest};
+use model::id::{RuleId, TenantId};
+use model::integrity::{Integrity, IntegrityStatus, StoredVersion, assess};
+use model::permille::Permille;
+use model::policy::{Definition, Rule};
+use model::time::Timestamp;
+
+use super::Change;
+use crate::dialect::upsert;
+use crate::error::{StoreError, StoreResult};
+use crate::rows::{Table, at, to_json};
+use crate::schema::{policy_rule_integrity, policy_rule_versions};
+use crate::tx::{Tx, Writes};
+
+const TABLE: Table = Table("policy_rule_integrity");
+const VERSIONS: Table = Table("policy_rule_versions");
+
+#[derive(Insertable, AsChangeset)]
+#[diesel(table_name = policy_rule_integrity, primary_key(tenant_id, rule_id), treat_none_as_null = true)]
+struct NewRow {
+    tenant_id: String,
+    rule_id: String,
+    status: &'static str,
+    score: i64,
+    hash_root: String,
+    first_broken: Option<i32>,
+    computed_at: i64,
+}
+
+#[derive(Queryable, Insertable)]
+#[diesel(table_name = policy_rule_versions)]
+struct VersionRow {
+    tenant_id: String,
+    rule_id: String,
+    version: i32,
+    definition: String,
+    snapshot: String,
+    hash: String,
+    change_reason: Option<String>,
+    changed_by: Option<String>,
+    created_at: i64,
+}
+
+/// What was found of a rule, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Found {
+    /// The verdict.
+    pub integrity: Integrity,
+    /// When it was computed.
+    pub at: Timestamp,
+}
+
+/// A version of a rule as people see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Version {
+    /// Its number; the first is 1.
+    pub version: u32,
+    /// What it says.
+    pub definition: Definition,
+    /// Its hash.
+    pub hash: Digest,
+    /// Why it was made.
+    pub reason: Option<String>,
+    /// By whom.
+    pub by: Option<String>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Writes down this version of a rule, and that it is intact.
+pub(super) fn append(tx: &mut impl Writes, rule: &Rule, change: Change<'_>) -> StoreResult<()> {
+    let before = found(tx, rule.tenant, rule.id)?;
+    // First the row of its integrity, for the rule may not be ACTIVE without it.
+    record(
+        tx,
+        rule.tenant,
+        rule.id,
+        &Integrity::fresh(rule.hash),
+        rule.updated_at,
+    )?;
+    let canonical = rule.canonical();
+    diesel::insert_into(policy_rule_versions::table)
+        .values(VersionRow {
+            tenant_id: rule.tenant.to_string(),
+            rule_id: rule.id.to_string(),
+            version: i32::try_from(rule.version).unwrap_or(i32::MAX),
+            definition: String::from_utf8_lossy(canonical.as_bytes()).into_owned(),
+            snapshot: to_json(&rule.definition),
+            hash: rule.hash.to_string(),
+            change_reason: change.reason.map(str::to_owned),
+            changed_by: change.by.map(str::to_owned),
+            created_at: rule.updated_at.as_micros(),
+        })
+        .execute(tx.conn())?;
+    // A new version does not mend an old one.
+    if let Some(before) = before.filter(|before| before.integrity.status != IntegrityStatus::Verified) {
+        let history = stored(tx, rule.tenant, rule.id)?;
+        let broken = Integrity {
+            first_broken: before.integrity.first_broken,
+            ..assess(&history, &canonical, rule.hash)
+        };
+        record(tx, rule.tenant, rule.id, &broken, rule.updated_at)?;
+    }
+    Ok(())
+}
+
+/// Writes down what was found of a rule.
+///
+/// # Errors
+/// What the database says.
+pub fn record(
+    tx: &mut impl Writes,
+    owner: TenantId,
+    rule: RuleId,
+    found: &Integrity,
+    now: Timestamp,
+) -> StoreResult<()> {
+    let row = NewRow {
+        tenant_id: owner.to_string(),
+        rule_id: rule.to_string(),
+        status: found.status.as_str(),
+        score: i64::from(found.score.thousandths()),
+        hash_root: found.hash_root.to_string(),
+        first_broken: found.first_broken.and_then(|version| i32::try_from(version).ok()),
+        computed_at: now.as_micros(),
+    };
+    upsert!(
+        tx.conn(),
+        policy_rule_integrity::table,
+        &row,
+        (policy_rule_integrity::tenant_id, policy_rule_integrity::rule_id)
+    );
+    Ok(())
+}
+
+fn rows(tx: &mut impl Tx, owner: TenantId, rule: RuleId) -> StoreResult<Vec<VersionRow>> {
+    Ok(policy_rule_versions::table
+        .filter(policy_rule_versions::tenant_id.eq(owner.to_string()))
+        .filter(policy_rule_versions::rule_id.eq(rule.to_string()))
+        .order(policy_rule_versions::version)
+        .load(tx.conn())?)
+}
+
+/// The chain of a rule, oldest first, for checking it.
+///
+/// # Errors
+/// What the database says.
+pub fn stored(tx: &mut impl Tx, owner: TenantId, rule: RuleId) -> StoreResult<Vec<StoredVersion>> {
+    let stored = |row: VersionRow| {
+        Ok(StoredVersion {
+            version: VERSIONS.small("version", row.version)?,
+            definition: Canonical::stored(row.definition.into_bytes()),
+            hash: VERSIONS.parse("hash", &row.hash)?,
+        })
+    };
+    rows(tx, owner, rule)?.into_iter().map(stored).collect()
+}
+
+/// All versions of a rule, oldest first.
+///
+/// # Errors
+/// What the database says.
+pub fn versions(tx: &mut impl Tx, owner: TenantId, rule: RuleId) -> StoreResult<Vec<Version>> {
+    rows(tx, owner, rule)?.into_iter().map(version).collect()
+}
+
+/// One version of a rule.
+///
+/// # Errors
+/// What the database says.
+pub fn by_version(
+    tx: &mut impl Tx,
+    owner: TenantId,
+    rule: RuleId,
+    number: u32,
+) -> StoreResult<Option<Version>> {
+    let number = i32::try_from(number).unwrap_or(i32::MAX);
+    let row: Option<VersionRow> = policy_rule_versions::table
+        .find((owner.to_string(), rule.to_string(), number))
+        .get_result(tx.conn())
+        .optional()?;
+    row.map(version).transpose()
+}
+
+fn version(row: VersionRow) -> StoreResult<Version> {
+    Ok(Version {
+        version: VERSIONS.small("version", row.version)?,
+        definition: VERSIONS.json("snapshot", &row.snapshot)?,
+        hash: VERSIONS.parse("hash", &row.hash)?,
+        reason: row.change_reason,
+        by: row.changed_by,
+        at: at(row.created_at),
+    })
+}
+
+/// The hash of the newest version of a rule.
+///
+/// # Errors
+/// What the database says.
+pub fn newest_hash(tx: &mut impl Tx, owner: TenantId, rule: RuleId) -> StoreResult<Digest> {
+    let hash: Option<String> = policy_rule_versions::table
+        .filter(policy_rule_versions::tenant_id.eq(owner.to_string()))
+        .filter(policy_rule_versions::rule_id.eq(rule.to_string()))
+        .order(policy_rule_versions::version.desc())
+        .select(policy_rule_versions::hash)
+        .first(tx.conn())
+        .optional()?;
+    hash.map_or(Ok(Digest::ZERO), |hash| VERSIONS.parse("hash", &hash))
+}
+
+/// Whether the rule says what its newest version says, and nothing else was found.
+///
+/// # Errors
+/// What the database says.
+pub fn is_intact(tx: &mut impl Tx, rule: &Rule) -> StoreResult<bool> {
+    let definition: Option<String> = policy_rule_versions::table
+        .filter(policy_rule_versions::tenant_id.eq(rule.tenant.to_string()))
+        .filter(policy_rule_versions::rule_id.eq(rule.id.to_string()))
+        .order(policy_rule_versions::version.desc())
+        .select(policy_rule_versions::definition)
+        .first(tx.conn())
+        .optional()?;
+    let failed = found(tx, rule.tenant, rule.id)?
+        .is_none_or(|found| found.integrity.status == IntegrityStatus::Failed);
+    Ok(!failed && definition.is_some_and(|stored| stored.as_bytes() == rule.canonical().as_bytes()))
+}
+
+/// What was found of a rule the last time.
+///
+/// # Errors
+/// What the database says.
+pub fn found(tx: &mut impl Tx, owner: TenantId, rule: RuleId) -> StoreResult<Option<Found>> {
+    let row: Option<(String, i64, String, Option<i32>, i64)> = policy_rule_integrity::table
+        .find((owner.to_string(), rule.to_string()))
+        .select((
+            policy_rule_integrity::status,
+            policy_rule_integrity::score,
+            policy_rule_integrity::hash_root,
+            policy_rule_integrity::first_broken,
+            policy_rule_integrity::computed_at,
+        ))
+        .get_result(tx.conn())
+        .optional()?;
+    row.map(|(status, score, root, first_broken, computed)| {
+        let score = u16::try_from(score).ok().map(Permille::new);
+        Ok(Found {
+            integrity: Integrity {
+                status: TABLE.parse("status", &status)?,
+                score: score.ok_or(StoreError::Corrupt {
+                    table: "policy_rule_integrity",
+                    column: "score",
+                })?,
+                hash_root: TABLE.parse("hash_root", &root)?,
+                first_broken: first_broken
+                    .map(|version| TABLE.small("first_broken", version))
+                    .transpose()?,
+            },
+            at: at(computed),
+        })
+    })
+    .transpose()
+}
+
+/// The rules whose integrity was computed longest ago, at most `most`, oldest first.
+///
+/// # Errors
+/// What the database says.
+pub fn longest_unchecked(
+    tx: &mut impl Tx,
+    before: Timestamp,
+    most: i64,
+) -> StoreResult<Vec<(TenantId, RuleId)>> {
+    let rows: Vec<(String, String)> = policy_rule_integrity::table
+        .filter(policy_rule_integrity::computed_at.lt(before.as_micros()))
+        .order(policy_rule_integrity::computed_at)
+        .limit(most)
+        .select((policy_rule_integrity::tenant_id, policy_rule_integrity::rule_id))
+        .load(tx.conn())?;
+    rows.into_iter()
+        .map(|(tenant, rule)| Ok((TABLE.parse("tenant_id", &tenant)?, TABLE.parse("rule_id", &rule)?)))
+        .collect()
+}

@@ -1,0 +1,153 @@
+//! Which LLM Runs did a Policy Rule keep from failing again?
+
+use diesel::prelude::*;
+use model::id::{PreventionId, RuleId, TenantId};
+use model::money::NanoUsd;
+use model::policy::{Prevention, PreventionOutcome};
+use model::time::Timestamp;
+
+use crate::dialect::upsert;
+use crate::error::StoreResult;
+use crate::rows::{Table, at};
+use crate::schema::{prevention_feedback, prevention_records};
+use crate::tx::{Tx, Writes};
+
+const TABLE: Table = Table("prevention_records");
+
+#[derive(Insertable)]
+#[diesel(table_name = prevention_records)]
+struct Row {
+    tenant_id: String,
+    id: String,
+    rule_id: String,
+    rule_version: i32,
+    signature_id: String,
+    original_incident_id: String,
+    blocked_run_id: String,
+    outcome: &'static str,
+    confidence: i64,
+    estimated_saving: i64,
+    created_at: i64,
+}
+
+#[derive(Insertable, AsChangeset)]
+#[diesel(table_name = prevention_feedback, primary_key(tenant_id, prevention_id), treat_none_as_null = true)]
+struct Feedback {
+    tenant_id: String,
+    prevention_id: String,
+    false_positive: bool,
+    note: Option<String>,
+    said_by: String,
+    created_at: i64,
+}
+
+/// Adds a prevention.
+///
+/// # Errors
+/// What the database says.
+pub fn insert(tx: &mut impl Writes, new: &Prevention) -> StoreResult<()> {
+    diesel::insert_into(prevention_records::table)
+        .values(Row {
+            tenant_id: new.tenant.to_string(),
+            id: new.id.to_string(),
+            rule_id: new.rule.to_string(),
+            rule_version: i32::try_from(new.rule_version).unwrap_or(i32::MAX),
+            signature_id: new.signature.to_string(),
+            original_incident_id: new.original_incident.to_string(),
+            blocked_run_id: new.blocked_run.to_string(),
+            outcome: new.outcome.as_str(),
+            confidence: i64::from(new.confidence.thousandths()),
+            estimated_saving: new.estimated_saving.0,
+            created_at: new.at.as_micros(),
+        })
+        .execute(tx.conn())?;
+    Ok(())
+}
+
+/// What became of the LLM Runs that a rule met since some time.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Effect {
+    /// One entry per prevention, oldest first: what became of it, what failing would have cost, when.
+    pub preventions: Vec<(PreventionOutcome, NanoUsd, Timestamp)>,
+    /// How many of them people have called false positives.
+    pub false_positives: i64,
+}
+
+/// What a rule has prevented since.
+///
+/// # Errors
+/// What the database says.
+pub fn effect(tx: &mut impl Tx, tenant: TenantId, rule: RuleId, since: Timestamp) -> StoreResult<Effect> {
+    let rows: Vec<(String, i64, i64)> = prevention_records::table
+        .filter(prevention_records::tenant_id.eq(tenant.to_string()))
+        .filter(prevention_records::rule_id.eq(rule.to_string()))
+        .filter(prevention_records::created_at.ge(since.as_micros()))
+        .order(prevention_records::created_at)
+        .select((
+            prevention_records::outcome,
+            prevention_records::estimated_saving,
+            prevention_records::created_at,
+        ))
+        .load(tx.conn())?;
+    let preventions = rows
+        .into_iter()
+        .map(|(outcome, saving, when)| Ok((TABLE.parse("outcome", &outcome)?, NanoUsd(saving), at(when))));
+    let preventions: StoreResult<Vec<_>> = preventions.collect();
+    let false_positives = prevention_feedback::table
+        .inner_join(
+            prevention_records::table.on(prevention_records::tenant_id
+                .eq(prevention_feedback::tenant_id)
+                .and(prevention_records::id.eq(prevention_feedback::prevention_id))),
+        )
+        .filter(prevention_feedback::tenant_id.eq(tenant.to_string()))
+        .filter(prevention_records::rule_id.eq(rule.to_string()))
+        .filter(prevention_records::created_at.ge(since.as_micros()))
+        .filter(prevention_feedback::false_positive.eq(true))
+        .count()
+        .get_result(tx.conn())?;
+    Ok(Effect {
+        preventions: preventions?,
+        false_positives,
+    })
+}
+
+/// The rule of a prevention.
+///
+/// # Errors
+/// What the database says.
+pub fn rule_of(tx: &mut impl Tx, tenant: TenantId, id: PreventionId) -> StoreResult<Option<RuleId>> {
+    let rule: Option<String> = prevention_records::table
+        .find((tenant.to_string(), id.to_string()))
+        .select(prevention_records::rule_id)
+        .get_result(tx.conn())
+        .optional()?;
+    rule.map(|rule| TABLE.parse("rule_id", &rule)).transpose()
+}
+
+/// Writes down what a person says about a prevention; what was said last counts.
+///
+/// # Errors
+/// What the database says.
+pub fn say(
+    tx: &mut impl Writes,
+    (tenant, id): (TenantId, PreventionId),
+    is_false_positive: bool,
+    (by, note): (&str, Option<&str>),
+    now: Timestamp,
+) -> StoreResult<()> {
+    let row = Feedback {
+        tenant_id: tenant.to_string(),
+        prevention_id: id.to_string(),
+        false_positive: is_false_positive,
+        note: note.map(str::to_owned),
+        said_by: by.to_owned(),
+        created_at: now.as_micros(),
+    };
+    upsert!(
+        tx.conn(),
+        prevention_feedback::table,
+        &row,
+        (prevention_feedback::tenant_id, prevention_feedback::prevention_id)
+    );
+    Ok(())
+}

@@ -1,0 +1,330 @@
+//! Policy Rules, what they did, and the Incidents they come from.
+
+use model::digest::Digest;
+use model::id::{EnforcementId, IncidentId, PreventionId, ProposalId, RuleId, RunId, TenantId};
+use model::incident::{
+    Acknowledgement, CauseType, Failure, FailureCode, Incident, IncidentCategory, IncidentLifecycle,
+    RequestTraits, Resolution, ResolutionMethod, Signature,
+};
+use model::integrity::{IntegrityStatus, assess};
+use model::money::NanoUsd;
+use model::permille::Permille;
+use model::policy::{
+    Definition, Enforcement, EnforcementAction, EnforcementMode, OnStream, Prevention, PreventionOutcome,
+    Proposal, ProposalStatus, ProposalType, ProposedBy, Provenance, Retirement, Review, Rule, RuleScope,
+    RuleSource, RuleStatus, RuleType, Stage,
+};
+use model::severity::Severity;
+use store::policy_rules::{self as rules, Change};
+use store::{Db, StoreError, enforcements, incidents, preventions, proposals};
+use testkit::db::TestDb;
+
+use crate::support::raw::Raw;
+use crate::support::samples::{ACME, add_acme, at};
+
+const NOBODY: Change<'_> = Change {
+    by: None,
+    reason: None,
+};
+const OTHER: TenantId = TenantId::from_bits(2);
+const DAY_MS: i64 = 86_400_000;
+
+fn rule(n: u128) -> Rule {
+    let mut made = Rule {
+        id: RuleId::from_bits(n),
+        tenant: ACME,
+        version: 1,
+        definition: Definition {
+            name: format!("rule {n}"),
+            description: Some("keeps out what failed".to_owned()),
+            rule_type: RuleType::Condition,
+            stage: Stage::Input,
+            condition: Some("run.model == 'gpt-4o'".to_owned()),
+            min_confidence: Permille::new(600),
+            scope: RuleScope::Project,
+            scope_id: Some("search".to_owned()),
+            mode: EnforcementMode::Block,
+            on_stream: OnStream::Block,
+        },
+        status: RuleStatus::Active,
+        hash: Digest::ZERO,
+        source: RuleSource::Manual,
+        source_proposal: None,
+        source_incident: None,
+        source_run: None,
+        parent: None,
+        created_by: Some("key_1".to_owned()),
+        retirement: None,
+        created_at: at(0),
+        updated_at: at(0),
+    };
+    made.hash = made.hash_after(Digest::ZERO);
+    made
+}
+
+fn signature() -> Signature {
+    Signature {
+        failure: Failure {
+            code: FailureCode::ExecutionTimeout,
+            error_class: "upstream_timeout".to_owned(),
+            upstream_status: Some(504),
+        },
+        request: RequestTraits {
+            model: Some("gpt-4o".to_owned()),
+            ..RequestTraits::default()
+        },
+    }
+}
+
+fn incident(n: u8) -> Incident {
+    Incident {
+        id: IncidentId::derive(ACME, &n.to_string()),
+        tenant: ACME,
+        lifecycle: IncidentLifecycle::Active,
+        severity: Severity::Sev2,
+        category: IncidentCategory::ExecutionFailure,
+        title: format!("Execution Timeout {n}"),
+        cause_type: CauseType::LlmRun,
+        run: Some(RunId::from_bits(u128::from(n))),
+        error_code: Some("upstream_timeout".to_owned()),
+        signature: Some(signature()),
+        cost: NanoUsd(5),
+        acknowledgement: None,
+        resolution: None,
+        correlation_id: "req_1".to_owned(),
+        created_at: at(i64::from(n)),
+        updated_at: at(i64::from(n)),
+    }
+}
+
+fn proposal(n: u128) -> Proposal {
+    Proposal {
+        id: ProposalId::from_bits(n),
+        tenant: ACME,
+        proposal_type: ProposalType::Create,
+        status: ProposalStatus::Pending,
+        name: "Auto: Timeout".to_owned(),
+        reason: "it failed".to_owned(),
+        target: None,
+        definition: Some(rule(1).definition),
+        confidence: Permille::new(700),
+        proposed_by: ProposedBy::System,
+        provenance: Provenance {
+            triggering_run: Some(RunId::from_bits(1)),
+            triggering_incident: Some(incident(1).id),
+            signature: Some(signature().id()),
+        },
+        review: None,
+        created_at: at(1),
+        expires_at: at(100),
+    }
+}
+
+async fn insert(db: &Db, new: Rule) {
+    db.write(move |tx| rules::insert(tx, &new, NOBODY)).await.unwrap();
+}
+
+testkit::both_databases! {
+    async fn a_rule_comes_back_as_it_was_with_all_its_versions(db: TestDb) {
+        add_acme(&db).await;
+        insert(&db, rule(1)).await;
+        let found = db.read(|tx| rules::find(tx, ACME, RuleId::from_bits(1))).await.unwrap().unwrap();
+        assert_eq!(found, rule(1));
+        let mut retired = Rule {
+            version: 2,
+            status: RuleStatus::Retired,
+            retirement: Some(Retirement {
+                at: at(9), by: "key_2".to_owned(), reason: "replaced".to_owned(), superseded_by: Some(RuleId::from_bits(2)),
+            }),
+            updated_at: at(9),
+            ..rule(1)
+        };
+        retired.hash = retired.hash_after(rule(1).hash);
+        insert(&db, rule(2)).await;
+        let changed = retired.clone();
+        db.write(move |tx| rules::update(tx, &changed, Change { by: Some("key_2"), reason: Some("replaced") })).await.unwrap();
+        assert_eq!(db.read(|tx| rules::find(tx, ACME, RuleId::from_bits(1))).await.unwrap(), Some(retired.clone()));
+        let active = db.read(|tx| rules::active(tx, ACME)).await.unwrap();
+        assert_eq!(active.iter().map(|rule| rule.id).collect::<Vec<_>>(), [RuleId::from_bits(2)]);
+        let versions = db.read(|tx| rules::versions(tx, ACME, RuleId::from_bits(1))).await.unwrap();
+        assert_eq!(versions.iter().map(|one| (one.version, one.by.as_deref())).collect::<Vec<_>>(), [(1, None), (2, Some("key_2"))]);
+        assert_eq!(versions[0].definition, rule(1).definition);
+        let stored = db.read(|tx| rules::stored(tx, ACME, RuleId::from_bits(1))).await.unwrap();
+        let found = assess(&stored, &retired.canonical(), retired.hash);
+        assert_eq!(found.status, IntegrityStatus::Verified);
+        assert!(db.read(|tx| rules::find(tx, OTHER, RuleId::from_bits(1))).await.unwrap().is_none());
+    }
+
+    async fn no_rule_is_active_without_the_row_of_its_integrity(db: TestDb) {
+        add_acme(&db).await;
+        insert(&db, rule(1)).await;
+        let mut raw = Raw::to(&db);
+        for statement in [
+            "DELETE FROM policy_rule_integrity",
+            "UPDATE policy_rule_integrity SET rule_id = 'PR-01KB0000000000000000000009'",
+            "DELETE FROM policy_rule_versions",
+            "UPDATE policy_rule_versions SET snapshot = ''",
+        ] {
+            assert!(raw.run(statement).is_err(), "{statement}");
+        }
+        let columns = "tenant_id, version, name, rule_type, stage, condition, min_confidence, scope, scope_id, \
+                       enforcement_mode, on_stream, hash, source, created_at, updated_at";
+        let copy = |id: &str, status: &str, retired: &str| format!(
+            "INSERT INTO policy_rules (id, status, retired_at, {columns}) \
+             SELECT '{id}', '{status}', {retired}, {columns} FROM policy_rules WHERE status = 'ACTIVE'");
+        let refused = raw.run(&copy("PR-01KB0000000000000000000009", "ACTIVE", "NULL")).unwrap_err().to_string();
+        assert!(refused.contains("an ACTIVE rule needs its row in policy_rule_integrity"), "{refused}");
+        raw.run(&copy("PR-01KB0000000000000000000008", "RETIRED", "1")).unwrap();
+        let revived = "UPDATE policy_rules SET status = 'ACTIVE', retired_at = NULL WHERE status = 'RETIRED'";
+        let refused = raw.run(revived).unwrap_err().to_string();
+        assert!(refused.contains("an ACTIVE rule needs its row in policy_rule_integrity"), "{refused}");
+        raw.run("UPDATE policy_rules SET condition = 'true' WHERE status = 'ACTIVE'").unwrap();
+        let live = db.read(|tx| {
+            let live = rules::find(tx, ACME, RuleId::from_bits(1))?.unwrap();
+            Ok::<_, StoreError>((rules::is_intact(tx, &live)?, rules::stored(tx, ACME, live.id)?, live))
+        }).await.unwrap();
+        let (intact, stored, live) = live;
+        assert!(!intact);
+        assert_eq!(assess(&stored, &live.canonical(), live.hash).status, IntegrityStatus::Failed);
+    }
+
+    async fn triggers_are_counted_to_the_millisecond_without_reading_the_history(db: TestDb) {
+        add_acme(&db).await;
+        insert(&db, rule(1)).await;
+        let now = at(0).plus_millis(40 * DAY_MS);
+        let done = move |n: u128, days: i64, millis: i64| Enforcement {
+            id: EnforcementId::from_bits(n),
+            tenant: ACME,
+            rule_owner: ACME,
+            rule: RuleId::from_bits(1),
+            rule_version: 1,
+            run: None,
+            decision: None,
+            action: EnforcementAction::Blocked,
+            stage: Stage::Input,
+            details: "{}".to_owned(),
+            at: now.plus_millis(millis - days * DAY_MS),
+        };
+        db.write(move |tx| enforcements::insert(tx, &[
+            done(3, 40, 0), done(5, 30, -1), done(4, 30, 0), done(2, 10, -5), done(1, 10, 0),
+        ])).await.unwrap();
+        let counted = |tenant| db.read(move |tx| {
+            enforcements::triggers(tx, tenant, (ACME, RuleId::from_bits(1)), now.plus_millis(-30 * DAY_MS))
+        });
+        // The edge of the window counts, what is a millisecond older does not.
+        assert_eq!(counted(ACME).await.unwrap(), (3, Some(now.plus_millis(-10 * DAY_MS))));
+        assert_eq!(counted(OTHER).await.unwrap(), (0, None));
+    }
+
+    async fn incidents_are_filtered_counted_and_paged(db: TestDb) {
+        add_acme(&db).await;
+        let all = [
+            incident(1),
+            Incident {
+                lifecycle: IncidentLifecycle::Acked,
+                acknowledgement: Some(Acknowledgement { by: "key_1".to_owned(), at: at(5) }),
+                severity: Severity::Sev1,
+                ..incident(2)
+            },
+            Incident {
+                lifecycle: IncidentLifecycle::Resolved,
+                resolution: Some(Resolution {
+                    by: "key_1".to_owned(), at: at(6), method: ResolutionMethod::Manual, notes: Some("fixed".to_owned()),
+                }),
+                ..incident(3)
+            },
+        ];
+        let new = all.clone();
+        db.write(move |tx| new.iter().try_for_each(|one| incidents::insert(tx, one))).await.unwrap();
+        let page = |filter: incidents::Filter, size| db.read(move |tx| incidents::page(tx, ACME, &filter, size));
+        let active = vec![IncidentLifecycle::Active, IncidentLifecycle::Acked];
+        let of = |lifecycle: &[IncidentLifecycle]| incidents::Filter { lifecycle: lifecycle.to_vec(), ..Default::default() };
+        let (found, total) = page(of(&active), (1, 0)).await.unwrap();
+        assert_eq!((found, total), (vec![all[1].clone()], 2));
+        let (found, total) = page(of(&active), (5, 1)).await.unwrap();
+        assert_eq!((found, total), (vec![all[0].clone()], 2));
+        let (found, total) = page(of(&[IncidentLifecycle::Resolved]), (5, 0)).await.unwrap();
+        assert_eq!((found, total), (vec![all[2].clone()], 1));
+        let narrow = incidents::Filter {
+            severity: Some(Severity::Sev2),
+            cause_type: Some(CauseType::LlmRun),
+            category: Some("EXECUTION_FAILURE".to_owned()),
+            created_after: Some(at(1)),
+            created_before: Some(at(1)),
+            ..of(&active)
+        };
+        assert_eq!(page(narrow, (5, 0)).await.unwrap().1, 1, "both ends are part of it");
+        let (id, run) = (all[0].id, all[0].run.unwrap());
+        assert_eq!(db.read(move |tx| incidents::of_run(tx, ACME, run)).await.unwrap(), [all[0].clone()]);
+        let known = db.read(|tx| incidents::of_signature(tx, ACME, signature().id())).await.unwrap();
+        assert_eq!(known, (3, NanoUsd(15)));
+        let event = |event_type| incidents::Event {
+            event_type, description: "it happened".to_owned(), actor: None, data: "{}".to_owned(), at: at(9),
+        };
+        db.write(move |tx| {
+            incidents::add_event(tx, ACME, id, &event("detection"))?;
+            incidents::add_event(tx, ACME, id, &event("acknowledged"))
+        }).await.unwrap();
+        assert_eq!(db.read(move |tx| incidents::event_types(tx, ACME, id)).await.unwrap(), ["detection", "acknowledged"]);
+    }
+
+    async fn a_proposal_is_reviewed_once_and_a_failure_has_one_at_a_time(db: TestDb) {
+        add_acme(&db).await;
+        db.write(|tx| {
+            incidents::insert(tx, &incident(1))?;
+            proposals::insert(tx, &proposal(1))
+        }).await.unwrap();
+        assert_eq!(db.read(|tx| proposals::find(tx, ACME, ProposalId::from_bits(1))).await.unwrap(), Some(proposal(1)));
+        let waiting = db.read(|tx| proposals::pending_for(tx, ACME, signature().id())).await.unwrap();
+        assert_eq!(waiting, Some(proposal(1)));
+        let twin = db.write(|tx| proposals::insert(tx, &proposal(2))).await;
+        assert!(matches!(twin, Err(StoreError::Contention(_))), "{twin:?}");
+        let due = db.read(|tx| proposals::due(tx, at(100), 10)).await.unwrap();
+        assert_eq!(due.len(), 1);
+        let reviewed = Proposal {
+            status: ProposalStatus::Rejected,
+            review: Some(Review { by: "key_1".to_owned(), at: at(5), notes: None }),
+            ..proposal(1)
+        };
+        let again = reviewed.clone();
+        assert!(db.write(move |tx| proposals::review(tx, &reviewed)).await.unwrap());
+        assert!(!db.write(move |tx| proposals::review(tx, &again)).await.unwrap());
+        assert!(db.read(|tx| proposals::due(tx, at(100), 10)).await.unwrap().is_empty());
+        db.write(|tx| proposals::insert(tx, &proposal(2))).await.unwrap();
+        let pending = proposals::Filter { status: Some(ProposalStatus::Pending), ..Default::default() };
+        let listed = db.read(move |tx| proposals::list(tx, ACME, &pending, 10)).await.unwrap();
+        assert_eq!(listed.iter().map(|one| one.id).collect::<Vec<_>>(), [ProposalId::from_bits(2)]);
+    }
+
+    async fn preventions_are_counted_with_what_people_say_about_them(db: TestDb) {
+        add_acme(&db).await;
+        insert(&db, rule(1)).await;
+        let prevented = |n: u128| Prevention {
+            id: PreventionId::from_bits(n),
+            tenant: ACME,
+            rule: RuleId::from_bits(1),
+            rule_version: 1,
+            signature: signature().id(),
+            original_incident: incident(1).id,
+            blocked_run: RunId::from_bits(n),
+            outcome: PreventionOutcome::Prevented,
+            confidence: Permille::new(700),
+            estimated_saving: NanoUsd(5),
+            at: at(1),
+        };
+        db.write(move |tx| {
+            incidents::insert(tx, &incident(1))?;
+            preventions::insert(tx, &prevented(1))?;
+            preventions::insert(tx, &prevented(2))
+        }).await.unwrap();
+        let say = |wrong| db.write(move |tx| preventions::say(tx, (ACME, PreventionId::from_bits(2)), wrong, ("key_1", None), at(2)));
+        let effect = || db.read(|tx| preventions::effect(tx, ACME, RuleId::from_bits(1), at(0)));
+        say(true).await.unwrap();
+        let found = effect().await.unwrap();
+        assert_eq!((found.preventions.len(), found.false_positives), (2, 1));
+        say(false).await.unwrap();
+        assert_eq!(effect().await.unwrap().false_positives, 0);
+        let of = db.read(|tx| preventions::rule_of(tx, ACME, PreventionId::from_bits(2))).await.unwrap();
+        assert_eq!(of, Some(RuleId::from_bits(1)));
+    }
+}

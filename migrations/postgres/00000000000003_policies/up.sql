@@ -1,0 +1,283 @@
+-- What is decided by Policy Rules, what they did, what is proposed, and the Incidents they come from.
+
+CREATE TABLE policy_rules (
+    tenant_id         TEXT NOT NULL REFERENCES tenants (id),
+    id                TEXT NOT NULL,
+    version           INTEGER NOT NULL CHECK (version >= 1),
+    name              TEXT NOT NULL,
+    description       TEXT,
+    rule_type         TEXT NOT NULL CHECK (rule_type IN ('CONDITION', 'PII_FILTER', 'SAFETY_BASIC', 'CONTENT_ACCURACY',
+                                                         'PROMPT_INJECTION')),
+    stage             TEXT NOT NULL CHECK (stage IN ('INPUT', 'OUTPUT')),
+    condition         TEXT,
+    -- In thousandths.
+    min_confidence    BIGINT NOT NULL CHECK (min_confidence BETWEEN 0 AND 1000),
+    scope             TEXT NOT NULL CHECK (scope IN ('GLOBAL', 'TENANT', 'PROJECT', 'AGENT')),
+    scope_id          TEXT,
+    enforcement_mode  TEXT NOT NULL CHECK (enforcement_mode IN ('DRY_RUN', 'LOG', 'WARN', 'BLOCK')),
+    on_stream         TEXT NOT NULL CHECK (on_stream IN ('BLOCK', 'ANNOTATE')),
+    status            TEXT NOT NULL CHECK (status IN ('ACTIVE', 'RETIRED')),
+    hash              TEXT NOT NULL,
+    source            TEXT NOT NULL CHECK (source IN ('MANUAL', 'SYSTEM', 'LEARNED')),
+    source_proposal_id TEXT,
+    source_incident_id TEXT,
+    source_run_id     TEXT,
+    parent_rule_id    TEXT,
+    created_by        TEXT,
+    retired_at        BIGINT,
+    retired_by        TEXT,
+    retirement_reason TEXT,
+    superseded_by     TEXT,
+    created_at        BIGINT NOT NULL,
+    updated_at        BIGINT NOT NULL,
+    PRIMARY KEY (tenant_id, id),
+    FOREIGN KEY (tenant_id, parent_rule_id) REFERENCES policy_rules (tenant_id, id),
+    FOREIGN KEY (tenant_id, superseded_by) REFERENCES policy_rules (tenant_id, id),
+    CHECK ((rule_type = 'CONDITION' AND condition IS NOT NULL) OR rule_type <> 'CONDITION'),
+    CHECK ((scope IN ('PROJECT', 'AGENT')) = (scope_id IS NOT NULL)),
+    CHECK ((status = 'RETIRED') = (retired_at IS NOT NULL))
+);
+CREATE INDEX policy_rules_status ON policy_rules (tenant_id, status, created_at, id);
+CREATE INDEX policy_rules_parent ON policy_rules (tenant_id, parent_rule_id);
+CREATE INDEX policy_rules_superseded ON policy_rules (tenant_id, superseded_by);
+-- A proposal makes one rule, however often it is approved.
+CREATE UNIQUE INDEX policy_rules_proposal ON policy_rules (tenant_id, source_proposal_id)
+    WHERE source_proposal_id IS NOT NULL;
+
+-- Everything a rule has said, as a chain of hashes (model::integrity).
+CREATE TABLE policy_rule_versions (
+    tenant_id     TEXT NOT NULL,
+    rule_id       TEXT NOT NULL,
+    version       INTEGER NOT NULL CHECK (version >= 1),
+    -- The canonical form that is hashed, and the same as JSON.
+    definition    TEXT NOT NULL,
+    snapshot      TEXT NOT NULL,
+    hash          TEXT NOT NULL,
+    change_reason TEXT,
+    changed_by    TEXT,
+    created_at    BIGINT NOT NULL,
+    PRIMARY KEY (tenant_id, rule_id, version),
+    FOREIGN KEY (tenant_id, rule_id) REFERENCES policy_rules (tenant_id, id) DEFERRABLE INITIALLY DEFERRED
+);
+
+-- Whether a rule still says what was decided. It is written before the rule, in the same transaction.
+CREATE TABLE policy_rule_integrity (
+    tenant_id    TEXT NOT NULL,
+    rule_id      TEXT NOT NULL,
+    status       TEXT NOT NULL CHECK (status IN ('VERIFIED', 'DEGRADED', 'FAILED')),
+    -- In thousandths.
+    score        BIGINT NOT NULL CHECK (score BETWEEN 0 AND 1000),
+    hash_root    TEXT NOT NULL,
+    first_broken INTEGER,
+    computed_at  BIGINT NOT NULL,
+    PRIMARY KEY (tenant_id, rule_id),
+    FOREIGN KEY (tenant_id, rule_id) REFERENCES policy_rules (tenant_id, id) DEFERRABLE INITIALLY DEFERRED
+);
+CREATE INDEX policy_rule_integrity_computed ON policy_rule_integrity (computed_at);
+
+-- What rules did. One of a GLOBAL rule is the tenant's, the rule is the installation's.
+CREATE TABLE policy_enforcements (
+    tenant_id    TEXT NOT NULL,
+    id           TEXT NOT NULL,
+    rule_owner   TEXT NOT NULL,
+    rule_id      TEXT NOT NULL,
+    rule_version INTEGER NOT NULL,
+    run_id       TEXT,
+    decision_id  TEXT,
+    action_taken TEXT NOT NULL CHECK (action_taken IN ('BLOCKED', 'WARNED', 'LOGGED', 'DRY_RUN')),
+    stage        TEXT NOT NULL CHECK (stage IN ('INPUT', 'OUTPUT')),
+    details      TEXT NOT NULL,
+    triggered_at BIGINT NOT NULL,
+    PRIMARY KEY (tenant_id, id),
+    FOREIGN KEY (rule_owner, rule_id) REFERENCES policy_rules (tenant_id, id)
+);
+CREATE INDEX policy_enforcements_rule ON policy_enforcements (rule_owner, rule_id, triggered_at);
+CREATE INDEX policy_enforcements_time ON policy_enforcements (tenant_id, triggered_at);
+CREATE INDEX policy_enforcements_run ON policy_enforcements (tenant_id, run_id);
+
+-- How often each rule was triggered by a tenant's requests on each day (UTC), so that nobody counts the history.
+CREATE TABLE policy_rule_days (
+    tenant_id  TEXT NOT NULL,
+    rule_owner TEXT NOT NULL,
+    rule_id    TEXT NOT NULL,
+    day        BIGINT NOT NULL,
+    triggers   BIGINT NOT NULL,
+    last_at    BIGINT NOT NULL,
+    PRIMARY KEY (tenant_id, rule_owner, rule_id, day),
+    FOREIGN KEY (rule_owner, rule_id) REFERENCES policy_rules (tenant_id, id)
+);
+CREATE INDEX policy_rule_days_rule ON policy_rule_days (rule_owner, rule_id);
+
+-- The Incidents of LLM Runs that failed and of what else went wrong, as far as the console shows them.
+CREATE TABLE incidents (
+    tenant_id         TEXT NOT NULL REFERENCES tenants (id),
+    id                TEXT NOT NULL,
+    lifecycle_state   TEXT NOT NULL CHECK (lifecycle_state IN ('ACTIVE', 'ACKED', 'RESOLVED')),
+    severity          TEXT NOT NULL CHECK (severity IN ('SEV1', 'SEV2', 'SEV3', 'SEV4')),
+    category          TEXT NOT NULL CHECK (category IN ('EXECUTION_FAILURE', 'BUDGET_EXCEEDED', 'RATE_LIMIT',
+                                                        'RESOURCE_EXHAUSTION', 'POLICY_VIOLATION', 'MANUAL')),
+    title             TEXT NOT NULL,
+    cause_type        TEXT NOT NULL CHECK (cause_type IN ('LLM_RUN', 'SYSTEM', 'HUMAN')),
+    llm_run_id        TEXT,
+    error_code        TEXT,
+    -- The id of the failure, that of failures which differ in their input only, and what both are made of.
+    signature_id      TEXT,
+    family_id         TEXT,
+    signature         TEXT,
+    -- What the failed run cost.
+    cost              BIGINT NOT NULL,
+    acknowledged_at   BIGINT,
+    acknowledged_by   TEXT,
+    resolved_at       BIGINT,
+    resolved_by       TEXT,
+    resolution_method TEXT CHECK (resolution_method IN ('auto', 'manual', 'rollback')),
+    resolution_notes  TEXT,
+    correlation_id    TEXT NOT NULL,
+    created_at        BIGINT NOT NULL,
+    updated_at        BIGINT NOT NULL,
+    PRIMARY KEY (tenant_id, id),
+    CHECK ((lifecycle_state = 'RESOLVED') = (resolved_at IS NOT NULL))
+);
+CREATE INDEX incidents_lifecycle ON incidents (tenant_id, lifecycle_state, created_at, id);
+CREATE INDEX incidents_run ON incidents (tenant_id, llm_run_id);
+CREATE INDEX incidents_signature ON incidents (tenant_id, signature_id);
+
+-- What happened to an Incident.
+CREATE TABLE incident_events (
+    tenant_id   TEXT NOT NULL,
+    incident_id TEXT NOT NULL,
+    seq         BIGINT NOT NULL CHECK (seq >= 1),
+    event_type  TEXT NOT NULL,
+    description TEXT NOT NULL,
+    actor_id    TEXT,
+    data        TEXT NOT NULL,
+    created_at  BIGINT NOT NULL,
+    PRIMARY KEY (tenant_id, incident_id, seq),
+    FOREIGN KEY (tenant_id, incident_id) REFERENCES incidents (tenant_id, id)
+);
+
+CREATE TABLE policy_proposals (
+    tenant_id              TEXT NOT NULL REFERENCES tenants (id),
+    id                     TEXT NOT NULL,
+    proposal_type          TEXT NOT NULL CHECK (proposal_type IN ('CREATE', 'MODIFY', 'RETIRE')),
+    status                 TEXT NOT NULL CHECK (status IN ('PENDING', 'APPROVED', 'REJECTED', 'EXPIRED')),
+    name                   TEXT NOT NULL,
+    reason                 TEXT NOT NULL,
+    target_rule_id         TEXT,
+    -- What the rule is to say, as JSON.
+    definition             TEXT,
+    -- In thousandths.
+    confidence             BIGINT NOT NULL CHECK (confidence BETWEEN 0 AND 1000),
+    proposed_by            TEXT NOT NULL CHECK (proposed_by IN ('SYSTEM', 'HUMAN')),
+    triggering_run_id      TEXT,
+    triggering_incident_id TEXT,
+    signature_id           TEXT,
+    reviewed_by            TEXT,
+    reviewed_at            BIGINT,
+    review_notes           TEXT,
+    created_at             BIGINT NOT NULL,
+    expires_at             BIGINT NOT NULL,
+    -- When it is over, as long as nobody has reviewed it.
+    open_until             BIGINT,
+    PRIMARY KEY (tenant_id, id),
+    FOREIGN KEY (tenant_id, target_rule_id) REFERENCES policy_rules (tenant_id, id),
+    FOREIGN KEY (tenant_id, triggering_incident_id) REFERENCES incidents (tenant_id, id)
+);
+CREATE INDEX policy_proposals_status ON policy_proposals (tenant_id, status, id);
+CREATE INDEX policy_proposals_target ON policy_proposals (tenant_id, target_rule_id);
+CREATE INDEX policy_proposals_incident ON policy_proposals (tenant_id, triggering_incident_id);
+-- The job that ends them starts without a tenant.
+CREATE INDEX policy_proposals_due ON policy_proposals (open_until) WHERE open_until IS NOT NULL;
+-- One failure has one proposal at a time.
+CREATE UNIQUE INDEX policy_proposals_open ON policy_proposals (tenant_id, signature_id)
+    WHERE open_until IS NOT NULL AND signature_id IS NOT NULL;
+
+-- LLM Runs that a rule born of an Incident kept from failing again. Where one is written, no Incident is opened.
+CREATE TABLE prevention_records (
+    tenant_id            TEXT NOT NULL,
+    id                   TEXT NOT NULL,
+    rule_id              TEXT NOT NULL,
+    rule_version         INTEGER NOT NULL,
+    signature_id         TEXT NOT NULL,
+    original_incident_id TEXT NOT NULL,
+    blocked_run_id       TEXT NOT NULL,
+    outcome              TEXT NOT NULL CHECK (outcome IN ('prevented', 'mitigated', 'failed')),
+    -- In thousandths.
+    confidence           BIGINT NOT NULL CHECK (confidence BETWEEN 600 AND 1000),
+    estimated_saving     BIGINT NOT NULL,
+    created_at           BIGINT NOT NULL,
+    PRIMARY KEY (tenant_id, id),
+    FOREIGN KEY (tenant_id, rule_id) REFERENCES policy_rules (tenant_id, id),
+    FOREIGN KEY (tenant_id, original_incident_id) REFERENCES incidents (tenant_id, id)
+);
+CREATE INDEX prevention_records_rule ON prevention_records (tenant_id, rule_id, created_at);
+CREATE INDEX prevention_records_incident ON prevention_records (tenant_id, original_incident_id);
+
+-- What people said about preventions: that one was none.
+CREATE TABLE prevention_feedback (
+    tenant_id     TEXT NOT NULL,
+    prevention_id TEXT NOT NULL,
+    false_positive BOOLEAN NOT NULL,
+    note          TEXT,
+    said_by       TEXT NOT NULL,
+    created_at    BIGINT NOT NULL,
+    PRIMARY KEY (tenant_id, prevention_id),
+    FOREIGN KEY (tenant_id, prevention_id) REFERENCES prevention_records (tenant_id, id)
+);
+
+CREATE TRIGGER policy_rule_versions_no_update BEFORE UPDATE ON policy_rule_versions FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER policy_rule_versions_no_delete BEFORE DELETE ON policy_rule_versions FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER policy_rule_versions_no_truncate BEFORE TRUNCATE ON policy_rule_versions FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER policy_enforcements_no_update BEFORE UPDATE ON policy_enforcements FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER policy_enforcements_no_delete BEFORE DELETE ON policy_enforcements FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER policy_enforcements_no_truncate BEFORE TRUNCATE ON policy_enforcements FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER incident_events_no_update BEFORE UPDATE ON incident_events FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER incident_events_no_delete BEFORE DELETE ON incident_events FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER incident_events_no_truncate BEFORE TRUNCATE ON incident_events FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER prevention_records_no_update BEFORE UPDATE ON prevention_records FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER prevention_records_no_delete BEFORE DELETE ON prevention_records FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER prevention_records_no_truncate BEFORE TRUNCATE ON prevention_records FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+-- An ACTIVE rule has its integrity row: looked for when the transaction ends.
+CREATE FUNCTION policy_rule_needs_integrity() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM policy_rules r WHERE r.tenant_id = NEW.tenant_id AND r.id = NEW.id AND r.status = 'ACTIVE')
+        AND NOT EXISTS (SELECT 1 FROM policy_rule_integrity i WHERE i.tenant_id = NEW.tenant_id AND i.rule_id = NEW.id)
+    THEN
+        RAISE EXCEPTION 'an ACTIVE rule needs its row in policy_rule_integrity' USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN NULL;
+END
+$$;
+CREATE FUNCTION policy_rule_integrity_stays() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM policy_rules r WHERE r.tenant_id = OLD.tenant_id AND r.id = OLD.rule_id AND r.status = 'ACTIVE')
+        AND NOT EXISTS (SELECT 1 FROM policy_rule_integrity i
+                        WHERE i.tenant_id = OLD.tenant_id AND i.rule_id = OLD.rule_id)
+    THEN
+        RAISE EXCEPTION 'an ACTIVE rule needs its row in policy_rule_integrity' USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN NULL;
+END
+$$;
+CREATE CONSTRAINT TRIGGER policy_rules_integrity_insert AFTER INSERT ON policy_rules
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION policy_rule_needs_integrity();
+CREATE CONSTRAINT TRIGGER policy_rules_integrity_update AFTER UPDATE ON policy_rules
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION policy_rule_needs_integrity();
+CREATE CONSTRAINT TRIGGER policy_rule_integrity_delete AFTER DELETE ON policy_rule_integrity
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION policy_rule_integrity_stays();
+CREATE CONSTRAINT TRIGGER policy_rule_integrity_update AFTER UPDATE ON policy_rule_integrity
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION policy_rule_integrity_stays();
+CREATE FUNCTION policy_rule_integrity_truncate() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'ACTIVE policy_rules need their rows in policy_rule_integrity' USING ERRCODE = 'integrity_constraint_violation';
+END
+$$;
+CREATE TRIGGER policy_rule_integrity_no_truncate BEFORE TRUNCATE ON policy_rule_integrity
+    FOR EACH STATEMENT EXECUTE FUNCTION policy_rule_integrity_truncate();
+
+-- Grows with every change of the tenant's Policy Rules, so that a cached copy knows when it is old.
+ALTER TABLE tenants ADD COLUMN rules_version BIGINT NOT NULL DEFAULT 0;

@@ -1,0 +1,11 @@
+ALTER TABLE tenants DROP COLUMN rules_version;
+DROP TABLE prevention_feedback;
+DROP TABLE prevention_records;
+DROP TABLE policy_proposals;
+DROP TABLE incident_events;
+DROP TABLE incidents;
+DROP TABLE policy_rule_days;
+DROP TABLE policy_enforcements;
+DROP TABLE policy_rule_integrity;
+DROP TABLE policy_rule_versions;
+DROP TABLE policy_rules;
