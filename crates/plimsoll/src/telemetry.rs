@@ -35,6 +35,7 @@ impl Metrics {
         // What has not happened yet is 0 and not absent, so that a rate knows where it began.
         metrics::counter!("plimsoll_errors_not_stored_total").increment(0);
         metrics::counter!("plimsoll_holds_expired_total").increment(0);
+        metrics::counter!("plimsoll_integrity_failures_total").increment(0);
         metrics::gauge!("plimsoll_requests_in_flight").set(0.0);
         for outcome in [Outcome::Allow, Outcome::Warn, Outcome::Block] {
             metrics::counter!("plimsoll_limit_decisions_total", "outcome" => outcome.as_str()).increment(0);
@@ -65,6 +66,10 @@ fn describe() {
         "Errors that were logged but not stored"
     );
     describe_counter!("plimsoll_holds_expired_total", "Holds that nobody ended in time");
+    describe_counter!(
+        "plimsoll_integrity_failures_total",
+        "Limits that were found not to match their histories"
+    );
     describe_counter!(
         "plimsoll_limit_decisions_total",
         "Decisions of checks and of the gateway"
