@@ -65,10 +65,18 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
 
 /// The HMAC-SHA-256 of these bytes under this key: for hashes of inputs that others could guess.
 pub fn keyed_hash(key: &[u8], bytes: &[u8]) -> [u8; 32] {
+    keyed_hash_of(key, &[bytes])
+}
+
+/// The same of these parts, one after the other, without putting them together.
+pub fn keyed_hash_of(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
     // HMAC takes keys of every length, so the empty arm is never taken.
     match Hmac::<Sha256>::new_from_slice(key) {
-        Ok(mac) => mac.chain_update(bytes).finalize().into_bytes().into(),
-        Err(_invalid_length) => Sha256::digest(bytes).into(),
+        Ok(mac) => {
+            let mac = parts.iter().fold(mac, hmac::Mac::chain_update);
+            mac.finalize().into_bytes().into()
+        }
+        Err(_invalid_length) => Sha256::digest(parts.concat()).into(),
     }
 }
 

@@ -2,11 +2,13 @@
 
 use alloc::string::String;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 use crate::amounts::Amounts;
 use crate::cost::TokenUsage;
 use crate::hold::Subject;
 use crate::id::{DecisionId, HoldId, RunId, TenantId};
+use crate::incident::RequestTraits;
 use crate::money::NanoUsd;
 use crate::time::Timestamp;
 use crate::wire::wire_enum;
@@ -169,4 +171,22 @@ pub struct Run {
     pub completed_at: Option<Timestamp>,
     /// The id that joins everything that happened for one request.
     pub correlation_id: String,
+    /// The names of the tools that the model may call, sorted, each once.
+    pub tools: Vec<String>,
+    /// The keyed hash of the input; none if nobody took it.
+    pub input_fingerprint: Option<String>,
+}
+
+impl Run {
+    /// What the request looked like, as far as a failure may depend on it.
+    pub fn traits(&self) -> RequestTraits {
+        RequestTraits {
+            provider: self.subject.provider.clone(),
+            model: self.subject.model.clone(),
+            agent: self.subject.agent_id.clone(),
+            feature: self.subject.feature.clone(),
+            tools: self.tools.clone(),
+            input_fingerprint: self.input_fingerprint.clone(),
+        }
+    }
 }

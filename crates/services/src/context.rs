@@ -37,6 +37,8 @@ pub struct Context {
     pub journal: Arc<Journal>,
     /// What cursors are signed with, once it has been read.
     pub(crate) cursor_key: Arc<OnceCell<String>>,
+    /// What the inputs of requests are hashed with, once it has been read.
+    pub(crate) input_key: Arc<OnceCell<String>>,
 }
 
 impl Context {
@@ -60,6 +62,7 @@ impl Context {
             gateway,
             journal: Arc::default(),
             cursor_key: Arc::default(),
+            input_key: Arc::default(),
         }
     }
 

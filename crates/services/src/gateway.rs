@@ -13,6 +13,7 @@ mod flight;
 mod models;
 mod references;
 mod serve;
+mod traits;
 
 use std::sync::Arc;
 use std::time::Duration;

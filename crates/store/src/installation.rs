@@ -11,8 +11,20 @@ use crate::tx::Tx;
 /// # Errors
 /// [`StoreError::Corrupt`] if somebody has deleted it.
 pub fn cursor_key(tx: &mut impl Tx) -> StoreResult<String> {
+    key(tx, "cursor_key")
+}
+
+/// The key under which the inputs of requests are hashed; made with the schema, the same for every node.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] if somebody has deleted it.
+pub fn input_key(tx: &mut impl Tx) -> StoreResult<String> {
+    key(tx, "input_key")
+}
+
+fn key(tx: &mut impl Tx, name: &str) -> StoreResult<String> {
     installation::table
-        .find("cursor_key")
+        .find(name)
         .select(installation::value)
         .get_result(tx.conn())
         .optional()?

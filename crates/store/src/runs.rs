@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
+use model::digest::Digest;
 use model::id::{RunId, TenantId};
 use model::page::{Cursor, Page, PageRequest};
 use model::run::{Run, RunStatus};
@@ -44,6 +47,9 @@ struct Row {
     first_byte_at: Option<i64>,
     completed_at: Option<i64>,
     correlation_id: String,
+    tools: Option<String>,
+    input_fingerprint: Option<String>,
+    traits: Option<String>,
 }
 
 impl Row {
@@ -72,6 +78,9 @@ impl Row {
             Value::MaybeNumber(self.first_byte_at),
             Value::MaybeNumber(self.completed_at),
             Value::Text(&self.correlation_id),
+            Value::MaybeText(self.tools.as_deref()),
+            Value::MaybeText(self.input_fingerprint.as_deref()),
+            Value::MaybeText(self.traits.as_deref()),
         ]
     }
 }
@@ -100,7 +109,7 @@ appended! {
     NewRuns: runs (
         tenant_id, id, status, operation, subject, provider, model, api_key_id, served_model, stream,
         decision_id, hold_id, estimated, usage, usage_source, cost, http_status, error_code, retries,
-        started_at, first_byte_at, completed_at, correlation_id
+        started_at, first_byte_at, completed_at, correlation_id, tools, input_fingerprint, traits
     )
 }
 
@@ -175,6 +184,38 @@ pub fn find(tx: &mut impl Tx, tenant: TenantId, id: RunId) -> StoreResult<Option
         .get_result(tx.conn())
         .optional()?;
     found.map(run).transpose()
+}
+
+/// The most failures that are counted.
+pub const FAILURES_MAX: i64 = 1_000;
+
+/// The latest run of a tenant that failed on a request with these traits ([`RequestTraits::digest`]), and how many
+/// there are, at most [`FAILURES_MAX`].
+///
+/// [`RequestTraits::digest`]: model::incident::RequestTraits::digest
+///
+/// # Errors
+/// What the database says.
+pub fn latest_failure(tx: &mut impl Tx, tenant: TenantId, traits: Digest) -> StoreResult<Option<(Run, i64)>> {
+    // The words of the partial index, so that it is seen to fit.
+    let alike = runs::table
+        .filter(runs::tenant_id.eq(tenant.to_string()))
+        .filter(runs::traits.eq(traits.to_string()))
+        .filter(sql::<Bool>("(status = 'failed' OR status = 'crashed')"));
+    let latest: Option<Row> = alike
+        .clone()
+        .order((runs::started_at.desc(), runs::id.desc()))
+        .first(tx.conn())
+        .optional()?;
+    let Some(latest) = latest else {
+        return Ok(None);
+    };
+    let known: Vec<i64> = alike
+        .select(runs::started_at)
+        .limit(FAILURES_MAX)
+        .load(tx.conn())?;
+    let count = i64::try_from(known.len()).unwrap_or(FAILURES_MAX);
+    Ok(Some((run(latest)?, count)))
 }
 
 /// What to list.
@@ -272,6 +313,9 @@ fn row(run: &Run) -> Row {
         first_byte_at: micros(run.first_byte_at),
         completed_at: micros(run.completed_at),
         correlation_id: run.correlation_id.clone(),
+        tools: (!run.tools.is_empty()).then(|| to_json(&run.tools)),
+        input_fingerprint: run.input_fingerprint.clone(),
+        traits: Some(run.traits().digest().to_string()),
     }
 }
 
@@ -300,5 +344,11 @@ fn run(row: Row) -> StoreResult<Run> {
         first_byte_at: row.first_byte_at.map(at),
         completed_at: row.completed_at.map(at),
         correlation_id: row.correlation_id,
+        tools: row
+            .tools
+            .map(|text| TABLE.json("tools", &text))
+            .transpose()?
+            .unwrap_or_default(),
+        input_fingerprint: row.input_fingerprint,
     })
 }

@@ -165,6 +165,9 @@ diesel::table! {
         first_byte_at -> Nullable<BigInt>,
         completed_at -> Nullable<BigInt>,
         correlation_id -> Text,
+        tools -> Nullable<Text>,
+        input_fingerprint -> Nullable<Text>,
+        traits -> Nullable<Text>,
     }
 }
 

@@ -84,6 +84,10 @@ pub struct RunView {
     pub end_user: Option<String>,
     /// Whether the answer was streamed.
     pub stream: bool,
+    /// The names of the tools that the model might call, sorted.
+    pub tools: Vec<String>,
+    /// The keyed hash of the input: the same for the same input of the same tenant.
+    pub input_fingerprint: Option<String>,
     /// The decision that let it run or refused it.
     pub decision_id: String,
     /// The hold it ran under.
@@ -145,6 +149,8 @@ impl From<Run> for RunView {
             first_byte_at,
             completed_at,
             correlation_id,
+            tools,
+            input_fingerprint,
         } = run;
         let subject = Arc::unwrap_or_clone(subject);
         let held = hold.map_or(NanoUsd::ZERO, |_| estimated.cost);
@@ -163,6 +169,8 @@ impl From<Run> for RunView {
             session_id: subject.session_id,
             end_user: subject.end_user,
             stream,
+            tools,
+            input_fingerprint,
             decision_id: decision.to_string(),
             hold_id: hold.map(|id| id.to_string()),
             held_nano_usd: held.0.to_string(),

@@ -8,8 +8,8 @@ use std::fmt::Write as _;
 
 use crate::harness::{Answer, Call};
 
-/// Members that hold a secret, or a piece of one.
-const SECRET: [&str; 2] = ["secret", "last4"];
+/// Members that hold a secret, a piece of one, or what was made with the key of this installation.
+const SECRET: [&str; 3] = ["secret", "last4", "input_fingerprint"];
 
 /// Headers that are about the connection, or that differ from run to run.
 const SKIPPED: [&str; 3] = ["date", "content-length", "connection"];

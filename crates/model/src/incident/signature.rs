@@ -3,7 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::digest::Canonical;
+use crate::digest::{Canonical, Digest};
 use crate::id::SignatureId;
 use crate::wire::wire_enum;
 
@@ -55,6 +55,27 @@ pub struct RequestTraits {
     pub input_fingerprint: Option<String>,
 }
 
+impl RequestTraits {
+    /// The hash of requests that look the same, over the canonical form `traits/1`.
+    pub fn digest(&self) -> Digest {
+        self.fields(Canonical::new("traits/1"), self.input_fingerprint.as_deref())
+            .digest()
+    }
+
+    /// Its fields, in the form that is hashed; each tool once, whatever their order.
+    fn fields(&self, form: Canonical, input_fingerprint: Option<&str>) -> Canonical {
+        let mut tools = self.tools.clone();
+        tools.sort_unstable();
+        tools.dedup();
+        form.optional("provider", self.provider.as_deref())
+            .optional("model", self.model.as_deref())
+            .optional("agent", self.agent.as_deref())
+            .optional("feature", self.feature.as_deref())
+            .list("tools", &tools)
+            .optional("input", input_fingerprint)
+    }
+}
+
 /// How it failed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Failure {
@@ -93,19 +114,11 @@ impl Signature {
     fn canonical(&self, input_fingerprint: Option<&str>) -> Canonical {
         let Self { failure, request } = self;
         let status = failure.upstream_status.map(|status| alloc::format!("{status}"));
-        let mut tools = request.tools.clone();
-        tools.sort_unstable();
-        tools.dedup();
-        Canonical::new("signature/1")
+        let form = Canonical::new("signature/1")
             .text("code", failure.code.as_str())
             .text("class", &failure.error_class)
-            .optional("status", status.as_deref())
-            .optional("provider", request.provider.as_deref())
-            .optional("model", request.model.as_deref())
-            .optional("agent", request.agent.as_deref())
-            .optional("feature", request.feature.as_deref())
-            .list("tools", &tools)
-            .optional("input", input_fingerprint)
+            .optional("status", status.as_deref());
+        request.fields(form, input_fingerprint)
     }
 }
 
@@ -139,6 +152,7 @@ mod tests {
         let mut sorted = signature();
         sorted.request.tools = vec!["a".to_string(), "b".to_string(), "a".to_string()];
         assert_eq!(sorted.id(), signature().id());
+        assert_eq!(sorted.request.digest(), signature().request.digest());
     }
 
     #[test]
@@ -151,6 +165,9 @@ mod tests {
                 changed.family() == signature().family(),
             )
         };
+        let mut unlike = signature().request;
+        unlike.input_fingerprint = None;
+        assert_ne!(unlike.digest(), signature().request.digest());
         let differs = (false, false);
         assert_eq!(change(|it| it.failure.code = FailureCode::Unknown), differs);
         assert_eq!(change(|it| it.failure.error_class.push('x')), differs);

@@ -2,13 +2,14 @@
 
 use bytes::Bytes;
 use domain::estimate::RequestFacts;
+use model::id::TenantId;
 use model::run::Operation;
 use serde_json::{Value, json};
 use workers::upstream::UpstreamKind;
 
 use super::GatewayError;
 use super::body::Body;
-use super::references;
+use super::{references, traits};
 
 #[cfg(test)]
 mod tests;
@@ -46,6 +47,10 @@ pub(super) struct Parsed {
     /// The member that says, with a negative number, that there is no cap.
     uncapped: Option<&'static str>,
     pub(super) choices: i64,
+    /// The names of the tools that the model may call, sorted, each once.
+    pub(super) tools: Vec<String>,
+    /// The keyed hash of the input; see [`traits`](super::traits).
+    pub(super) input_fingerprint: Option<String>,
 }
 
 fn invalid(field: &str, detail: &str) -> GatewayError {
@@ -97,6 +102,8 @@ pub(super) fn parse(operation: Operation, bytes: Bytes) -> Result<Parsed, Gatewa
         requested_output,
         uncapped,
         choices: choices(operation, &body)?,
+        tools: traits::tools(&body),
+        input_fingerprint: None,
         model,
         operation,
         body,
@@ -176,6 +183,15 @@ fn choices(operation: Operation, body: &Body) -> Result<i64, GatewayError> {
 }
 
 impl Parsed {
+    /// The same with the keyed hash of its input.
+    pub(super) fn known_by(self, key: &str, tenant: TenantId) -> Self {
+        let input_fingerprint = traits::fingerprint(&self.body, key, tenant);
+        Self {
+            input_fingerprint,
+            ..self
+        }
+    }
+
     /// Refuses what an upstream of this kind would not understand. That a negative cap is none is known to local servers
     /// only.
     pub(super) fn fits(self, kind: UpstreamKind) -> Result<Self, GatewayError> {

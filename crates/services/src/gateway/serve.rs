@@ -50,7 +50,10 @@ pub async fn serve(cx: &Context, request: GatewayRequest) -> Result<Served, Gate
         .route(request.operation, &parsed.model)
         .map(Arc::clone)
         .ok_or_else(|| GatewayError::NoSuchModel(parsed.model.clone()))?;
-    let parsed = parsed.fits(upstream.kind())?;
+    let key = super::traits::key(cx).await?;
+    let parsed = parsed
+        .fits(upstream.kind())?
+        .known_by(&key, request.actor.tenant_id());
     let (cx, flights) = (cx.clone(), cx.gateway.flights.clone());
     let work = infra::correlation::capture().carry(async move { run(cx, request, parsed, upstream).await });
     // A task of its own: the client may hang up, the hold must end all the same.
@@ -184,6 +187,8 @@ async fn authorise(
             id: RunId::generate(cx.ids.as_ref()),
             operation: request.operation,
             stream: parsed.stream,
+            tools: parsed.tools.clone(),
+            input_fingerprint: parsed.input_fingerprint.clone(),
         }),
         correlation_id: request.correlation_id.clone(),
         idempotency: None,

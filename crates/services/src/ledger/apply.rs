@@ -171,6 +171,8 @@ impl Batch<'_> {
             first_byte_at: None,
             completed_at: hold.is_none().then_some(self.now),
             correlation_id: command.correlation_id.clone(),
+            tools: new.tools.clone(),
+            input_fingerprint: new.input_fingerprint.clone(),
         };
         if let Some(blocking) = output.blocking.first().or(output.unpriced.first()) {
             let metadata = serde_json::json!({

@@ -55,6 +55,10 @@ pub struct NewRun {
     pub operation: Operation,
     /// Whether the answer is to be streamed.
     pub stream: bool,
+    /// The names of the tools that the model may call, sorted, each once.
+    pub tools: Vec<String>,
+    /// The keyed hash of the input.
+    pub input_fingerprint: Option<String>,
 }
 
 /// The end of a hold.

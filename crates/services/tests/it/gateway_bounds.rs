@@ -169,6 +169,8 @@ impl World {
                 id: RunId::generate(ids),
                 operation: Operation::Chat,
                 stream: false,
+                tools: Vec::new(),
+                input_fingerprint: None,
             }),
             correlation_id: "req_orphan".to_owned(),
             idempotency: None,

@@ -35,6 +35,27 @@ async fn pages(db: &Db, filter: Filter, limit: u32) -> Vec<Vec<u128>> {
 }
 
 testkit::both_databases! {
+    async fn the_latest_failure_of_requests_that_look_the_same_is_found_and_counted(db: TestDb) {
+        let failed = |n, second, status| Run { status, ..run(n, at(second)) };
+        let mut other = failed(6, 9, RunStatus::Failed);
+        other.tools = Vec::new();
+        insert(&db, vec![
+            failed(1, 1, RunStatus::Failed),
+            failed(2, 2, RunStatus::Crashed),
+            failed(3, 3, RunStatus::Succeeded),
+            failed(4, 4, RunStatus::Blocked),
+            other.clone(),
+        ]).await;
+        let latest = async |run: Run| {
+            let traits = run.traits().digest();
+            db.read(move |tx| runs::latest_failure(tx, ACME, traits)).await.unwrap()
+        };
+        assert_eq!(latest(run(1, at(0))).await, Some((failed(2, 2, RunStatus::Crashed), 2)));
+        assert_eq!(latest(other.clone()).await, Some((other, 1)));
+        let unlike = Run { input_fingerprint: None, ..run(1, at(0)) };
+        assert_eq!(latest(unlike).await, None);
+    }
+
     async fn a_run_comes_back_as_it_was_and_as_it_ended(db: TestDb) {
         let mut foreign = run(3, at(0));
         foreign.tenant = TenantId::from_bits(2);

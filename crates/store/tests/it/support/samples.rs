@@ -149,6 +149,8 @@ pub(crate) fn run(n: u128, started_at: Timestamp) -> Run {
         first_byte_at: None,
         completed_at: None,
         correlation_id: format!("req_{n}"),
+        tools: vec!["shell".to_owned()],
+        input_fingerprint: Some("f1".to_owned()),
     }
 }
 
