@@ -5,6 +5,7 @@ pub mod checks;
 pub mod keys;
 pub mod limits;
 pub mod overrides;
+pub mod policies;
 pub mod projections;
 pub mod runs;
 pub mod scopes;

@@ -52,6 +52,17 @@ impl Serialize for Score {
     }
 }
 
+/// A share as a JSON number with three digits after the point: `0.600`. It never passes through a float.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Thousandths(pub Permille);
+
+impl Serialize for Thousandths {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let raw = RawValue::from_string(self.0.to_string()).map_err(serde::ser::Error::custom)?;
+        raw.serialize(serializer)
+    }
+}
+
 /// `part` of `whole` in whole percent, rounded down; 0 of nothing.
 pub(crate) fn percent_of(part: i64, whole: i64) -> i64 {
     let percent = i128::from(part)

@@ -9,12 +9,30 @@ use utoipa::ToSchema;
 pub const TYPE_BASE: &str = "https://plimsoll.dev/problems/";
 
 /// What is wrong with one field.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldProblem {
     /// JSON pointer or parameter name.
     pub pointer: String,
     /// What it should be.
     pub detail: String,
+    /// Where in the text of the field, if it is a condition.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<TextPlace>,
+}
+
+/// Where in a condition something is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+pub struct TextPlace {
+    /// What kind of thing, such as `UNKNOWN_NAME`.
+    pub code: &'static str,
+    /// The line, from 1.
+    pub line: usize,
+    /// The column, from 1, in characters.
+    pub column: usize,
+    /// Where it starts, in bytes from 0.
+    pub start: usize,
+    /// Where it ends: the first byte behind it.
+    pub end: usize,
 }
 
 /// A problem document.

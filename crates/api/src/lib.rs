@@ -18,6 +18,7 @@ mod order;
 mod paging;
 mod problem;
 mod query;
+mod share;
 mod state;
 mod text;
 

@@ -3,4 +3,5 @@
 pub(crate) mod health;
 pub(crate) mod keys;
 pub(crate) mod limits;
+pub(crate) mod rules;
 pub(crate) mod tenants;

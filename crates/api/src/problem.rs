@@ -48,6 +48,7 @@ impl ApiError {
         let field = FieldProblem {
             pointer: name.to_owned(),
             detail: detail.to_owned(),
+            ..FieldProblem::default()
         };
         let error = Self::new(
             400,
@@ -82,6 +83,7 @@ impl ApiError {
         Self::invalid(vec![FieldProblem {
             pointer: pointer.to_owned(),
             detail: detail.to_owned(),
+            ..FieldProblem::default()
         }])
     }
 

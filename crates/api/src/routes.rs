@@ -68,6 +68,9 @@ pub(crate) fn public(config: &mut ServiceConfig) {
     resource!(config, "/api/v1/limits/{limit_id}", get => v1::limits::get,
         put => v1::limits_change::update, delete => v1::limits_change::delete);
     resource!(config, "/api/v1/runtime/policies/limits", get => v1::runtime::limits);
+    resource!(config, "/api/v1/policies/rules", get => v1::rules::list, post => v1::rules_change::create);
+    resource!(config, "/api/v1/policies/rules/{rule_id}", get => v1::rules::get, put => v1::rules_change::update);
+    resource!(config, "/api/v1/policies/rules/{rule_id}/versions", get => v1::rules::versions);
     resource!(config, "/api/v1/holds/{hold_id}/settle", post => v1::holds::settle);
     resource!(config, "/api/v1/holds/{hold_id}/release", post => v1::holds::release);
 
@@ -94,6 +97,8 @@ pub(crate) fn public(config: &mut ServiceConfig) {
     resource!(config, "/api/v1/ops/limits", get => ops::limits::list, post => ops::limits::create);
     resource!(config, "/api/v1/ops/limits/usage", get => ops::limits::usage);
     resource!(config, "/api/v1/ops/limits/{limit_id}", put => ops::limits::update);
+    resource!(config, "/api/v1/ops/policies/rules", get => ops::rules::list, post => ops::rules::create);
+    resource!(config, "/api/v1/ops/policies/rules/{rule_id}", put => ops::rules::update);
 
     plain!(config, "/livez", get => ops::health::live);
     plain!(config, "/readyz", get => ops::health::ready);

@@ -6,6 +6,8 @@ pub(crate) mod keys;
 pub(crate) mod limits;
 pub(crate) mod limits_change;
 pub(crate) mod limits_overrides;
+pub(crate) mod rules;
+pub(crate) mod rules_change;
 pub(crate) mod runs;
 pub(crate) mod runtime;
 pub(crate) mod scopes;

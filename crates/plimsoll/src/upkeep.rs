@@ -58,10 +58,16 @@ pub(crate) fn start(cx: &Context, metrics: &Metrics, shutdown: &Shutdown) -> Upk
         every(CHECK_INTEGRITY, "check_integrity", shutdown, move || {
             let cx = integrity.clone();
             async move {
-                let (_, broken) = services::limits::integrity::check_all(&cx, INTEGRITY_AGE_SECONDS).await?;
+                let (_, limits) = services::limits::integrity::check_all(&cx, INTEGRITY_AGE_SECONDS).await?;
+                let (_, rules) = services::policies::integrity::check_all(&cx, INTEGRITY_AGE_SECONDS).await?;
+                let broken = limits.saturating_add(rules);
                 if broken > 0 {
                     metrics::counter!("plimsoll_integrity_failures_total").increment(broken);
-                    tracing::error!(broken, "limits do not match their histories");
+                    tracing::error!(
+                        limits,
+                        rules,
+                        "limits or Policy Rules do not match their histories"
+                    );
                 }
                 Ok::<_, store::StoreError>(())
             }

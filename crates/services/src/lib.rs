@@ -7,6 +7,7 @@ pub mod context;
 pub mod cursors;
 pub mod names;
 pub mod once;
+pub mod owner;
 pub mod projections;
 
 pub mod auth;
@@ -15,6 +16,7 @@ pub mod tenants;
 
 pub mod ledger;
 pub mod limits;
+pub mod policies;
 pub mod prices;
 mod snapshot;
 
@@ -35,4 +37,5 @@ pub use store::StoreError;
 pub mod words {
     pub use domain::limits::draft::{Draft, Problem};
     pub use domain::limits::{CheckOutput, LimitReport};
+    pub use domain::policy::draft::FieldProblem as RuleProblem;
 }

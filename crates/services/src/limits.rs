@@ -17,7 +17,6 @@ use store::{StoreError, Tx, TxError};
 
 use crate::audit::{self, Author};
 use crate::context::Context;
-use crate::ledger::Replay;
 use crate::names;
 use crate::once::{Once, OnceError};
 
@@ -25,28 +24,11 @@ pub use self::change::{Change, update};
 pub use self::check::{CheckError, CheckRequest, check, settle_by_client, simulate};
 pub use self::usage::{LimitUsage, platform_usage, usage};
 pub use self::written::Written;
+pub use crate::once::{Done, Render};
+pub use crate::owner::Owner;
 
 /// The most ACTIVE limits an owner may have.
 pub const LIMITS_MAX: i64 = 1_000;
-
-/// Whose limits are meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Owner {
-    /// A tenant's own.
-    Tenant(TenantId),
-    /// The installation's GLOBAL ones; operators only.
-    Platform,
-}
-
-impl Owner {
-    /// The id under which they are stored.
-    pub const fn id(self) -> TenantId {
-        match self {
-            Self::Tenant(id) => id,
-            Self::Platform => TenantId::PLATFORM,
-        }
-    }
-}
 
 /// Why a limit cannot be made or changed.
 #[derive(Debug, thiserror::Error)]
@@ -91,18 +73,6 @@ impl TxError for LimitError {
         }
     }
 }
-
-/// A change that was made now, or the answer to the same request before.
-#[derive(Debug, Clone)]
-pub enum Done<T> {
-    /// Made now; with the body that was rendered for it.
-    Now(T, String),
-    /// Made before.
-    Before(Replay),
-}
-
-/// What makes the body of an answer, so that it can be stored with the change.
-pub type Render<T> = fn(&T) -> String;
 
 /// Makes a limit.
 ///

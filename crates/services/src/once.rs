@@ -10,6 +10,18 @@ use store::{StoreError, Tx, Writes};
 
 use crate::ledger::Replay;
 
+/// A change that was made now, or the answer to the same request before.
+#[derive(Debug, Clone)]
+pub enum Done<T> {
+    /// Made now; with the body that was rendered for it.
+    Now(T, String),
+    /// Made before.
+    Before(Replay),
+}
+
+/// What makes the body of an answer, so that it can be stored with the change.
+pub type Render<T> = fn(&T) -> String;
+
 /// An idempotency key of a request.
 #[derive(Debug, Clone)]
 pub struct Once {

@@ -202,6 +202,7 @@ impl WrittenLimitView {
         let warning = FieldProblem {
             pointer: "/scope_id".to_owned(),
             detail: detail.to_owned(),
+            ..FieldProblem::default()
         };
         Self {
             limit: limit.into(),

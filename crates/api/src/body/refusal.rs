@@ -84,6 +84,7 @@ fn at(error: ApiError, pointer: String, detail: &str) -> ApiError {
     let field = FieldProblem {
         pointer,
         detail: detail.to_owned(),
+        ..FieldProblem::default()
     };
     ApiError {
         errors: vec![field],

@@ -91,6 +91,7 @@ fn override_error(error: OverrideError) -> ApiError {
                 .map(|problem| FieldProblem {
                     pointer: format!("/{}", problem.field),
                     detail: problem.detail.to_owned(),
+                    ..FieldProblem::default()
                 })
                 .collect(),
         ),

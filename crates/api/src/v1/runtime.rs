@@ -59,6 +59,7 @@ impl Wrong {
         self.0.push(FieldProblem {
             pointer: name.to_owned(),
             detail: detail.to_owned(),
+            ..FieldProblem::default()
         });
     }
 

@@ -28,7 +28,7 @@ enum Who {
 
 use Who::{Operator, Sdk, Tenant};
 
-const TABLE: [(&str, &str, Who); 49] = [
+const TABLE: [(&str, &str, Who); 57] = [
     ("POST", "/v1/chat/completions", Sdk),
     ("POST", "/v1/completions", Sdk),
     ("POST", "/v1/embeddings", Sdk),
@@ -49,6 +49,11 @@ const TABLE: [(&str, &str, Who); 49] = [
     ("GET", "/api/v1/limits/{limit_id}", Tenant(Read)),
     ("PUT", "/api/v1/limits/{limit_id}", Tenant(Manage)),
     ("DELETE", "/api/v1/limits/{limit_id}", Tenant(Manage)),
+    ("GET", "/api/v1/policies/rules", Tenant(Read)),
+    ("POST", "/api/v1/policies/rules", Tenant(Manage)),
+    ("GET", "/api/v1/policies/rules/{rule_id}", Tenant(Read)),
+    ("PUT", "/api/v1/policies/rules/{rule_id}", Tenant(Manage)),
+    ("GET", "/api/v1/policies/rules/{rule_id}/versions", Tenant(Read)),
     ("POST", "/api/v1/holds/{hold_id}/settle", Tenant(Llm)),
     ("POST", "/api/v1/holds/{hold_id}/release", Tenant(Llm)),
     ("GET", "/api/v1/runs", Tenant(Read)),
@@ -90,6 +95,9 @@ const TABLE: [(&str, &str, Who); 49] = [
     ("POST", "/api/v1/ops/limits", Operator),
     ("GET", "/api/v1/ops/limits/usage", Operator),
     ("PUT", "/api/v1/ops/limits/{limit_id}", Operator),
+    ("GET", "/api/v1/ops/policies/rules", Operator),
+    ("POST", "/api/v1/ops/policies/rules", Operator),
+    ("PUT", "/api/v1/ops/policies/rules/{rule_id}", Operator),
 ];
 
 fn table() -> impl Iterator<Item = (&'static str, &'static str, Who)> {
@@ -240,7 +248,7 @@ fn body(path: &str) -> Value {
         "freeze" => json!({ "reason": "a test" }),
         "floor-price" => json!({ "floor_price_nano_usd": null }),
         "keys" => json!({ "name": "a key" }),
-        "{limit_id}" => json!({ "name": "another name" }),
+        "{limit_id}" | "{rule_id}" => json!({ "name": "another name" }),
         other => panic!("no body for {other}"),
     }
 }
@@ -258,6 +266,9 @@ testkit::both_databases! {
         let key = world.get("/api/v1/keys").with(&their_key).send().await.text("/items/0/api_key_id");
         let raise = json!({ "limit_id": limit, "override_value": 99, "duration_hours": 1, "reason": "a test of tenants" });
         let raise = world.post("/api/v1/limits/overrides", &raise).with(&their_key).send().await.text("/override_id");
+        let rule = json!({ "name": "a rule", "condition": "run.stream", "enforcement_mode": "LOG" });
+        let their_rule = world.post("/api/v1/policies/rules", &rule).with(&their_key).send().await.text("/rule_id");
+        let our_rule = world.post("/api/v1/policies/rules", &rule).send().await.text("/rule_id");
         let platform = TenantId::PLATFORM.to_string();
         let ours = world.limit(&budget(50)).await;
         let mut checked = 0;
@@ -266,6 +277,8 @@ testkit::both_databases! {
             let (foreign, unknown) = match &path[open..=close] {
                 "{limit_id}" if who == Operator => (&ours, "LIM-01M7YQ1WE0000000000000ZZZZ"),
                 "{limit_id}" => (&limit, "LIM-01M7YQ1WE0000000000000ZZZZ"),
+                "{rule_id}" if who == Operator => (&our_rule, "PR-01M7YQ1WE0000000000000ZZZZ"),
+                "{rule_id}" => (&their_rule, "PR-01M7YQ1WE0000000000000ZZZZ"),
                 "{override_id}" => (&raise, "ovr_01M7YQ1WE0000000000000ZZZZ"),
                 "{hold_id}" => (&hold, "hold_01M7YQ1WE0000000000000ZZZZ"),
                 "{run_id}" => (&run, "run_01M7YQ1WE0000000000000ZZZZ"),
@@ -290,12 +303,12 @@ testkit::both_databases! {
             assert!(answers.iter().all(|body| body == &answers[0]), "{method} {path}: {answers:?}");
             checked += 1;
         }
-        assert_eq!(checked, 21);
+        assert_eq!(checked, 25);
         // Nothing of it was done, and no list shows it.
-        let lists = ["/api/v1/limits", "/api/v1/limits/usage", "/api/v1/runs", "/api/v1/keys", "/api/v1/analytics/costs?group_by=api_key"];
+        let lists = ["/api/v1/limits", "/api/v1/limits/usage", "/api/v1/runs", "/api/v1/keys", "/api/v1/analytics/costs?group_by=api_key", "/api/v1/policies/rules"];
         for path in lists {
             let list = world.get(path).send().await.ok(200).body.clone();
-            assert!([&limit, &hold, &run, &key].iter().all(|id| !list.contains(id.as_str())), "{path}: {list}");
+            assert!([&limit, &hold, &run, &key, &their_rule].iter().all(|id| !list.contains(id.as_str())), "{path}: {list}");
         }
         let still = world.get(&format!("/api/v1/limits/{limit}")).with(&their_key).send().await;
         assert_eq!((still.text("/name").as_str(), still.text("/status").as_str()), ("daily budget", "ACTIVE"));

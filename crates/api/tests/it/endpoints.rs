@@ -77,6 +77,54 @@ testkit::both_databases! {
         log.assert("limits_overrides");
     }
 
+    async fn policy_rules_are_made_changed_retired_and_shown_with_their_versions(db: TestDb) {
+        let world = World::new(db).await;
+        let mut log = Log::default();
+        let rules = "/api/v1/policies/rules";
+        log.send("nothing yet", world.get(rules)).await.ok(200);
+        let body = json!({
+            "name": "no shells at night", "condition": "tools.exists(tool, tool == 'shell') && time.hour < 6",
+            "enforcement_mode": "DRY_RUN",
+        });
+        let made = log.send("a rule", world.post(rules, &body)).await;
+        made.ok(201);
+        log.send("the same again", world.post(rules, &body)).await.is(409, "already-exists");
+        let path = format!("{rules}/{}", made.text("/rule_id"));
+        world.clock.advance_seconds(60);
+        log.send("an evaluator of one agent", world.post(rules, &json!({
+            "name": "no personal data", "description": "Support must not hand out addresses.", "rule_type": "PII_FILTER",
+            "stage": "OUTPUT", "min_confidence": 0.85, "scope": "AGENT", "scope_id": "support",
+            "enforcement_mode": "BLOCK", "on_stream": "ANNOTATE",
+        }))).await.ok(201);
+        let change = json!({ "enforcement_mode": "BLOCK", "change_reason": "nothing else was met in a week", "expected_version": 1 });
+        log.send("it blocks now", world.put(&path, &change)).await.ok(200);
+        log.send("a change that comes late", world.put(&path, &change)).await.is(409, "version-conflict");
+        log.send("the versions", world.get(&format!("{path}/versions"))).await.ok(200);
+        let page = log.send("the first page", world.get(&format!("{rules}?limit=1"))).await;
+        log.send("the second page", world.get(&format!("{rules}?limit=1&cursor={}", page.text("/next_cursor")))).await.ok(200);
+        log.send("retire it without a reason", world.put(&path, &json!({ "status": "RETIRED" }))).await.is(422, "validation-failed");
+        let retire = json!({ "status": "RETIRED", "retirement_reason": "the tool is gone", "superseded_by": page.text("/items/0/rule_id") });
+        log.send("retire it", world.put(&path, &retire)).await.ok(200);
+        log.send("retire it twice", world.put(&path, &retire)).await.is(409, "rule-retired");
+        log.send("one rule", world.get(&path)).await.ok(200);
+        log.send("what is active", world.get(&format!("{rules}?status=ACTIVE&rule_type=PII_FILTER"))).await.ok(200);
+        log.send("a condition that is none", world.post(rules, &json!({
+            "name": "wrong", "condition": "run.modle == \"gpt-4o\" &&\n  run.stream > 1", "enforcement_mode": "BLOCK",
+        }))).await.is(422, "policy-invalid");
+        log.send("a condition that is too much", world.post(rules, &json!({
+            "name": "wrong", "condition": "tools.exists(a, tools.exists(b, tools.exists(c, a == c)))", "enforcement_mode": "BLOCK",
+        }))).await.is(422, "policy-too-complex");
+        log.send("a scope that only operators set", world.post(rules, &json!({
+            "name": "all", "condition": "run.stream", "enforcement_mode": "LOG", "scope": "GLOBAL",
+        }))).await.is(403, "insufficient-scope");
+        let global = json!({ "name": "no streams", "condition": "run.stream", "enforcement_mode": "LOG" });
+        let global = log.send("an operator's rule", world.post("/api/v1/ops/policies/rules", &global).by_operator()).await;
+        let path = format!("/api/v1/ops/policies/rules/{}", global.text("/rule_id"));
+        log.send("it warns now", world.put(&path, &json!({ "enforcement_mode": "WARN" })).by_operator()).await.ok(200);
+        log.send("the operators' rules", world.get("/api/v1/ops/policies/rules").by_operator()).await.ok(200);
+        log.assert("policy_rules");
+    }
+
     async fn the_table_of_limits_shows_what_was_breached_last_first(db: TestDb) {
         let world = World::new(db).await;
         let mut log = Log::default();

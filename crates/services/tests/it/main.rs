@@ -46,3 +46,5 @@ mod limits;
 mod limits_overrides;
 #[cfg(test)]
 mod limits_window;
+#[cfg(test)]
+mod policies;

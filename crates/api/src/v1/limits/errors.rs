@@ -58,6 +58,7 @@ pub(crate) fn limit_error(error: LimitError) -> ApiError {
                 .map(|problem| FieldProblem {
                     pointer: format!("/{}", problem.field),
                     detail: problem.detail.to_owned(),
+                    ..FieldProblem::default()
                 })
                 .collect(),
         ),

@@ -25,6 +25,19 @@ pub fn diff(before: &Definition, after: &Definition) -> Vec<Change> {
         .collect()
 }
 
+/// Everything that a definition says, as the changes of a first version.
+pub fn all(definition: &Definition) -> Vec<Change> {
+    let said = fields(definition)
+        .into_iter()
+        .filter(|(_, after)| after.is_some());
+    said.map(|(field, after)| Change {
+        field,
+        before: None,
+        after,
+    })
+    .collect()
+}
+
 fn fields(definition: &Definition) -> [(&'static str, Option<String>); 10] {
     let Definition {
         name,

@@ -1,0 +1,91 @@
+//! How are the refusals of Policy Rules said?
+
+use adapters::problem::{FieldProblem, TextPlace};
+use services::policies::PolicyError;
+use services::words::RuleProblem;
+
+use crate::idempotency;
+use crate::problem::ApiError;
+
+/// How a rule is refused.
+pub(crate) fn rule_error(error: PolicyError) -> ApiError {
+    match error {
+        PolicyError::NotFound => ApiError::not_found(),
+        PolicyError::Invalid(problems) => invalid(problems),
+        PolicyError::Scope => ApiError::new(
+            403,
+            "insufficient-scope",
+            "Insufficient scope",
+            "GLOBAL Policy Rules are set by operators, and all others by their tenant.",
+        ),
+        PolicyError::Exists(twin) => ApiError::new(
+            409,
+            "already-exists",
+            "Already exists",
+            format!("{twin} demands the same and does the same."),
+        ),
+        PolicyError::Quota => ApiError::new(
+            403,
+            "quota-exceeded",
+            "Quota exceeded",
+            "There may be 1000 ACTIVE Policy Rules; retire one first.",
+        ),
+        PolicyError::Tampered => ApiError::new(
+            409,
+            "integrity-failed",
+            "Integrity failed",
+            "What is stored of the Policy Rule is not what was decided last. Retire it and make another one.",
+        ),
+        PolicyError::Retired => ApiError::new(
+            409,
+            "rule-retired",
+            "Policy Rule retired",
+            "The Policy Rule was retired, which is for good. Make another one.",
+        ),
+        PolicyError::Version(version) => ApiError::new(
+            409,
+            "version-conflict",
+            "Version conflict",
+            format!("The Policy Rule has version {version} now. Look at it and try again."),
+        ),
+        PolicyError::Once(error) => idempotency::refusal(error),
+        PolicyError::Store(error) => error.into(),
+    }
+}
+
+/// A condition that is wrong and one that is too much have codes of their own.
+fn invalid(problems: Vec<RuleProblem>) -> ApiError {
+    let conditions: Vec<_> = problems.iter().filter_map(|it| it.condition.as_ref()).collect();
+    let (wrong, only_too_much) = (
+        !conditions.is_empty(),
+        conditions.iter().all(|problem| problem.code.is_complexity()),
+    );
+    let fields = problems.into_iter().map(|problem| FieldProblem {
+        pointer: format!("/{}", problem.field),
+        place: problem.condition.as_ref().map(|found| TextPlace {
+            code: found.code.as_str(),
+            line: found.place.line,
+            column: found.place.column,
+            start: found.place.start,
+            end: found.place.end,
+        }),
+        detail: match &problem.condition {
+            Some(found) => format!(
+                "line {}, column {}: {}",
+                found.place.line, found.place.column, problem.detail
+            ),
+            None => problem.detail,
+        },
+    });
+    let error = ApiError::invalid(fields.collect());
+    let detail = error.detail.clone();
+    let of_condition = match (wrong, only_too_much) {
+        (false, _) => return error,
+        (true, true) => ApiError::new(422, "policy-too-complex", "Policy Rule too complex", detail),
+        (true, false) => ApiError::new(422, "policy-invalid", "Policy Rule not valid", detail),
+    };
+    ApiError {
+        errors: error.errors,
+        ..of_condition
+    }
+}
