@@ -8,9 +8,8 @@
 
 pub(crate) mod append;
 pub(crate) mod counters;
+pub(crate) mod governed;
 pub(crate) mod holds;
-pub(crate) mod limits;
-pub(crate) mod policy_rules;
 pub(crate) mod prepared;
 pub(crate) mod tenants;
 pub(crate) mod update;

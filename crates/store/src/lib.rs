@@ -5,6 +5,7 @@
 //! neither ids nor times. SQLite and PostgreSQL differ in `dialect` only.
 
 mod dialect;
+mod integrity;
 mod rollbacks;
 mod rows;
 mod schema;
@@ -46,5 +47,6 @@ pub mod tenants;
 pub use batch::{BatchHandler, Batcher};
 pub use db::Db;
 pub use error::{StoreError, StoreResult};
+pub use integrity::Found;
 pub use settings::Settings;
 pub use tx::{LockTx, ReadTx, Tx, TxError, WriteTx, Writes};

@@ -8,9 +8,10 @@ use model::id::{KeyId, LimitId, TenantId};
 use model::limit::{Enforcement, Limit, LimitCategory, LimitScope, LimitStatus};
 use model::time::Timestamp;
 
-pub use self::history::{Found, found, is_intact, longest_unchecked, record, versions_of};
+pub use self::history::{found, is_intact, longest_unchecked, record, versions_of};
 
 use self::row::{Row, limit, row};
+use crate::dialect::governed;
 use crate::error::{StoreError, StoreResult};
 use crate::rows::Table;
 use crate::schema::{limits, tenants};
@@ -168,7 +169,7 @@ pub fn find(tx: &mut impl Tx, owner: TenantId, id: LimitId) -> StoreResult<Optio
 /// What the database says.
 pub fn lock(tx: &mut LockTx<'_>, owner: TenantId, id: LimitId) -> StoreResult<Option<Limit>> {
     let key = (owner.to_string(), id.to_string());
-    crate::dialect::limits::lock(crate::tx::sealed::Connected::conn(tx), &key)?;
+    governed::lock::<governed::OneLimit>(crate::tx::sealed::Connected::conn(tx), &key)?;
     find(tx, owner, id)
 }
 

@@ -12,10 +12,11 @@ use model::policy::{EnforcementMode, Rule, RuleScope, RuleSource, RuleStatus, Ru
 use model::time::Timestamp;
 
 pub use self::history::{
-    Found, Version, by_version, found, is_intact, longest_unchecked, newest_hash, record, stored, versions,
+    Version, by_version, found, is_intact, longest_unchecked, newest_hash, record, stored, versions,
 };
 
 use self::row::{Row, row, rule};
+use crate::dialect::governed;
 use crate::error::{StoreError, StoreResult};
 use crate::rows::Table;
 use crate::schema::{policy_rules, tenants};
@@ -149,7 +150,7 @@ pub fn of_proposal(tx: &mut impl Tx, owner: TenantId, proposal: ProposalId) -> S
 /// What the database says.
 pub fn lock(tx: &mut LockTx<'_>, owner: TenantId, id: RuleId) -> StoreResult<Option<Rule>> {
     let key = (owner.to_string(), id.to_string());
-    crate::dialect::policy_rules::lock(crate::tx::sealed::Connected::conn(tx), &key)?;
+    governed::lock::<governed::OneRule>(crate::tx::sealed::Connected::conn(tx), &key)?;
     find(tx, owner, id)
 }
 

@@ -8,38 +8,19 @@ use model::digest::{Canonical, Digest};
 use model::id::{LimitId, TenantId};
 use model::integrity::{Integrity, IntegrityStatus, StoredVersion, assess, link};
 use model::limit::Limit;
-use model::permille::Permille;
 use model::time::Timestamp;
 
 use crate::dialect::upsert;
-use crate::error::{StoreError, StoreResult};
-use crate::rows::{Table, at};
+use crate::error::StoreResult;
+use crate::integrity::{self, Columns, Found, integrity_row};
+use crate::rows::Table;
 use crate::schema::{limit_integrity, limit_versions};
 use crate::tx::{Tx, Writes};
 
 const TABLE: Table = Table("limit_integrity");
 const VERSIONS: Table = Table("limit_versions");
 
-#[derive(Insertable, AsChangeset)]
-#[diesel(table_name = limit_integrity, primary_key(tenant_id, limit_id), treat_none_as_null = true)]
-struct NewRow {
-    tenant_id: String,
-    limit_id: String,
-    status: &'static str,
-    score: i64,
-    hash_root: String,
-    first_broken: Option<i32>,
-    computed_at: i64,
-}
-
-/// What was found of a limit, and when.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Found {
-    /// The verdict.
-    pub integrity: Integrity,
-    /// When it was computed.
-    pub at: Timestamp,
-}
+integrity_row!(limit_integrity, limit_id);
 
 /// Writes down the newest version of a limit, if it says something new, and that it is intact.
 pub(super) fn append(tx: &mut impl Writes, limit: &Limit) -> StoreResult<()> {
@@ -102,15 +83,7 @@ pub fn record(
     found: &Integrity,
     now: Timestamp,
 ) -> StoreResult<()> {
-    let row = NewRow {
-        tenant_id: owner.to_string(),
-        limit_id: limit.to_string(),
-        status: found.status.as_str(),
-        score: i64::from(found.score.thousandths()),
-        hash_root: found.hash_root.to_string(),
-        first_broken: found.first_broken.and_then(|version| i32::try_from(version).ok()),
-        computed_at: now.as_micros(),
-    };
+    let row = NewRow::of((owner, limit.to_string()), found, now);
     upsert!(
         tx.conn(),
         limit_integrity::table,
@@ -180,7 +153,7 @@ pub fn versions_of(tx: &mut impl Tx, owner: TenantId, limit: LimitId) -> StoreRe
 /// # Errors
 /// What the database says.
 pub fn found(tx: &mut impl Tx, owner: TenantId, limit: LimitId) -> StoreResult<Option<Found>> {
-    let row: Option<(String, i64, String, Option<i32>, i64)> = limit_integrity::table
+    let row: Option<Columns> = limit_integrity::table
         .find((owner.to_string(), limit.to_string()))
         .select((
             limit_integrity::status,
@@ -191,24 +164,7 @@ pub fn found(tx: &mut impl Tx, owner: TenantId, limit: LimitId) -> StoreResult<O
         ))
         .first(tx.conn())
         .optional()?;
-    row.map(|(status, score, root, first_broken, computed)| {
-        let score = u16::try_from(score).ok().map(Permille::new);
-        Ok(Found {
-            integrity: Integrity {
-                status: TABLE.parse("status", &status)?,
-                score: score.ok_or(StoreError::Corrupt {
-                    table: "limit_integrity",
-                    column: "score",
-                })?,
-                hash_root: TABLE.parse("hash_root", &root)?,
-                first_broken: first_broken
-                    .map(|version| TABLE.small("first_broken", version))
-                    .transpose()?,
-            },
-            at: at(computed),
-        })
-    })
-    .transpose()
+    row.map(|row| integrity::found(TABLE, row)).transpose()
 }
 
 /// The limits whose integrity was computed longest ago, at most `most`, oldest first.
@@ -226,12 +182,5 @@ pub fn longest_unchecked(
         .limit(most)
         .select((limit_integrity::tenant_id, limit_integrity::limit_id))
         .load(tx.conn())?;
-    rows.into_iter()
-        .map(|(tenant, limit)| {
-            Ok((
-                TABLE.parse("tenant_id", &tenant)?,
-                TABLE.parse("limit_id", &limit)?,
-            ))
-        })
-        .collect()
+    integrity::names(TABLE, "limit_id", rows)
 }

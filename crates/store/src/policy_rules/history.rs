@@ -4,13 +4,13 @@ use diesel::prelude::*;
 use model::digest::{Canonical, Digest};
 use model::id::{RuleId, TenantId};
 use model::integrity::{Integrity, IntegrityStatus, StoredVersion, assess};
-use model::permille::Permille;
 use model::policy::{Definition, Rule};
 use model::time::Timestamp;
 
 use super::Change;
 use crate::dialect::upsert;
-use crate::error::{StoreError, StoreResult};
+use crate::error::StoreResult;
+use crate::integrity::{self, Columns, Found, integrity_row};
 use crate::rows::{Table, at, to_json};
 use crate::schema::{policy_rule_integrity, policy_rule_versions};
 use crate::tx::{Tx, Writes};
@@ -18,17 +18,7 @@ use crate::tx::{Tx, Writes};
 const TABLE: Table = Table("policy_rule_integrity");
 const VERSIONS: Table = Table("policy_rule_versions");
 
-#[derive(Insertable, AsChangeset)]
-#[diesel(table_name = policy_rule_integrity, primary_key(tenant_id, rule_id), treat_none_as_null = true)]
-struct NewRow {
-    tenant_id: String,
-    rule_id: String,
-    status: &'static str,
-    score: i64,
-    hash_root: String,
-    first_broken: Option<i32>,
-    computed_at: i64,
-}
+integrity_row!(policy_rule_integrity, rule_id);
 
 #[derive(Queryable, Insertable)]
 #[diesel(table_name = policy_rule_versions)]
@@ -42,15 +32,6 @@ struct VersionRow {
     change_reason: Option<String>,
     changed_by: Option<String>,
     created_at: i64,
-}
-
-/// What was found of a rule, and when.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Found {
-    /// The verdict.
-    pub integrity: Integrity,
-    /// When it was computed.
-    pub at: Timestamp,
 }
 
 /// A version of a rule as people see it.
@@ -118,15 +99,7 @@ pub fn record(
     found: &Integrity,
     now: Timestamp,
 ) -> StoreResult<()> {
-    let row = NewRow {
-        tenant_id: owner.to_string(),
-        rule_id: rule.to_string(),
-        status: found.status.as_str(),
-        score: i64::from(found.score.thousandths()),
-        hash_root: found.hash_root.to_string(),
-        first_broken: found.first_broken.and_then(|version| i32::try_from(version).ok()),
-        computed_at: now.as_micros(),
-    };
+    let row = NewRow::of((owner, rule.to_string()), found, now);
     upsert!(
         tx.conn(),
         policy_rule_integrity::table,
@@ -233,7 +206,7 @@ pub fn is_intact(tx: &mut impl Tx, rule: &Rule) -> StoreResult<bool> {
 /// # Errors
 /// What the database says.
 pub fn found(tx: &mut impl Tx, owner: TenantId, rule: RuleId) -> StoreResult<Option<Found>> {
-    let row: Option<(String, i64, String, Option<i32>, i64)> = policy_rule_integrity::table
+    let row: Option<Columns> = policy_rule_integrity::table
         .find((owner.to_string(), rule.to_string()))
         .select((
             policy_rule_integrity::status,
@@ -244,24 +217,7 @@ pub fn found(tx: &mut impl Tx, owner: TenantId, rule: RuleId) -> StoreResult<Opt
         ))
         .get_result(tx.conn())
         .optional()?;
-    row.map(|(status, score, root, first_broken, computed)| {
-        let score = u16::try_from(score).ok().map(Permille::new);
-        Ok(Found {
-            integrity: Integrity {
-                status: TABLE.parse("status", &status)?,
-                score: score.ok_or(StoreError::Corrupt {
-                    table: "policy_rule_integrity",
-                    column: "score",
-                })?,
-                hash_root: TABLE.parse("hash_root", &root)?,
-                first_broken: first_broken
-                    .map(|version| TABLE.small("first_broken", version))
-                    .transpose()?,
-            },
-            at: at(computed),
-        })
-    })
-    .transpose()
+    row.map(|row| integrity::found(TABLE, row)).transpose()
 }
 
 /// The rules whose integrity was computed longest ago, at most `most`, oldest first.
@@ -279,7 +235,5 @@ pub fn longest_unchecked(
         .limit(most)
         .select((policy_rule_integrity::tenant_id, policy_rule_integrity::rule_id))
         .load(tx.conn())?;
-    rows.into_iter()
-        .map(|(tenant, rule)| Ok((TABLE.parse("tenant_id", &tenant)?, TABLE.parse("rule_id", &rule)?)))
-        .collect()
+    integrity::names(TABLE, "rule_id", rows)
 }
