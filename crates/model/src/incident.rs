@@ -64,35 +64,16 @@ wire_enum! {
     }
 }
 
-/// How an Incident was resolved.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Hash,
-    serde::Serialize,
-    serde::Deserialize,
-    strum::EnumIter,
-    strum::EnumString,
-    strum::IntoStaticStr,
-)]
-#[serde(rename_all = "snake_case")]
-#[strum(serialize_all = "snake_case")]
-pub enum ResolutionMethod {
-    /// By itself.
-    Auto,
-    /// By a person.
-    Manual,
-    /// By going back to what was before.
-    Rollback,
-}
-
-impl ResolutionMethod {
-    /// The word of the contract.
-    pub fn as_str(self) -> &'static str {
-        self.into()
+wire_enum! {
+    "snake_case";
+    /// How an Incident was resolved.
+    ResolutionMethod {
+        /// By itself.
+        Auto,
+        /// By a person.
+        Manual,
+        /// By going back to what was before.
+        Rollback,
     }
 }
 

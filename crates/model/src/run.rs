@@ -13,49 +13,32 @@ use crate::money::NanoUsd;
 use crate::time::Timestamp;
 use crate::wire::wire_enum;
 
-/// Where an LLM Run stands.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Hash,
-    serde::Serialize,
-    serde::Deserialize,
-    strum::EnumIter,
-    strum::EnumString,
-    strum::IntoStaticStr,
-)]
-#[serde(rename_all = "snake_case")]
-#[strum(serialize_all = "snake_case")]
-pub enum RunStatus {
-    /// Waits for its turn.
-    Queued,
-    /// Authorised and on its way.
-    Running,
-    /// Waits for another attempt.
-    Retry,
-    /// The provider answered in full.
-    Succeeded,
-    /// The provider failed or answered with an error.
-    Failed,
-    /// The client hung up.
-    Aborted,
-    /// Stopped by a rule while it ran.
-    Halted,
-    /// The process that served it went away.
-    Crashed,
-    /// Refused before it ran.
-    Blocked,
+wire_enum! {
+    "snake_case";
+    /// Where an LLM Run stands.
+    RunStatus {
+        /// Waits for its turn.
+        Queued,
+        /// Authorised and on its way.
+        Running,
+        /// Waits for another attempt.
+        Retry,
+        /// The provider answered in full.
+        Succeeded,
+        /// The provider failed or answered with an error.
+        Failed,
+        /// The client hung up.
+        Aborted,
+        /// Stopped by a rule while it ran.
+        Halted,
+        /// The process that served it went away.
+        Crashed,
+        /// Refused before it ran.
+        Blocked,
+    }
 }
 
 impl RunStatus {
-    /// The word of the contract.
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
-
     /// LIVE while something may still happen, COMPLETED after that.
     pub const fn state(self) -> RunState {
         match self {
@@ -89,42 +72,23 @@ wire_enum! {
     }
 }
 
-/// What the client asked the provider for, in the words of OpenTelemetry's `gen_ai.operation.name`
-/// where it has one.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Hash,
-    serde::Serialize,
-    serde::Deserialize,
-    strum::EnumIter,
-    strum::EnumString,
-    strum::IntoStaticStr,
-)]
-#[serde(rename_all = "snake_case")]
-#[strum(serialize_all = "snake_case")]
-pub enum Operation {
-    /// `POST /v1/chat/completions`.
-    Chat,
-    /// `POST /v1/completions`.
-    TextCompletion,
-    /// `POST /v1/embeddings`.
-    Embeddings,
-    /// `POST /v1/responses`.
-    Responses,
-    /// `POST /v1/messages`.
-    Messages,
-    /// `POST /v1/messages/count_tokens`.
-    CountTokens,
-}
-
-impl Operation {
-    /// The word that is stored and shown.
-    pub fn as_str(self) -> &'static str {
-        self.into()
+wire_enum! {
+    "snake_case";
+    /// What the client asked the provider for, in the words of OpenTelemetry's `gen_ai.operation.name`
+    /// where it has one.
+    Operation {
+        /// `POST /v1/chat/completions`.
+        Chat,
+        /// `POST /v1/completions`.
+        TextCompletion,
+        /// `POST /v1/embeddings`.
+        Embeddings,
+        /// `POST /v1/responses`.
+        Responses,
+        /// `POST /v1/messages`.
+        Messages,
+        /// `POST /v1/messages/count_tokens`.
+        CountTokens,
     }
 }
 

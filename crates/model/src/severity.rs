@@ -1,47 +1,29 @@
 //! How bad is it? One table for the four scales of the requirements.
 
-/// The severity of an incident, worst first. The scales name the same four rungs differently:
-///
-/// | here | word | number | ops |
-/// |---|---|---|---|
-/// | SEV1 | critical | 5 | URGENT |
-/// | SEV2 | high | 4 | ACTION |
-/// | SEV3 | medium | 3 | ATTENTION |
-/// | SEV4 | low | 2 | INFO |
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    serde::Serialize,
-    serde::Deserialize,
-    strum::EnumIter,
-    strum::EnumString,
-    strum::IntoStaticStr,
-)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
-pub enum Severity {
-    /// Critical: someone is paged now.
-    Sev1,
-    /// High: someone acts today.
-    Sev2,
-    /// Medium: worth attention.
-    Sev3,
-    /// Low: worth knowing.
-    Sev4,
+use crate::wire::wire_enum;
+
+wire_enum! {
+    /// The severity of an incident, worst first. The scales name the same four rungs differently:
+    ///
+    /// | here | word | number | ops |
+    /// |---|---|---|---|
+    /// | SEV1 | critical | 5 | URGENT |
+    /// | SEV2 | high | 4 | ACTION |
+    /// | SEV3 | medium | 3 | ATTENTION |
+    /// | SEV4 | low | 2 | INFO |
+    Severity {
+        /// Critical: someone is paged now.
+        Sev1,
+        /// High: someone acts today.
+        Sev2,
+        /// Medium: worth attention.
+        Sev3,
+        /// Low: worth knowing.
+        Sev4,
+    }
 }
 
 impl Severity {
-    /// Its name.
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
-
     /// The severity that the customer console calls so.
     pub fn of_word(word: &str) -> Option<Self> {
         [Self::Sev1, Self::Sev2, Self::Sev3, Self::Sev4]

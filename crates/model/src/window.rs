@@ -10,6 +10,7 @@ mod weekday;
 use alloc::string::String;
 
 use crate::time::Timestamp;
+use crate::wire::wire_enum;
 use crate::zone::Zone;
 
 pub use self::weekday::Weekday;
@@ -17,31 +18,18 @@ pub use self::weekday::Weekday;
 /// In how many steps a rolling window moves.
 pub const STEPS: i64 = 60;
 
-/// How often the counter of a budget starts again.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Hash,
-    serde::Serialize,
-    serde::Deserialize,
-    strum::EnumIter,
-    strum::EnumString,
-    strum::IntoStaticStr,
-)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
-pub enum ResetPeriod {
-    /// At midnight.
-    Daily,
-    /// At midnight before the day on which the week begins.
-    Weekly,
-    /// At midnight before the first day of the month.
-    Monthly,
-    /// Never.
-    None,
+wire_enum! {
+    /// How often the counter of a budget starts again.
+    ResetPeriod {
+        /// At midnight.
+        Daily,
+        /// At midnight before the day on which the week begins.
+        Weekly,
+        /// At midnight before the first day of the month.
+        Monthly,
+        /// Never.
+        None,
+    }
 }
 
 /// Over which time a limit counts.

@@ -1,7 +1,8 @@
 //! Which words does an enum write on the wire and into the database?
 //!
 //! Read from `rename_all` of serde or strum, from `rename` of a variant, and from enums that a macro of our own makes:
-//! `words! { Name { Variant = "word", } }` and `words! { Name { Variant, } }` with the case in the macro.
+//! `words! { Name { Variant = "word", } }` and `words! { Name { Variant, } }` with the case in the macro, or before the
+//! name: `words! { "snake_case"; Name { Variant, } }`.
 
 use super::{Tok, Words};
 use crate::model::{SourceFile, Span, Workspace};
@@ -52,12 +53,12 @@ fn opens_item(file: &SourceFile, at: usize) -> bool {
         .any(|sign| file.is(at - 1, *sign))
 }
 
-/// The name of the macro in whose arguments a token stands, directly.
-fn macro_around(file: &SourceFile, at: usize) -> Option<&str> {
+/// The macro in whose arguments a token stands, directly: where they open, and its name.
+fn macro_around(file: &SourceFile, at: usize) -> Option<(usize, &str)> {
     (0..at).rev().find_map(|open| {
         let called = open >= 2 && file.is(open - 1, b'!') && !file.word(open - 2).is_empty();
         let around = file.closing(open).is_some_and(|close| close > at);
-        (called && around).then(|| file.word(open - 2))
+        (called && around).then(|| (open, file.word(open - 2)))
     })
 }
 
@@ -70,9 +71,13 @@ fn case_of(workspace: &Workspace, words: &Words, file: &SourceFile, open: usize)
             .unwrap_or(0);
         return case_in(file, start, open);
     }
-    let Some(name) = macro_around(file, open) else {
+    let Some((brace, name)) = macro_around(file, open) else {
         return String::new();
     };
+    // The first thing that the macro is told.
+    if let Some(case) = named_case(file, brace + 1) {
+        return case;
+    }
     let own = |other: &&SourceFile| other.krate == file.krate;
     for source in workspace.sources.iter().filter(own) {
         for at in source.hits(words, "macro_rules") {
@@ -80,11 +85,18 @@ fn case_of(workspace: &Workspace, words: &Words, file: &SourceFile, open: usize)
                 && source.word(at + 2) == name
                 && let Some(close) = source.closing(at + 3)
             {
-                return case_in(source, at + 3, close);
+                let told = (at + 3..close).find_map(|at| named_case(source, at));
+                return told.unwrap_or_else(|| case_in(source, at + 3, close));
             }
         }
     }
     String::new()
+}
+
+/// `"snake_case";`, which tells a macro the case.
+fn named_case(file: &SourceFile, at: usize) -> Option<String> {
+    let named = file.tok(at) == Some(Tok::Str) && file.is(at + 1, b';');
+    named.then(|| file.raw(at).trim_matches('"').to_owned())
 }
 
 fn case_in(file: &SourceFile, start: usize, end: usize) -> String {
@@ -181,7 +193,9 @@ mod tests {
     }
 
     const MACROS: &str = "macro_rules! wire { ($n:ident { $($v:ident,)* }) => { #[strum(serialize_all = \"snake_case\")] \
-                          enum $n { $($v,)* } } }\nmacro_rules! said { () => {} }\nmod m;";
+                          enum $n { $($v,)* } } }\nmacro_rules! said { () => {} }\nmacro_rules! told { ($n:ident { $($v:ident,)* }) => { \
+                          told! { \"SCREAMING_SNAKE_CASE\"; $n { $($v,)* } } }; ($c:literal; $n:ident { $($v:ident,)* }) \
+                          => { #[strum(serialize_all = $c)] enum $n { $($v,)* } } }\nmod m;";
 
     #[test]
     fn words_are_those_of_the_wire() {
@@ -196,6 +210,11 @@ mod tests {
                 "z one-two",
             ),
             ("wire! { /// E {\n E { OneTwo, B, } }", "one_two b"),
+            (
+                "wire! { \"kebab-case\"; /// Doc.\n E { OneTwo, B, } }",
+                "one-two b",
+            ),
+            ("told! { E { OneTwo, B, } }", "ONE_TWO B"),
             (
                 "said! { \"kind\", /// Doc.\n E { A = \"x.y\", B = \"z\", } }",
                 "x.y z",

@@ -110,35 +110,16 @@ pub struct Proposal {
     pub expires_at: Timestamp,
 }
 
-/// What became of an LLM Run that a rule met.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Hash,
-    serde::Serialize,
-    serde::Deserialize,
-    strum::EnumIter,
-    strum::EnumString,
-    strum::IntoStaticStr,
-)]
-#[serde(rename_all = "snake_case")]
-#[strum(serialize_all = "snake_case")]
-pub enum PreventionOutcome {
-    /// It did not run.
-    Prevented,
-    /// It ran, and the harm was less.
-    Mitigated,
-    /// It ran and failed all the same.
-    Failed,
-}
-
-impl PreventionOutcome {
-    /// The word of the contract.
-    pub fn as_str(self) -> &'static str {
-        self.into()
+wire_enum! {
+    "snake_case";
+    /// What became of an LLM Run that a rule met.
+    PreventionOutcome {
+        /// It did not run.
+        Prevented,
+        /// It ran, and the harm was less.
+        Mitigated,
+        /// It ran and failed all the same.
+        Failed,
     }
 }
 
