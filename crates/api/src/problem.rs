@@ -79,6 +79,16 @@ impl ApiError {
         Self { errors, ..error }
     }
 
+    /// Members of the body that are not what they should be: their names, and what is expected of each.
+    pub(crate) fn members<D: Into<String>>(wrong: impl Iterator<Item = (&'static str, D)>) -> Self {
+        let fields = wrong.map(|(name, detail)| FieldProblem {
+            pointer: format!("/{name}"),
+            detail: detail.into(),
+            ..FieldProblem::default()
+        });
+        Self::invalid(fields.collect())
+    }
+
     pub(crate) fn field(pointer: &str, detail: &str) -> Self {
         Self::invalid(vec![FieldProblem {
             pointer: pointer.to_owned(),

@@ -3,7 +3,7 @@
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use adapters::customer::overrides::{OverridePageView, OverrideView};
-use adapters::problem::{FieldProblem, Problem};
+use adapters::problem::Problem;
 use model::id::{LimitId, OverrideId};
 use model::limit_override::LimitOverride;
 use model::page::{Cursor, PageRequest};
@@ -85,15 +85,10 @@ impl OverrideBody {
 fn override_error(error: OverrideError) -> ApiError {
     match error {
         OverrideError::NotFound => ApiError::not_found(),
-        OverrideError::Invalid(problems) => ApiError::invalid(
+        OverrideError::Invalid(problems) => ApiError::members(
             problems
                 .into_iter()
-                .map(|problem| FieldProblem {
-                    pointer: format!("/{}", problem.field),
-                    detail: problem.detail.to_owned(),
-                    ..FieldProblem::default()
-                })
-                .collect(),
+                .map(|problem| (problem.field, problem.detail)),
         ),
         OverrideError::Exists(other) => ApiError::new(
             409,

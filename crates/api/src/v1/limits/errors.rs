@@ -1,6 +1,5 @@
 //! How are the refusals of limits and holds said?
 
-use adapters::problem::FieldProblem;
 use services::ledger::LedgerError;
 use services::limits::{CheckError, LimitError};
 
@@ -52,15 +51,10 @@ pub(crate) fn ledger_error(error: LedgerError) -> ApiError {
 pub(crate) fn limit_error(error: LimitError) -> ApiError {
     match error {
         LimitError::NotFound => ApiError::not_found(),
-        LimitError::Invalid(problems) => ApiError::invalid(
+        LimitError::Invalid(problems) => ApiError::members(
             problems
                 .into_iter()
-                .map(|problem| FieldProblem {
-                    pointer: format!("/{}", problem.field),
-                    detail: problem.detail.to_owned(),
-                    ..FieldProblem::default()
-                })
-                .collect(),
+                .map(|problem| (problem.field, problem.detail)),
         ),
         LimitError::Scope => ApiError::new(
             403,
