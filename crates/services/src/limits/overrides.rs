@@ -307,8 +307,8 @@ fn seen(found: LimitOverride, now: Timestamp) -> LimitOverride {
 /// Ends the overrides of an owner whose time is over, so that another one can be granted.
 fn end_due(tx: &mut LockTx<'_>, ids: &dyn IdGenerator, owner: Owner, now: Timestamp) -> StoreResult<()> {
     let live = store::limit_overrides::live(tx, owner.id())?;
-    let due = live.into_iter().filter(|one| one.expires_at <= now);
-    due.into_iter().try_for_each(|one| end(tx, ids, one, now))
+    let mut due = live.into_iter().filter(|one| one.expires_at <= now);
+    due.try_for_each(|one| end(tx, ids, one, now))
 }
 
 fn end(tx: &mut impl Writes, ids: &dyn IdGenerator, due: LimitOverride, now: Timestamp) -> StoreResult<()> {
