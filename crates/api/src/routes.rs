@@ -67,6 +67,8 @@ pub(crate) fn public(config: &mut ServiceConfig) {
         delete => v1::limits_overrides::delete);
     resource!(config, "/api/v1/limits/{limit_id}", get => v1::limits::get,
         put => v1::limits_change::update, delete => v1::limits_change::delete);
+    resource!(config, "/api/v1/runtime/incidents", get => v1::runtime::incidents);
+    resource!(config, "/api/v1/runtime/policies/rules", get => v1::runtime::rules);
     resource!(config, "/api/v1/runtime/policies/limits", get => v1::runtime::limits);
     resource!(config, "/api/v1/policies/rules", get => v1::rules::list, post => v1::rules_change::create);
     resource!(config, "/api/v1/policies/rules/{rule_id}", get => v1::rules::get, put => v1::rules_change::update);

@@ -2,7 +2,9 @@
 //!
 //! Each is one read of one state of the database, in the shape that was frozen with the console.
 
+pub mod incidents;
 pub mod limits;
+pub mod rules;
 
 use model::time::Timestamp;
 
@@ -34,8 +36,17 @@ pub struct Piece<T> {
     pub has_more: bool,
 }
 
+impl Rows {
+    /// As the database counts.
+    fn part(self) -> (i64, i64) {
+        let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        (number(self.limit), number(self.offset))
+    }
+}
+
 impl<T> Piece<T> {
-    fn of(items: Vec<T>, total: usize, rows: Rows) -> Self {
+    fn of(items: Vec<T>, total: i64, rows: Rows) -> Self {
+        let total = usize::try_from(total).unwrap_or_default();
         let shown = rows.offset.saturating_add(items.len());
         Self {
             has_more: shown < total,

@@ -13,7 +13,7 @@ use crate::error::StoreResult;
 use crate::schema::limit_breaches;
 use crate::tx::{LockTx, Tx};
 
-pub use self::days::{Recent, recent};
+pub use self::days::recent;
 
 struct Row {
     tenant_id: String,

@@ -69,6 +69,18 @@ macro_rules! upsert {
 }
 pub(crate) use upsert;
 
+/// In the change of an upsert: the later one of what is there and what comes.
+macro_rules! later {
+    ($column:expr) => {
+        diesel::dsl::case_when(
+            diesel::upsert::excluded($column).gt($column),
+            diesel::upsert::excluded($column),
+        )
+        .otherwise($column)
+    };
+}
+pub(crate) use later;
+
 /// Opens the gate of the append-only tables for the rest of this transaction (`true`), or closes it.
 pub(crate) fn open_retention_gate(conn: &mut AnyConnection, open: bool) -> diesel::QueryResult<()> {
     use diesel::connection::SimpleConnection as _;

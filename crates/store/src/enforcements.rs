@@ -1,18 +1,23 @@
 //! What did Policy Rules do, and how often?
 
+use std::collections::BTreeMap;
+
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::BigInt;
 use diesel::upsert::excluded;
 use model::id::{RuleId, TenantId};
 use model::policy::Enforcement;
 use model::time::Timestamp;
 
-use crate::dialect::upsert;
+use crate::dialect::{later, upsert};
 use crate::error::StoreResult;
-use crate::schema::{policy_enforcements, policy_rule_days};
+use crate::lately::{Recent, Window, day_of, sums};
+use crate::rows::Table;
+use crate::schema::{policy_enforcements, policy_rule_days, policy_rule_recent};
 use crate::tx::{Tx, Writes};
 
-/// Microseconds of a day (UTC).
-const DAY: i64 = 86_400 * Timestamp::MICROS_PER_SECOND;
+const TABLE: Table = Table("policy_rule_days");
 
 #[derive(Insertable)]
 #[diesel(table_name = policy_enforcements)]
@@ -46,6 +51,9 @@ struct Day {
 /// # Errors
 /// What the database says.
 pub fn insert(tx: &mut impl Writes, done: &[Enforcement]) -> StoreResult<()> {
+    // Counters are locked in one order everywhere.
+    let mut done: Vec<&Enforcement> = done.iter().collect();
+    done.sort_by_key(|one| (one.tenant, one.rule_owner, one.rule, one.at));
     for one in done {
         diesel::insert_into(policy_enforcements::table)
             .values(row(one))
@@ -76,15 +84,24 @@ fn day(of: &Enforcement) -> Day {
         tenant_id: of.tenant.to_string(),
         rule_owner: of.rule_owner.to_string(),
         rule_id: of.rule.to_string(),
-        day: of.at.as_micros().div_euclid(DAY),
+        day: day_of(of.at),
         triggers: 1,
         last_at: of.at.as_micros(),
     }
 }
 
-/// Adds to the day of a rule.
+#[derive(Insertable)]
+#[diesel(table_name = policy_rule_recent)]
+struct Last {
+    tenant_id: String,
+    rule_owner: String,
+    rule_id: String,
+    last_at: i64,
+}
+
+/// Adds to the day of a rule, and notes when it was triggered last.
 fn count(tx: &mut impl Writes, day: &Day) -> StoreResult<()> {
-    use policy_rule_days as days;
+    use {policy_rule_days as days, policy_rule_recent as recent};
     upsert!(
         tx.conn(),
         days::table,
@@ -92,49 +109,64 @@ fn count(tx: &mut impl Writes, day: &Day) -> StoreResult<()> {
         (days::tenant_id, days::rule_owner, days::rule_id, days::day),
         (
             days::triggers.eq(days::triggers + excluded(days::triggers)),
-            days::last_at.eq(excluded(days::last_at)),
+            days::last_at.eq(later!(days::last_at)),
         )
+    );
+    let last = Last {
+        tenant_id: day.tenant_id.clone(),
+        rule_owner: day.rule_owner.clone(),
+        rule_id: day.rule_id.clone(),
+        last_at: day.last_at,
+    };
+    upsert!(
+        tx.conn(),
+        recent::table,
+        &last,
+        (recent::tenant_id, recent::rule_owner, recent::rule_id),
+        recent::last_at.eq(later!(recent::last_at))
     );
     Ok(())
 }
 
-/// How often a tenant's requests have triggered a rule since, and when the last time.
-///
-/// Whole days are read from their sums; what is counted row by row is at most the one day that begins before `since`.
+/// How often a tenant's requests have triggered rules of an owner since; those that were not are left out.
 ///
 /// # Errors
 /// What the database says.
-pub fn triggers(
+pub fn recent(
     tx: &mut impl Tx,
-    tenant: TenantId,
-    rule: (TenantId, RuleId),
+    (tenant, owner): (TenantId, TenantId),
+    rules: &[RuleId],
     since: Timestamp,
-) -> StoreResult<(i64, Option<Timestamp>)> {
-    let since = since.as_micros();
-    // The first whole day behind `since`.
-    let first = since.div_euclid(DAY) + i64::from(since.rem_euclid(DAY) > 0);
-    let (owner, id) = (rule.0.to_string(), rule.1.to_string());
-    let days: Vec<(i64, i64)> = policy_rule_days::table
-        .filter(policy_rule_days::tenant_id.eq(tenant.to_string()))
-        .filter(policy_rule_days::rule_owner.eq(&owner))
-        .filter(policy_rule_days::rule_id.eq(&id))
-        .filter(policy_rule_days::day.ge(first))
-        .select((policy_rule_days::triggers, policy_rule_days::last_at))
+) -> StoreResult<BTreeMap<RuleId, Recent>> {
+    let window = Window::since(since);
+    let (who, whose) = (tenant.to_string(), owner.to_string());
+    let which: Vec<String> = rules.iter().map(ToString::to_string).collect();
+    // Sums are NUMERIC on PostgreSQL unless they are cast back.
+    let days: Vec<(String, i64, i64)> = policy_rule_days::table
+        .filter(policy_rule_days::tenant_id.eq(&who))
+        .filter(policy_rule_days::rule_owner.eq(&whose))
+        .filter(policy_rule_days::rule_id.eq_any(&which))
+        .filter(policy_rule_days::day.ge(window.first_day))
+        .group_by(policy_rule_days::rule_id)
+        .select((
+            policy_rule_days::rule_id,
+            sql::<BigInt>("CAST(SUM(triggers) AS BIGINT)"),
+            sql::<BigInt>("MAX(last_at)"),
+        ))
         .load(tx.conn())?;
-    let edge: Vec<i64> = policy_enforcements::table
-        .filter(policy_enforcements::tenant_id.eq(tenant.to_string()))
-        .filter(policy_enforcements::rule_owner.eq(&owner))
-        .filter(policy_enforcements::rule_id.eq(&id))
-        .filter(policy_enforcements::triggered_at.ge(since))
-        .filter(policy_enforcements::triggered_at.lt(first.saturating_mul(DAY)))
-        .select(policy_enforcements::triggered_at)
+    let edge = window.edge();
+    let edge: Vec<(String, i64, i64)> = policy_enforcements::table
+        .filter(policy_enforcements::tenant_id.eq(&who))
+        .filter(policy_enforcements::rule_owner.eq(&whose))
+        .filter(policy_enforcements::rule_id.eq_any(&which))
+        .filter(policy_enforcements::triggered_at.ge(edge.start))
+        .filter(policy_enforcements::triggered_at.lt(edge.end))
+        .group_by(policy_enforcements::rule_id)
+        .select((
+            policy_enforcements::rule_id,
+            sql::<BigInt>("COUNT(*)"),
+            sql::<BigInt>("MAX(triggered_at)"),
+        ))
         .load(tx.conn())?;
-    let counted: i64 = days.iter().map(|(triggers, _)| triggers).sum();
-    let last = days
-        .iter()
-        .map(|(_, last)| *last)
-        .chain(edge.iter().copied())
-        .max();
-    let edge = i64::try_from(edge.len()).unwrap_or(i64::MAX);
-    Ok((counted.saturating_add(edge), last.map(Timestamp::from_micros)))
+    sums(TABLE, "rule_id", days.into_iter().chain(edge))
 }

@@ -2,9 +2,7 @@
 
 use diesel::prelude::*;
 use model::id::{IncidentId, RunId, SignatureId, TenantId};
-use model::incident::{
-    Acknowledgement, CauseType, Incident, IncidentLifecycle, Resolution, ResolutionMethod,
-};
+use model::incident::{Acknowledgement, CauseType, Incident, Resolution, ResolutionMethod};
 use model::money::NanoUsd;
 use model::severity::Severity;
 use model::time::Timestamp;
@@ -171,8 +169,8 @@ pub fn of_signature(
 /// What to list.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
-    /// Only these states.
-    pub lifecycle: Vec<IncidentLifecycle>,
+    /// Only those that are over (`RESOLVED`), or only those that are not (`ACTIVE` and `ACKED`).
+    pub is_over: bool,
     /// Only this severity.
     pub severity: Option<Severity>,
     /// Only this category.
@@ -188,10 +186,13 @@ pub struct Filter {
 macro_rules! filtered {
     ($tenant:expr, $filter:expr, $query:expr) => {{
         let filter: &Filter = $filter;
-        let words = filter.lifecycle.iter().map(|state| state.as_str());
-        let mut query = $query
-            .filter(incidents::tenant_id.eq($tenant.to_string()))
-            .filter(incidents::lifecycle_state.eq_any(words.collect::<Vec<_>>()));
+        let mut query = $query.filter(incidents::tenant_id.eq($tenant.to_string()));
+        // Each has an index, which a parameter would not be found in.
+        query = if filter.is_over {
+            query.filter(incidents::resolved_at.is_not_null())
+        } else {
+            query.filter(incidents::resolved_at.is_null())
+        };
         if let Some(severity) = filter.severity {
             query = query.filter(incidents::severity.eq(severity.as_str()));
         }

@@ -6,6 +6,7 @@
 
 mod dialect;
 mod integrity;
+mod lately;
 mod rollbacks;
 mod rows;
 mod schema;
@@ -48,5 +49,6 @@ pub use batch::{BatchHandler, Batcher};
 pub use db::Db;
 pub use error::{StoreError, StoreResult};
 pub use integrity::Found;
+pub use lately::Recent;
 pub use settings::Settings;
 pub use tx::{LockTx, ReadTx, Tx, TxError, WriteTx, Writes};

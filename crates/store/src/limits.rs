@@ -2,13 +2,15 @@
 
 mod history;
 mod row;
+mod shown;
 
 use diesel::prelude::*;
 use model::id::{KeyId, LimitId, TenantId};
-use model::limit::{Enforcement, Limit, LimitCategory, LimitScope, LimitStatus};
+use model::limit::{Limit, LimitCategory, LimitStatus};
 use model::time::Timestamp;
 
-pub use self::history::{found, is_intact, longest_unchecked, record, versions_of};
+pub use self::history::{found, found_of, is_intact, longest_unchecked, record, versions_of};
+pub use self::shown::{Shown, shown};
 
 use self::row::{Row, limit, row};
 use crate::dialect::governed;
@@ -90,53 +92,6 @@ pub fn list(tx: &mut impl Tx, owner: TenantId, filter: &Filter, most: i64) -> St
         query = query.filter(limits::id.lt(before.to_string()));
     }
     query.load::<Row>(tx.conn())?.into_iter().map(limit).collect()
-}
-
-/// What a projection shows.
-#[derive(Debug, Clone)]
-pub struct Shown {
-    /// Only this category.
-    pub category: LimitCategory,
-    /// Only this status.
-    pub status: LimitStatus,
-    /// Only this scope.
-    pub scope: Option<LimitScope>,
-    /// Only this enforcement.
-    pub enforcement: Option<Enforcement>,
-    /// Only those made then or later.
-    pub created_after: Option<Timestamp>,
-    /// Only those made then or before.
-    pub created_before: Option<Timestamp>,
-}
-
-/// The ids of all limits that a projection shows, with when they were made; newest first.
-///
-/// # Errors
-/// What the database says.
-pub fn shown(tx: &mut impl Tx, owner: TenantId, shown: &Shown) -> StoreResult<Vec<(LimitId, Timestamp)>> {
-    let mut query = limits::table
-        .filter(limits::tenant_id.eq(owner.to_string()))
-        .filter(limits::status.eq(shown.status.as_str()))
-        .filter(limits::category.eq(shown.category.as_str()))
-        .order((limits::created_at.desc(), limits::id.desc()))
-        .select((limits::id, limits::created_at))
-        .into_boxed();
-    if let Some(scope) = shown.scope {
-        query = query.filter(limits::scope.eq(scope.as_str()));
-    }
-    if let Some(enforcement) = shown.enforcement {
-        query = query.filter(limits::enforcement.eq(enforcement.as_str()));
-    }
-    if let Some(after) = shown.created_after {
-        query = query.filter(limits::created_at.ge(after.as_micros()));
-    }
-    if let Some(before) = shown.created_before {
-        query = query.filter(limits::created_at.le(before.as_micros()));
-    }
-    let rows: Vec<(String, i64)> = query.load(tx.conn())?;
-    rows.into_iter()
-        .map(|(id, made)| Ok((Table("limits").parse("id", &id)?, Timestamp::from_micros(made))))
-        .collect()
 }
 
 /// How many limits of an owner apply.

@@ -5,6 +5,7 @@
 
 mod history;
 mod row;
+mod shown;
 
 use diesel::prelude::*;
 use model::id::{ProposalId, RuleId, TenantId};
@@ -12,8 +13,9 @@ use model::policy::{EnforcementMode, Rule, RuleScope, RuleSource, RuleStatus, Ru
 use model::time::Timestamp;
 
 pub use self::history::{
-    Version, by_version, found, is_intact, longest_unchecked, newest_hash, record, stored, versions,
+    Version, by_version, found, found_of, is_intact, longest_unchecked, newest_hash, record, stored, versions,
 };
+pub use self::shown::{Shown, shown};
 
 use self::row::{Row, row, rule};
 use crate::dialect::governed;

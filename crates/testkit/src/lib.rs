@@ -5,6 +5,7 @@
 pub mod clock;
 pub mod data;
 pub mod db;
+pub mod governance;
 pub mod ids;
 pub mod postgres;
 pub mod providers;

@@ -2,13 +2,21 @@
 
 use actix_web::HttpResponse;
 use actix_web::web::Data;
-use adapters::customer::projections::{LimitRowView, LimitRowsView};
+use adapters::customer::projections::{
+    IncidentRowsView, LimitRowView, LimitRowsView, RuleRowView, RuleRowsView,
+};
 use adapters::problem::{FieldProblem, Problem};
+use model::incident::CauseType;
 use model::limit::{Enforcement, LimitCategory, LimitScope, LimitStatus};
+use model::policy::{EnforcementMode, RuleScope, RuleStatus};
+use model::severity::Severity;
+use model::text::is_hidden;
 use model::time::Timestamp;
 use serde::Deserialize;
 use services::projections::Rows;
+use services::projections::incidents::{Filter, incidents as read_incidents};
 use services::projections::limits::{Shown, limits as read_limits};
+use services::projections::rules::{Shown as ShownRules, rules as read_rules};
 use utoipa::IntoParams;
 
 use crate::actor::ReadActor;
@@ -20,6 +28,8 @@ use crate::state::State;
 const LIMIT_DEFAULT: usize = 20;
 /// The most rows of a piece.
 const LIMIT_MAX: usize = 100;
+/// The longest category, in characters.
+const CATEGORY_MAX: usize = 64;
 
 /// What to show of the Limits.
 #[derive(Deserialize, IntoParams)]
@@ -71,6 +81,15 @@ impl Wrong {
         parsed.ok()
     }
 
+    /// When what is shown was made.
+    fn made(&mut self, after: Option<&str>, before: Option<&str>) -> (Option<Timestamp>, Option<Timestamp>) {
+        let time = "a time such as 2026-01-17T00:00:00Z";
+        (
+            self.parsed("created_after", after, time),
+            self.parsed("created_before", before, time),
+        )
+    }
+
     fn rows(&mut self, limit: Option<&str>, offset: Option<&str>) -> Rows {
         let limit: Option<usize> = self.parsed("limit", limit, "1 to 100");
         if limit.is_some_and(|limit| !(1..=LIMIT_MAX).contains(&limit)) {
@@ -118,11 +137,8 @@ pub(crate) async fn limits(
         query.enforcement.as_deref(),
         "one of BLOCK, WARN, REJECT, QUEUE, DEGRADE, ALERT",
     );
-    let time = "a time such as 2026-01-17T00:00:00Z";
-    let created_after: Option<Timestamp> =
-        wrong.parsed("created_after", query.created_after.as_deref(), time);
-    let created_before: Option<Timestamp> =
-        wrong.parsed("created_before", query.created_before.as_deref(), time);
+    let (created_after, created_before) =
+        wrong.made(query.created_after.as_deref(), query.created_before.as_deref());
     let rows = wrong.rows(query.limit.as_deref(), query.offset.as_deref());
     wrong.refuse()?;
     let shown = Shown {
@@ -135,11 +151,183 @@ pub(crate) async fn limits(
     };
     let piece = read_limits(&state.cx, actor.0.tenant_id(), shown, rows).await?;
     let items = piece.items.into_iter().map(|row| {
-        let recent = row.recent.map(|recent| (recent.breaches, recent.last_at));
+        let recent = row.recent.map(|recent| (recent.times, recent.last_at));
         LimitRowView::of(row.limit, row.integrity, recent)
     });
     Ok(HttpResponse::Ok().json(LimitRowsView {
         items: items.collect(),
+        total: piece.total,
+        has_more: piece.has_more,
+    }))
+}
+
+/// What to show of the Policy Rules.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RulesQuery {
+    /// ACTIVE or RETIRED.
+    #[param(required = true)]
+    status: Option<String>,
+    /// Only BLOCK, WARN, LOG or `DRY_RUN`.
+    enforcement_mode: Option<String>,
+    /// Only GLOBAL, TENANT, PROJECT or AGENT.
+    scope: Option<String>,
+    /// Only those made then or later.
+    #[param(value_type = Option<String>, format = DateTime)]
+    created_after: Option<String>,
+    /// Only those made then or before.
+    #[param(value_type = Option<String>, format = DateTime)]
+    created_before: Option<String>,
+    /// 1 to 100, default 20.
+    #[param(value_type = Option<u32>)]
+    limit: Option<String>,
+    /// Rows to pass over, default 0.
+    #[param(value_type = Option<u32>)]
+    offset: Option<String>,
+}
+
+/// The table of Policy Rules
+#[utoipa::path(get, path = "/api/v1/runtime/policies/rules", operation_id = "runtime_rules", tag = "Console",
+    params(RulesQuery),
+    responses((status = 200, description = "Those that were triggered last first, then the newest", body = RuleRowsView),
+              (status = 422, description = "A parameter is wrong", body = Problem)))]
+pub(crate) async fn rules(
+    actor: ReadActor,
+    state: Data<State>,
+    query: Query<RulesQuery>,
+) -> Result<HttpResponse, ApiError> {
+    let mut wrong = Wrong::default();
+    if query.status.is_none() {
+        wrong.add("status", "is required: ACTIVE or RETIRED");
+    }
+    let status: Option<RuleStatus> =
+        wrong.parsed("status", query.status.as_deref(), "one of ACTIVE, RETIRED");
+    let mode: Option<EnforcementMode> = wrong.parsed(
+        "enforcement_mode",
+        query.enforcement_mode.as_deref(),
+        "one of BLOCK, WARN, LOG, DRY_RUN",
+    );
+    let scope: Option<RuleScope> = wrong.parsed(
+        "scope",
+        query.scope.as_deref(),
+        "one of GLOBAL, TENANT, PROJECT, AGENT",
+    );
+    let (created_after, created_before) =
+        wrong.made(query.created_after.as_deref(), query.created_before.as_deref());
+    let rows = wrong.rows(query.limit.as_deref(), query.offset.as_deref());
+    wrong.refuse()?;
+    let shown = ShownRules {
+        status: status.unwrap_or(RuleStatus::Active),
+        mode,
+        scope,
+        created_after,
+        created_before,
+    };
+    let piece = read_rules(&state.cx, actor.0.tenant_id(), shown, rows).await?;
+    let items = piece.items.into_iter().map(|row| {
+        let recent = row.recent.map(|recent| (recent.times, recent.last_at));
+        RuleRowView::of(row.rule, row.integrity, recent)
+    });
+    Ok(HttpResponse::Ok().json(RuleRowsView {
+        items: items.collect(),
+        total: piece.total,
+        has_more: piece.has_more,
+    }))
+}
+
+/// What to show of the Incidents.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct IncidentsQuery {
+    /// ACTIVE (acknowledged ones are part of it) or RESOLVED.
+    #[param(required = true)]
+    topic: Option<String>,
+    /// Only critical, high, medium or low.
+    severity: Option<String>,
+    /// Only this category, such as `EXECUTION_FAILURE`.
+    category: Option<String>,
+    /// Only `LLM_RUN`, SYSTEM or HUMAN.
+    cause_type: Option<String>,
+    /// Only those opened then or later.
+    #[param(value_type = Option<String>, format = DateTime)]
+    created_after: Option<String>,
+    /// Only those opened then or before.
+    #[param(value_type = Option<String>, format = DateTime)]
+    created_before: Option<String>,
+    /// 1 to 100, default 20.
+    #[param(value_type = Option<u32>)]
+    limit: Option<String>,
+    /// Rows to pass over, default 0.
+    #[param(value_type = Option<u32>)]
+    offset: Option<String>,
+}
+
+impl IncidentsQuery {
+    fn filter(&self, wrong: &mut Wrong) -> Filter {
+        let is_over = match self.topic.as_deref() {
+            Some("ACTIVE") => false,
+            Some("RESOLVED") => true,
+            Some(_) => {
+                wrong.add("topic", "must be one of ACTIVE, RESOLVED");
+                false
+            }
+            None => {
+                wrong.add("topic", "is required: ACTIVE or RESOLVED");
+                false
+            }
+        };
+        let severity = self.severity.as_deref().and_then(|word| {
+            let severity = Severity::of_word(word);
+            if severity.is_none() {
+                wrong.add("severity", "must be one of critical, high, medium, low");
+            }
+            severity
+        });
+        let category = self.category.clone();
+        let is_text = |text: &String| !text.is_empty() && text.chars().count() <= CATEGORY_MAX;
+        if category
+            .as_ref()
+            .is_some_and(|text| !is_text(text) || text.chars().any(is_hidden))
+        {
+            wrong.add("category", "must be 1 to 64 characters, none of them invisible");
+        }
+        let cause_type: Option<CauseType> = wrong.parsed(
+            "cause_type",
+            self.cause_type.as_deref(),
+            "one of LLM_RUN, SYSTEM, HUMAN",
+        );
+        let (created_after, created_before) =
+            wrong.made(self.created_after.as_deref(), self.created_before.as_deref());
+        Filter {
+            is_over,
+            severity,
+            category,
+            cause_type,
+            created_after,
+            created_before,
+        }
+    }
+}
+
+/// The table of Incidents
+#[utoipa::path(get, path = "/api/v1/runtime/incidents", operation_id = "runtime_incidents", tag = "Console",
+    params(IncidentsQuery),
+    responses((status = 200, description = "The newest first", body = IncidentRowsView),
+              (status = 422, description = "A parameter is wrong", body = Problem)))]
+pub(crate) async fn incidents(
+    actor: ReadActor,
+    state: Data<State>,
+    query: Query<IncidentsQuery>,
+) -> Result<HttpResponse, ApiError> {
+    let mut wrong = Wrong::default();
+    let filter = query.filter(&mut wrong);
+    let rows = wrong.rows(query.limit.as_deref(), query.offset.as_deref());
+    wrong.refuse()?;
+    let piece = read_incidents(&state.cx, actor.0.tenant_id(), filter, rows).await?;
+    Ok(HttpResponse::Ok().json(IncidentRowsView {
+        items: piece.items.into_iter().map(Into::into).collect(),
         total: piece.total,
         has_more: piece.has_more,
     }))

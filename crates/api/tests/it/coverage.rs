@@ -28,7 +28,7 @@ enum Who {
 
 use Who::{Operator, Sdk, Tenant};
 
-const TABLE: [(&str, &str, Who); 57] = [
+const TABLE: [(&str, &str, Who); 59] = [
     ("POST", "/v1/chat/completions", Sdk),
     ("POST", "/v1/completions", Sdk),
     ("POST", "/v1/embeddings", Sdk),
@@ -41,6 +41,8 @@ const TABLE: [(&str, &str, Who); 57] = [
     ("GET", "/api/v1/limits/usage", Tenant(Read)),
     ("POST", "/api/v1/limits/check", Tenant(Llm)),
     ("POST", "/api/v1/limits/simulate", Tenant(Read)),
+    ("GET", "/api/v1/runtime/incidents", Tenant(Read)),
+    ("GET", "/api/v1/runtime/policies/rules", Tenant(Read)),
     ("GET", "/api/v1/runtime/policies/limits", Tenant(Read)),
     ("GET", "/api/v1/limits/overrides", Tenant(Read)),
     ("POST", "/api/v1/limits/overrides", Tenant(Manage)),

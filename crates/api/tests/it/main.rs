@@ -35,4 +35,6 @@ mod raw;
 #[cfg(test)]
 mod routes;
 #[cfg(test)]
+mod runtime;
+#[cfg(test)]
 mod scenario;

@@ -1,12 +1,9 @@
 //! Which limits are there, are they what was decided, and how often were they breached lately?
 
-use std::cmp::Reverse;
-
 use model::id::TenantId;
 use model::integrity::Integrity;
 use model::limit::Limit;
-use store::breaches::Recent;
-use store::{ReadTx, StoreError, StoreResult};
+use store::{Recent, StoreError, StoreResult};
 
 pub use store::limits::Shown;
 
@@ -24,7 +21,8 @@ pub struct LimitRow {
     pub recent: Option<Recent>,
 }
 
-/// A piece of a tenant's own limits: those that were breached last first, then the newest.
+/// A piece of a tenant's own limits: those that were breached last first, then the newest. However long the table is,
+/// its rows are read in as many queries.
 ///
 /// # Errors
 /// What the database says.
@@ -37,32 +35,17 @@ pub async fn limits(
     let since = window_start(cx.clock.now());
     cx.db
         .read(move |tx| -> StoreResult<_> {
-            let recent = store::breaches::recent(tx, tenant, tenant, since)?;
-            let mut found = store::limits::shown(tx, tenant, &shown)?;
-            // Stable: what was not breached stays newest first.
-            found.sort_by_key(|(id, _)| Reverse(recent.get(id).map(|recent| recent.last_at)));
-            let total = found.len();
-            let wanted = found.into_iter().skip(rows.offset).take(rows.limit);
-            let items = wanted.map(|(id, _)| row(tx, tenant, id, recent.get(&id).copied()));
-            let items: StoreResult<Vec<Option<LimitRow>>> = items.collect();
-            Ok(Piece::of(items?.into_iter().flatten().collect(), total, rows))
+            let own = (tenant, tenant);
+            let (page, total) = store::limits::shown(tx, own, &shown, since, rows.part())?;
+            let ids: Vec<_> = page.iter().map(|limit| limit.id).collect();
+            let found = store::limits::found_of(tx, tenant, &ids)?;
+            let recent = store::breaches::recent(tx, own, &ids, since)?;
+            let items = page.into_iter().map(|limit| LimitRow {
+                integrity: found.get(&limit.id).map(|found| found.integrity),
+                recent: recent.get(&limit.id).copied(),
+                limit,
+            });
+            Ok(Piece::of(items.collect(), total, rows))
         })
         .await
-}
-
-fn row(
-    tx: &mut ReadTx<'_>,
-    tenant: TenantId,
-    id: model::id::LimitId,
-    recent: Option<Recent>,
-) -> StoreResult<Option<LimitRow>> {
-    let Some(limit) = store::limits::find(tx, tenant, id)? else {
-        return Ok(None);
-    };
-    let found = store::limits::found(tx, tenant, id)?;
-    Ok(Some(LimitRow {
-        limit,
-        integrity: found.map(|found| found.integrity),
-        recent,
-    }))
 }

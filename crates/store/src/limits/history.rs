@@ -3,6 +3,8 @@
 //! Every version is a row that nobody changes, linked to the one before it by a hash. The row of its integrity is
 //! written before the limit: SQLite refuses an ACTIVE limit without it at once, PostgreSQL when the transaction ends.
 
+use std::collections::BTreeMap;
+
 use diesel::prelude::*;
 use model::digest::{Canonical, Digest};
 use model::id::{LimitId, TenantId};
@@ -165,6 +167,36 @@ pub fn found(tx: &mut impl Tx, owner: TenantId, limit: LimitId) -> StoreResult<O
         .first(tx.conn())
         .optional()?;
     row.map(|row| integrity::found(TABLE, row)).transpose()
+}
+
+/// What was found of limits the last time; those of which nothing is known are left out.
+///
+/// # Errors
+/// What the database says.
+pub fn found_of(
+    tx: &mut impl Tx,
+    owner: TenantId,
+    limits: &[LimitId],
+) -> StoreResult<BTreeMap<LimitId, Found>> {
+    let which: Vec<String> = limits.iter().map(ToString::to_string).collect();
+    let rows: Vec<(String, Columns)> = limit_integrity::table
+        .filter(limit_integrity::tenant_id.eq(owner.to_string()))
+        .filter(limit_integrity::limit_id.eq_any(which))
+        .select((
+            limit_integrity::limit_id,
+            (
+                limit_integrity::status,
+                limit_integrity::score,
+                limit_integrity::hash_root,
+                limit_integrity::first_broken,
+                limit_integrity::computed_at,
+            ),
+        ))
+        .load(tx.conn())?;
+    let found = rows
+        .into_iter()
+        .map(|(name, row)| Ok((TABLE.parse("limit_id", &name)?, integrity::found(TABLE, row)?)));
+    found.collect()
 }
 
 /// The limits whose integrity was computed longest ago, at most `most`, oldest first.

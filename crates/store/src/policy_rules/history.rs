@@ -1,5 +1,7 @@
 //! What has a Policy Rule said, and does it still say it?
 
+use std::collections::BTreeMap;
+
 use diesel::prelude::*;
 use model::digest::{Canonical, Digest};
 use model::id::{RuleId, TenantId};
@@ -218,6 +220,32 @@ pub fn found(tx: &mut impl Tx, owner: TenantId, rule: RuleId) -> StoreResult<Opt
         .get_result(tx.conn())
         .optional()?;
     row.map(|row| integrity::found(TABLE, row)).transpose()
+}
+
+/// What was found of rules the last time; those of which nothing is known are left out.
+///
+/// # Errors
+/// What the database says.
+pub fn found_of(tx: &mut impl Tx, owner: TenantId, rules: &[RuleId]) -> StoreResult<BTreeMap<RuleId, Found>> {
+    let which: Vec<String> = rules.iter().map(ToString::to_string).collect();
+    let rows: Vec<(String, Columns)> = policy_rule_integrity::table
+        .filter(policy_rule_integrity::tenant_id.eq(owner.to_string()))
+        .filter(policy_rule_integrity::rule_id.eq_any(which))
+        .select((
+            policy_rule_integrity::rule_id,
+            (
+                policy_rule_integrity::status,
+                policy_rule_integrity::score,
+                policy_rule_integrity::hash_root,
+                policy_rule_integrity::first_broken,
+                policy_rule_integrity::computed_at,
+            ),
+        ))
+        .load(tx.conn())?;
+    let found = rows
+        .into_iter()
+        .map(|(name, row)| Ok((TABLE.parse("rule_id", &name)?, integrity::found(TABLE, row)?)));
+    found.collect()
 }
 
 /// The rules whose integrity was computed longest ago, at most `most`, oldest first.

@@ -90,6 +90,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    limit_recent (tenant_id, limit_owner, limit_id) {
+        tenant_id -> Text,
+        limit_owner -> Text,
+        limit_id -> Text,
+        last_at -> BigInt,
+    }
+}
+
+diesel::table! {
     policy_rules (tenant_id, id) {
         tenant_id -> Text,
         id -> Text,
@@ -170,6 +179,15 @@ diesel::table! {
         rule_id -> Text,
         day -> BigInt,
         triggers -> BigInt,
+        last_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    policy_rule_recent (tenant_id, rule_owner, rule_id) {
+        tenant_id -> Text,
+        rule_owner -> Text,
+        rule_id -> Text,
         last_at -> BigInt,
     }
 }

@@ -1,5 +1,7 @@
 //! Policy Rules, what they did, and the Incidents they come from.
 
+use std::collections::BTreeMap;
+
 use model::digest::Digest;
 use model::id::{EnforcementId, IncidentId, PreventionId, ProposalId, RuleId, RunId, TenantId};
 use model::incident::{
@@ -16,7 +18,7 @@ use model::policy::{
 };
 use model::severity::Severity;
 use store::policy_rules::{self as rules, Change};
-use store::{Db, StoreError, enforcements, incidents, preventions, proposals};
+use store::{Db, Recent, StoreError, enforcements, incidents, preventions, proposals};
 use testkit::db::TestDb;
 
 use crate::support::raw::Raw;
@@ -208,12 +210,17 @@ testkit::both_databases! {
         db.write(move |tx| enforcements::insert(tx, &[
             done(3, 40, 0), done(5, 30, -1), done(4, 30, 0), done(2, 10, -5), done(1, 10, 0),
         ])).await.unwrap();
+        let rule = RuleId::from_bits(1);
         let counted = |tenant| db.read(move |tx| {
-            enforcements::triggers(tx, tenant, (ACME, RuleId::from_bits(1)), now.plus_millis(-30 * DAY_MS))
+            enforcements::recent(tx, (tenant, ACME), &[rule], now.plus_millis(-30 * DAY_MS))
         });
         // The edge of the window counts, what is a millisecond older does not.
-        assert_eq!(counted(ACME).await.unwrap(), (3, Some(now.plus_millis(-10 * DAY_MS))));
-        assert_eq!(counted(OTHER).await.unwrap(), (0, None));
+        let recent = Recent { times: 3, last_at: now.plus_millis(-10 * DAY_MS) };
+        assert_eq!(counted(ACME).await.unwrap(), BTreeMap::from([(rule, recent)]));
+        assert_eq!(counted(OTHER).await.unwrap(), BTreeMap::new());
+        // What is told later than what came after it does not make the last time an earlier one.
+        db.write(move |tx| enforcements::insert(tx, &[done(6, 10, -7)])).await.unwrap();
+        assert_eq!(counted(ACME).await.unwrap()[&rule], Recent { times: 4, ..recent });
     }
 
     async fn incidents_are_filtered_counted_and_paged(db: TestDb) {
@@ -237,13 +244,12 @@ testkit::both_databases! {
         let new = all.clone();
         db.write(move |tx| new.iter().try_for_each(|one| incidents::insert(tx, one))).await.unwrap();
         let page = |filter: incidents::Filter, size| db.read(move |tx| incidents::page(tx, ACME, &filter, size));
-        let active = vec![IncidentLifecycle::Active, IncidentLifecycle::Acked];
-        let of = |lifecycle: &[IncidentLifecycle]| incidents::Filter { lifecycle: lifecycle.to_vec(), ..Default::default() };
-        let (found, total) = page(of(&active), (1, 0)).await.unwrap();
+        let of = |is_over| incidents::Filter { is_over, ..Default::default() };
+        let (found, total) = page(of(false), (1, 0)).await.unwrap();
         assert_eq!((found, total), (vec![all[1].clone()], 2));
-        let (found, total) = page(of(&active), (5, 1)).await.unwrap();
+        let (found, total) = page(of(false), (5, 1)).await.unwrap();
         assert_eq!((found, total), (vec![all[0].clone()], 2));
-        let (found, total) = page(of(&[IncidentLifecycle::Resolved]), (5, 0)).await.unwrap();
+        let (found, total) = page(of(true), (5, 0)).await.unwrap();
         assert_eq!((found, total), (vec![all[2].clone()], 1));
         let narrow = incidents::Filter {
             severity: Some(Severity::Sev2),
@@ -251,7 +257,7 @@ testkit::both_databases! {
             category: Some("EXECUTION_FAILURE".to_owned()),
             created_after: Some(at(1)),
             created_before: Some(at(1)),
-            ..of(&active)
+            ..of(false)
         };
         assert_eq!(page(narrow, (5, 0)).await.unwrap().1, 1, "both ends are part of it");
         let (id, run) = (all[0].id, all[0].run.unwrap());

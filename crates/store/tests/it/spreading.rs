@@ -24,13 +24,15 @@ const NOT_SPREAD: [&str; 5] = [
 const NOT_OURS: &str = "__diesel_schema_migrations";
 
 /// Foreign keys between spread tables that leave the tenant of the row.
-const LEAVING: [&str; 4] = [
+const LEAVING: [&str; 6] = [
     // A breach of a GLOBAL limit is the tenant's, the limit is the installation's. Such an engine must do without it.
     "limit_breach_days limit_owner,limit_id limits tenant_id,id",
     "limit_breaches limit_owner,limit_id limits tenant_id,id",
+    "limit_recent limit_owner,limit_id limits tenant_id,id",
     // The same of what GLOBAL Policy Rules do.
     "policy_enforcements rule_owner,rule_id policy_rules tenant_id,id",
     "policy_rule_days rule_owner,rule_id policy_rules tenant_id,id",
+    "policy_rule_recent rule_owner,rule_id policy_rules tenant_id,id",
 ];
 
 fn words(lines: &[String]) -> Vec<Vec<&str>> {

@@ -1,0 +1,28 @@
+//! Which Incidents are there?
+
+use model::id::TenantId;
+use model::incident::Incident;
+use store::{StoreError, StoreResult};
+
+pub use store::incidents::Filter;
+
+use super::{Piece, Rows};
+use crate::context::Context;
+
+/// A piece of a tenant's Incidents, newest first.
+///
+/// # Errors
+/// What the database says.
+pub async fn incidents(
+    cx: &Context,
+    tenant: TenantId,
+    filter: Filter,
+    rows: Rows,
+) -> Result<Piece<Incident>, StoreError> {
+    cx.db
+        .read(move |tx| -> StoreResult<_> {
+            let (items, total) = store::incidents::page(tx, tenant, &filter, rows.part())?;
+            Ok(Piece::of(items, total, rows))
+        })
+        .await
+}
