@@ -3,6 +3,7 @@
 pub mod analytics;
 pub mod checks;
 pub mod keys;
+pub mod labels;
 pub mod limits;
 pub mod overrides;
 pub mod policies;

@@ -22,7 +22,7 @@ mod shared;
         v1::limits::get, v1::limits_change::update, v1::limits_change::delete,
         v1::limits_overrides::list, v1::limits_overrides::create, v1::limits_overrides::get,
         v1::limits_overrides::delete,
-        v1::runtime::incidents, v1::runtime::rules, v1::runtime::limits,
+        v1::contract::labels, v1::runtime::incidents, v1::runtime::rules, v1::runtime::limits,
         v1::rules::list, v1::rules_change::create, v1::rules::get, v1::rules_change::update, v1::rules::versions,
         v1::holds::settle, v1::holds::release,
         v1::runs::list, v1::runs::get, v1::runs::cost, v1::analytics::costs,

@@ -82,6 +82,7 @@ macro_rules! arguments {
     };
 }
 
+arguments!(A);
 arguments!(A, B);
 arguments!(A, B, C);
 arguments!(A, B, C, D);

@@ -67,6 +67,7 @@ pub(crate) fn public(config: &mut ServiceConfig) {
         delete => v1::limits_overrides::delete);
     resource!(config, "/api/v1/limits/{limit_id}", get => v1::limits::get,
         put => v1::limits_change::update, delete => v1::limits_change::delete);
+    resource!(config, "/api/v1/contract/labels", get => v1::contract::labels);
     resource!(config, "/api/v1/runtime/incidents", get => v1::runtime::incidents);
     resource!(config, "/api/v1/runtime/policies/rules", get => v1::runtime::rules);
     resource!(config, "/api/v1/runtime/policies/limits", get => v1::runtime::limits);

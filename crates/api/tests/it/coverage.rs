@@ -28,7 +28,7 @@ enum Who {
 
 use Who::{Operator, Sdk, Tenant};
 
-const TABLE: [(&str, &str, Who); 59] = [
+const TABLE: [(&str, &str, Who); 60] = [
     ("POST", "/v1/chat/completions", Sdk),
     ("POST", "/v1/completions", Sdk),
     ("POST", "/v1/embeddings", Sdk),
@@ -41,6 +41,7 @@ const TABLE: [(&str, &str, Who); 59] = [
     ("GET", "/api/v1/limits/usage", Tenant(Read)),
     ("POST", "/api/v1/limits/check", Tenant(Llm)),
     ("POST", "/api/v1/limits/simulate", Tenant(Read)),
+    ("GET", "/api/v1/contract/labels", Tenant(Read)),
     ("GET", "/api/v1/runtime/incidents", Tenant(Read)),
     ("GET", "/api/v1/runtime/policies/rules", Tenant(Read)),
     ("GET", "/api/v1/runtime/policies/limits", Tenant(Read)),

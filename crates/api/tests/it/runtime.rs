@@ -191,4 +191,43 @@ testkit::both_databases! {
             "created_at",
         ]);
     }
+
+    async fn the_labels_name_every_column_of_the_tables_in_its_order(db: TestDb) {
+        let world = World::new(db).await;
+        let mut log = Log::default();
+        let labels = log.send("the labels", world.get("/api/v1/contract/labels")).await.ok(200).json();
+        world.limit(&budget(5)).await;
+        let at = world.clock.now();
+        add_rules(&world.cx.db, vec![rule(world.tenant, 1, at)]).await;
+        add_incidents(&world.cx.db, vec![incident(world.tenant, 1, at)]).await;
+        let prompt = json!({ "model": "gpt-4o-mini", "max_tokens": 5, "messages": [] });
+        world.post("/v1/chat/completions", &prompt).send().await.ok(200);
+        let columns = |name: &str| -> Vec<String> {
+            let tables = labels["tables"].as_array().unwrap();
+            let table = tables.iter().find(|table| table["name"] == name).unwrap();
+            let names = table["columns"].as_array().unwrap().iter();
+            names.map(|column| column["name"].as_str().unwrap().to_owned()).collect()
+        };
+        for (name, path) in [
+            ("incidents", "/api/v1/runtime/incidents?topic=ACTIVE"),
+            ("policy_rules", "/api/v1/runtime/policies/rules?status=ACTIVE"),
+            ("limits", "/api/v1/runtime/policies/limits?type=BUDGET"),
+        ] {
+            let shown = world.get(path).send().await.ok(200).body.clone();
+            let row = &shown[shown.find("[{").unwrap()..];
+            // The order of members is that of the text.
+            let mut places: Vec<_> = columns(name).iter().map(|column| row.find(&format!("\"{column}\":")).unwrap()).collect();
+            let in_order = places.clone();
+            places.sort_unstable();
+            assert_eq!(places, in_order, "{name}: {row}");
+            let members = serde_json::from_str::<Value>(&shown).unwrap()["items"][0].as_object().unwrap().len();
+            assert_eq!(members, columns(name).len(), "{name}: {row}");
+        }
+        // Of an LLM Run the consoles show a part.
+        let run = world.get("/api/v1/runs").send().await.ok(200).at("/items/0");
+        for column in columns("llm_runs") {
+            assert!(run.get(&column).is_some(), "{column}: {run}");
+        }
+        log.assert("contract_labels");
+    }
 }

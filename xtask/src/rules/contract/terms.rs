@@ -23,7 +23,7 @@ const INFO: Info = Info {
           whoever reads it.",
     fix: "Use the word that the finding names. Paths, codes and internals may say run and job.",
     scope: "titles, summaries, descriptions and tags of the OpenAPI document; prose in string literals of `crates`, \
-            tests excepted",
+            tests excepted, and labels in `shown`",
     needles: &[],
 };
 
@@ -37,6 +37,8 @@ struct Options {
     crates: Vec<Name>,
     /// Properties and what their description must call them.
     labels: BTreeMap<String, Name>,
+    /// Files whose texts are shown as they are, so that one word of them counts too.
+    shown: Vec<Name>,
 }
 
 #[derive(Deserialize)]
@@ -72,6 +74,17 @@ impl Rule for Terms {
         if let Some(document) = document(ctx, out) {
             in_document(ctx, document, &options, out);
         }
+        for path in &options.shown {
+            if !ctx
+                .workspace
+                .sources
+                .iter()
+                .any(|file| *path.as_ref() == file.path)
+            {
+                let message = format!("there is no file `{}`", path.as_ref());
+                out.report(Finding::new(ctx.config.span(path), message, "correct the path"));
+            }
+        }
         for name in &options.crates {
             let Some(krate) = ctx.workspace.krate(name.as_ref()) else {
                 let message = format!("there is no crate `{}`", name.as_ref());
@@ -87,9 +100,11 @@ impl Rule for Terms {
                 if !may_say(&options.terms, file) {
                     continue;
                 }
+                let shown = options.shown.iter().any(|path| *path.as_ref() == file.path);
                 for literal in file.literals() {
-                    // A word alone is a code, a path or a name.
-                    if !literal.text.contains(' ') || file.in_tests(literal.tokens.start) {
+                    // A word alone is a code, a path or a name, except where what people read begins with a capital.
+                    let label = shown && literal.text.starts_with(char::is_uppercase);
+                    if !(literal.text.contains(' ') || label) || file.in_tests(literal.tokens.start) {
                         continue;
                     }
                     out.examined(&krate.name, 1);
