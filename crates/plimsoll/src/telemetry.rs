@@ -36,9 +36,11 @@ impl Metrics {
         metrics::counter!("plimsoll_errors_not_stored_total").increment(0);
         metrics::counter!("plimsoll_holds_expired_total").increment(0);
         metrics::counter!("plimsoll_integrity_failures_total").increment(0);
+        metrics::counter!("plimsoll_policy_rules_skipped_total").increment(0);
         metrics::gauge!("plimsoll_requests_in_flight").set(0.0);
         for outcome in [Outcome::Allow, Outcome::Warn, Outcome::Block] {
             metrics::counter!("plimsoll_limit_decisions_total", "outcome" => outcome.as_str()).increment(0);
+            metrics::counter!("plimsoll_policy_decisions_total", "outcome" => outcome.as_str()).increment(0);
         }
         Ok(Self(handle))
     }
@@ -81,6 +83,14 @@ fn describe() {
     describe_counter!("plimsoll_llm_tokens_total", "Tokens as settled");
     describe_counter!(COST_COUNTED, "Cost as settled");
     describe_gauge!("plimsoll_requests_in_flight", "LLM Runs whose hold is open");
+    describe_counter!(
+        "plimsoll_policy_decisions_total",
+        "What Policy Rules said, by outcome"
+    );
+    describe_counter!(
+        "plimsoll_policy_rules_skipped_total",
+        "Policy Rules that could not be judged and had no effect"
+    );
     describe_counter!(
         "plimsoll_upstream_errors_total",
         "LLM Runs that failed at a provider"

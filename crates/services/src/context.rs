@@ -12,6 +12,7 @@ use crate::auth::KeyCache;
 use crate::gateway::Gateway;
 use crate::journal::Journal;
 use crate::ledger::Ledger;
+use crate::policies::known::RulesCache;
 use crate::prices::PriceBook;
 
 /// The one thing that is handed to every service. Made once, by the binary.
@@ -31,6 +32,8 @@ pub struct Context {
     pub environment: KeyEnvironment,
     /// Who holds which key, for a moment.
     pub keys: Arc<KeyCache>,
+    /// Which Policy Rules apply, as they were read last.
+    pub(crate) rules: Arc<RulesCache>,
     /// The way to the providers.
     pub gateway: Arc<Gateway>,
     /// What happened on the side and waits to be written down.
@@ -59,6 +62,7 @@ impl Context {
             prices,
             environment: KeyEnvironment::Live,
             keys: Arc::default(),
+            rules: Arc::default(),
             gateway,
             journal: Arc::default(),
             cursor_key: Arc::default(),

@@ -10,9 +10,11 @@ mod caps;
 mod end;
 mod facts;
 mod flight;
+mod judge;
 mod models;
 mod references;
 mod serve;
+mod texts;
 mod traits;
 
 use std::sync::Arc;
@@ -28,7 +30,7 @@ use workers::upstream::UpstreamPool;
 use workers::upstream::pump::PumpStream;
 
 use crate::auth::TenantActor;
-use crate::ledger::HoldAnswer;
+use crate::ledger::{Forbidden, HoldAnswer};
 
 pub use self::caps::{OutputCap, OutputCaps};
 pub use self::flight::Flights;
@@ -159,6 +161,9 @@ pub enum GatewayError {
     /// A limit has no room, or the cost is not known under a money limit.
     #[error("a limit refuses the request")]
     Refused(Box<HoldAnswer>),
+    /// A Policy Rule refuses the request.
+    #[error("a Policy Rule refuses the request")]
+    Forbidden(Box<Forbidden>),
     /// The provider failed before it answered.
     #[error("the provider did not answer")]
     Upstream {

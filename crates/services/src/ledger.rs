@@ -12,6 +12,7 @@ mod late;
 mod load;
 mod memory;
 mod moved;
+mod rules;
 mod verify;
 
 use std::sync::Arc;
@@ -21,8 +22,8 @@ use model::time::Clock;
 use store::{Batcher, Db};
 
 pub use self::command::{
-    Answer, CostFacts, EndAnswer, EndCommand, HoldAnswer, HoldCommand, Idempotency, LedgerError, NewRun,
-    RenewCommand, Replay,
+    Answer, Born, CostFacts, EndAnswer, EndCommand, Forbidden, HoldAnswer, HoldCommand, Idempotency, Judged,
+    LedgerError, NewRun, RenewCommand, Replay, Verdict,
 };
 pub use self::verify::{Mismatch, Verification};
 

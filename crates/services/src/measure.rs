@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use domain::policy::Judgement;
 use metrics::SharedString;
 use model::amounts::Amounts;
 use model::decision::Outcome;
@@ -30,12 +31,22 @@ pub(crate) fn decided(outcome: Outcome) {
     metrics::counter!("plimsoll_limit_decisions_total", "outcome" => outcome.as_str()).increment(1);
 }
 
+/// The Policy Rules have judged a request or an answer.
+pub(crate) fn judged(judgement: &Judgement) {
+    metrics::counter!("plimsoll_policy_decisions_total", "outcome" => judgement.outcome.as_str())
+        .increment(1);
+    let broken = u64::try_from(judgement.skipped.len()).unwrap_or(u64::MAX);
+    if broken > 0 {
+        metrics::counter!("plimsoll_policy_rules_skipped_total").increment(broken);
+    }
+}
+
 /// The number of requests whose books are open has changed.
 pub(crate) fn in_flight(change: f64) {
     metrics::gauge!("plimsoll_requests_in_flight").increment(change);
 }
 
-/// A limit refused an LLM Run.
+/// A limit or a Policy Rule refused an LLM Run.
 pub(crate) fn blocked(provider: &str, operation: Operation) {
     run_ended(&shared(provider), operation, RunStatus::Blocked);
 }

@@ -2,6 +2,7 @@
 
 mod change;
 pub mod integrity;
+pub(crate) mod known;
 mod told;
 
 use domain::policy::draft::{FieldProblem, validate};

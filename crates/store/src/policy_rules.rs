@@ -185,17 +185,22 @@ pub fn update(tx: &mut impl Writes, changed: &Rule, change: Change<'_>) -> Store
     bump_version(tx, changed.tenant, changed.updated_at)
 }
 
-/// Makes the version another one, also than that of a change that came to nothing.
+/// Makes the version another one, also than that of a change that came to nothing; and that of the limits, by which the
+/// ledger sees that anything which governs has changed.
 fn bump_version(tx: &mut impl Writes, owner: TenantId, at: Timestamp) -> StoreResult<()> {
     let owner = tenants::table.find(owner.to_string());
-    let known: Option<i64> = owner
+    let known: Option<(i64, i64)> = owner
         .clone()
-        .select(tenants::rules_version)
+        .select((tenants::rules_version, tenants::limits_version))
         .get_result(tx.conn())
         .optional()?;
-    let next = at.as_micros().max(known.unwrap_or_default().saturating_add(1));
+    let (rules, limits) = known.unwrap_or_default();
+    let next = |known: i64| at.as_micros().max(known.saturating_add(1));
     diesel::update(owner)
-        .set(tenants::rules_version.eq(next))
+        .set((
+            tenants::rules_version.eq(next(rules)),
+            tenants::limits_version.eq(next(limits)),
+        ))
         .execute(tx.conn())?;
     Ok(())
 }

@@ -1,6 +1,9 @@
 //! How is a Policy Rule shown?
 
+use std::collections::BTreeSet;
+
 use domain::policy::proposals::{Change, Conflict, diff};
+use domain::policy::{Judgement, Reason};
 use model::digest::Digest;
 use model::integrity::{Integrity, IntegrityStatus};
 use model::permille::Permille;
@@ -259,4 +262,27 @@ impl RuleVersionsView {
         }
         Self { items }
     }
+}
+
+/// What a client is told whose request a Policy Rule refuses: which one, why, and which Incident it came from. It
+/// repeats nothing of the request.
+pub fn message(judgement: &Judgement) -> String {
+    let Some(deciding) = judgement.deciding() else {
+        return "A Policy Rule refuses this LLM Run.".to_owned();
+    };
+    let (rule, name) = (deciding.rule, &deciding.name);
+    let why = match &deciding.reason {
+        Reason::Condition => String::new(),
+        Reason::Findings { findings } => {
+            let kinds: BTreeSet<&str> = findings.iter().map(|finding| finding.kind.as_str()).collect();
+            let kinds: Vec<&str> = kinds.into_iter().collect();
+            format!(" It found {}.", kinds.join(", "))
+        }
+        Reason::PolicyError { detail } => format!(" It could not be judged: {detail}."),
+    };
+    let born = match deciding.source_incident {
+        Some(incident) => format!(" It prevents what happened in the Incident {incident}."),
+        None => String::new(),
+    };
+    format!("The Policy Rule {rule} \u{201c}{name}\u{201d} refuses this LLM Run.{why}{born}")
 }

@@ -11,7 +11,8 @@ use model::run::Operation;
 use serde_json::json;
 use services::auth::AuthError;
 use services::gateway::GatewayError;
-use services::ledger::HoldAnswer;
+use services::ledger::{Forbidden, HoldAnswer};
+use services::words::{Judgement, outcome_header};
 
 use super::headers;
 use crate::actor::{self, Unreadable};
@@ -62,6 +63,26 @@ pub(crate) struct LlmError {
     no_retry: bool,
     refused: Option<Box<HoldAnswer>>,
     run: Option<(String, String)>,
+    /// The Policy Rule that refuses.
+    policy: Option<Box<Policy>>,
+}
+
+/// What the headers say of the Policy Rule that refuses.
+struct Policy {
+    outcome: String,
+    rule: Option<String>,
+    incident: Option<String>,
+}
+
+impl Policy {
+    fn of(judgement: &Judgement) -> Self {
+        let deciding = judgement.deciding();
+        Self {
+            outcome: outcome_header(judgement),
+            rule: deciding.map(|found| found.rule.to_string()),
+            incident: deciding.and_then(|found| Some(found.source_incident?.to_string())),
+        }
+    }
 }
 
 fn status(code: u16) -> StatusCode {
@@ -80,6 +101,7 @@ impl LlmError {
             no_retry: false,
             refused: None,
             run: None,
+            policy: None,
         }
     }
 
@@ -110,6 +132,7 @@ impl LlmError {
         }
         if let Some(answer) = &self.refused {
             headers::limits(&mut response, dialect, &answer.output, answer.at);
+            headers::policy(&mut response, answer.policy.as_deref());
             response.insert_header(("x-plimsoll-decision-id", answer.decision.to_string()));
             if let Some(run) = &answer.run {
                 response.insert_header(("x-plimsoll-run-id", run.id.to_string()));
@@ -118,6 +141,18 @@ impl LlmError {
         if let Some((run, decision)) = &self.run {
             response.insert_header(("x-plimsoll-run-id", run.as_str()));
             response.insert_header(("x-plimsoll-decision-id", decision.as_str()));
+        }
+        if let Some(policy) = &self.policy {
+            response.insert_header((headers::POLICY_OUTCOME, policy.outcome.as_str()));
+            let named = [
+                ("x-plimsoll-rule-id", &policy.rule),
+                ("x-plimsoll-incident-id", &policy.incident),
+            ];
+            for (name, value) in named {
+                if let Some(value) = value {
+                    response.insert_header((name, value.as_str()));
+                }
+            }
         }
         let body = match dialect {
             Dialect::OpenAi => json!({ "error": {
@@ -207,6 +242,17 @@ impl LlmError {
         }
     }
 
+    /// Refused by a Policy Rule: which one, and which Incident it came from.
+    fn forbidden(forbidden: &Forbidden) -> Self {
+        let message = adapters::customer::policies::message(&forbidden.judgement);
+        Self {
+            no_retry: true,
+            run: Some((forbidden.run.to_string(), forbidden.decision.to_string())),
+            policy: Some(Box::new(Policy::of(&forbidden.judgement))),
+            ..Self::new(403, "policy_violation", "policy_violation", message)
+        }
+    }
+
     fn refused(answer: Box<HoldAnswer>) -> Self {
         let message = adapters::customer::checks::message(&answer.output);
         let blocking = &answer.output.blocking;
@@ -271,6 +317,7 @@ impl From<GatewayError> for LlmError {
                 )
             },
             GatewayError::Refused(answer) => Self::refused(answer),
+            GatewayError::Forbidden(forbidden) => Self::forbidden(&forbidden),
             GatewayError::Upstream { code, run, decision } => {
                 let (status, message) = match code {
                     "upstream_timeout" => (504, "The provider did not answer in time."),

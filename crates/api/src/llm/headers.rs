@@ -30,6 +30,16 @@ fn full_at(report: &LimitReport, allowed: bool, now: Timestamp) -> Option<Timest
     }
 }
 
+/// What the Policy Rules said.
+pub(crate) const POLICY_OUTCOME: &str = "x-plimsoll-policy-outcome";
+
+/// Writes the header about Policy Rules, if there are any.
+pub(crate) fn policy(response: &mut HttpResponseBuilder, outcome: Option<&str>) {
+    if let Some(outcome) = outcome {
+        response.insert_header((POLICY_OUTCOME, outcome));
+    }
+}
+
 /// Writes the headers about limits.
 pub(crate) fn limits(
     response: &mut HttpResponseBuilder,

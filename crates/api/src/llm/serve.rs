@@ -118,6 +118,7 @@ fn respond(dialect: Dialect, served: Served) -> HttpResponse {
         response.insert_header(("x-plimsoll-cost-usd", cost.to_usd_string()));
     }
     headers::limits(&mut response, dialect, &served.answer.output, served.answer.at);
+    headers::policy(&mut response, served.answer.policy.as_deref());
     match served.body {
         ServedBody::Whole(body) => response.body(body),
         ServedBody::Stream(stream) => {

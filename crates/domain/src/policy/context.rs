@@ -37,9 +37,9 @@ pub struct Context<'a> {
     pub tools: &'a [&'a str],
     /// The keyed hash of the input.
     pub input_fingerprint: &'a str,
-    /// The hour of the day in the tenant's zone, 0 to 23.
+    /// The hour of the day, 0 to 23 (UTC).
     pub hour: i64,
-    /// The day of the week in the tenant's zone, 1 (Monday) to 7 (Sunday).
+    /// The day of the week, 1 (Monday) to 7 (Sunday) (UTC).
     pub weekday: i64,
     /// The failure it is about: at the stage OUTPUT that of this LLM Run, at the stage INPUT the latest one on record of
     /// a request with the same traits.
@@ -174,8 +174,8 @@ variables! {
         |it| it.cost.map(|cost| Value::Int(cost.0));
     "tools" Strings Request "the names of the tools the model may call, sorted" |it| Some(Value::List(Items::Given(it.tools)));
     "input.fingerprint" String Request "the keyed hash of the input" |it| Some(Value::Text(it.input_fingerprint));
-    "time.hour" Int Request "the hour in the tenant's zone, 0 to 23" |it| Some(Value::Int(it.hour));
-    "time.weekday" Int Request "the day in the tenant's zone, 1 (Monday) to 7 (Sunday)" |it| Some(Value::Int(it.weekday));
+    "time.hour" Int Request "the hour, 0 to 23 (UTC)" |it| Some(Value::Int(it.hour));
+    "time.weekday" Int Request "the day of the week, 1 (Monday) to 7 (Sunday) (UTC)" |it| Some(Value::Int(it.weekday));
     "failure.known" Bool Failure "whether a failure is on record" |it| Some(Value::Bool(it.failure.is_some()));
     "failure.code" String Failure "its code, such as `EXECUTION_TIMEOUT`; empty if none is on record"
         |it| Some(Value::Text(it.failure.unwrap_or_default().code));

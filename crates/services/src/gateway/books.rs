@@ -76,7 +76,7 @@ async fn attempt(cx: &Context, command: &EndCommand) -> Result<(), StoreError> {
             }
             Ok(())
         }
-        Ok(Answer::Decided(_) | Answer::Renewed(_) | Answer::Replayed(_)) => Ok(()),
+        Ok(_) => Ok(()),
         Err(LedgerError::Store(error)) => Err(error),
         Err(error) => {
             // An earlier attempt was written although it seemed to fail, or there is nothing to be paid any more.

@@ -9,7 +9,7 @@ use workers::upstream::UpstreamKind;
 
 use super::GatewayError;
 use super::body::Body;
-use super::{references, traits};
+use super::{references, texts, traits};
 
 #[cfg(test)]
 mod tests;
@@ -199,6 +199,11 @@ impl Parsed {
             Some(field) if kind != UpstreamKind::OpenaiCompatible => Err(outside(field)),
             _ => Ok(self),
         }
+    }
+
+    /// Everything that is said in its input.
+    pub(super) fn said(&self) -> String {
+        texts::of(&self.body)
     }
 
     /// What the estimate is made from.

@@ -17,6 +17,7 @@ use workers::upstream::{AskUsage, Upstream, UpstreamRequest, UpstreamResponse};
 
 use super::end::{Ending, Ticket};
 use super::facts::{Parsed, parse};
+use super::judge::{self, Question};
 use super::{GatewayError, GatewayRequest, Served, ServedBody};
 use crate::context::Context;
 use crate::journal;
@@ -192,9 +193,15 @@ async fn authorise(
         }),
         correlation_id: request.correlation_id.clone(),
         idempotency: None,
+        judged: None,
     };
-    match cx.ledger.hold(command).await {
+    let question = Question { parsed, bound, cost };
+    match judge::hold(cx, command, &question).await {
         Ok(Answer::Decided(answer)) => Ok(*answer),
+        Err(LedgerError::Forbidden(forbidden)) => {
+            measure::blocked(upstream.provider(), request.operation);
+            Err(GatewayError::Forbidden(forbidden))
+        }
         Ok(Answer::Ended(_) | Answer::Renewed(_) | Answer::Replayed(_)) => {
             Err(GatewayError::Unenforceable(store::StoreError::Stopped))
         }

@@ -22,6 +22,7 @@ use super::command::{Answer, EndAnswer, EndCommand, HoldAnswer, HoldCommand, Led
 use super::late::passed;
 use super::load::{Counters, applying};
 use super::memory::Witness;
+use super::rules::Ruled;
 use crate::snapshot;
 
 /// Everything a batch writes.
@@ -31,14 +32,15 @@ pub(super) struct Effects {
     taken: Vec<Hold>,
     ended: Vec<Hold>,
     renewed: Vec<Hold>,
-    started: Vec<Run>,
+    pub(super) started: Vec<Run>,
     finished: Vec<Run>,
     /// Runs whose hold has expired: their process is gone. With what is told of each.
     lost: BTreeMap<(TenantId, RunId), OpsEvent>,
     costs: Vec<CostRecord>,
     breaches: Vec<Breach>,
-    decisions: Vec<DecisionSnapshot>,
-    events: Vec<OpsEvent>,
+    pub(super) decisions: Vec<DecisionSnapshot>,
+    pub(super) events: Vec<OpsEvent>,
+    pub(super) ruled: Ruled,
     pub(super) answers: Vec<StoredAnswer>,
 }
 
@@ -63,6 +65,7 @@ impl Effects {
         store::decisions::insert(tx, &self.decisions)?;
         store::ops_events::insert(tx, &told)?;
         store::ops_events::insert(tx, &self.events)?;
+        self.ruled.write(tx)?;
         for answer in &self.answers {
             store::idempotency::insert(tx, answer)?;
         }
@@ -113,6 +116,7 @@ impl Batch<'_> {
             run,
             output,
             at: self.now,
+            policy: None,
         };
         Answer::Decided(Box::new(answer))
     }

@@ -126,7 +126,7 @@ impl<'a> Batch<'a> {
         };
         for (owner, (version, limits)) in assumed {
             self.assumed.insert(owner, version);
-            self.known.limits.insert(owner, limits);
+            self.known.limits.insert(owner, (version, limits));
         }
         true
     }
@@ -181,8 +181,8 @@ impl<'a> Batch<'a> {
     /// Whether a request is to be decided in a window that its limit has left.
     fn has_old_limits(&mut self, commands: &[Command]) -> bool {
         let holds = commands.iter().filter_map(|command| match command {
-            Command::Hold(hold) => Some(hold),
-            Command::End(_) | Command::Renew(_) => None,
+            Command::Hold(hold) if hold.asks_limits() => Some(hold),
+            Command::Hold(_) | Command::End(_) | Command::Renew(_) => None,
         });
         let moves = self.known.counters.moves();
         for hold in holds {
@@ -203,7 +203,9 @@ impl<'a> Batch<'a> {
     fn needs(&mut self, commands: &[Command]) -> Needs {
         let mut needs = Needs::default();
         for command in commands {
-            if let Command::Hold(hold) = command {
+            if let Command::Hold(hold) = command
+                && hold.asks_limits()
+            {
                 for limit in applying(&self.known.limits, hold.tenant, &hold.subject) {
                     needs.add(limit, &mut self.windows);
                 }
@@ -231,7 +233,7 @@ impl<'a> Batch<'a> {
             found.is_some_and(|limit| matches!(limit.window, WindowSpec::Rolling { .. }))
         };
         match self.known.limits.get(&item.owner) {
-            Some(limits) => of_owner(limits),
+            Some((_, limits)) => of_owner(limits),
             None => self
                 .lasting
                 .limits
@@ -257,7 +259,7 @@ impl<'a> Batch<'a> {
             return replay(stored, key);
         }
         let answer = match command {
-            Command::Hold(hold) => self.decide(hold),
+            Command::Hold(hold) => self.judge(hold)?,
             Command::End(end) => self.end(end)?,
             Command::Renew(renew) => self.renew(*renew)?,
         };

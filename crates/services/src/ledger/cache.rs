@@ -47,11 +47,7 @@ impl LimitsCache {
     }
 
     /// The ACTIVE limits of each owner as this transaction sees them. `owners` ascend.
-    pub(super) fn of(
-        &self,
-        tx: &mut impl Tx,
-        owners: &[TenantId],
-    ) -> StoreResult<BTreeMap<TenantId, Arc<Vec<Limit>>>> {
+    pub(super) fn of(&self, tx: &mut impl Tx, owners: &[TenantId]) -> StoreResult<Copies> {
         let mut found = BTreeMap::new();
         for (owner, version) in store::limits::versions(tx, owners)? {
             let known = self
@@ -70,7 +66,7 @@ impl LimitsCache {
                 copies.insert(owner, (version, Arc::clone(&list)));
                 list
             };
-            found.insert(owner, list);
+            found.insert(owner, (version, list));
         }
         Ok(found)
     }

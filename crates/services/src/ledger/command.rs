@@ -14,6 +14,8 @@ use model::run::{Operation, Run};
 use model::time::Timestamp;
 use store::StoreError;
 
+pub use super::rules::{Born, Forbidden, Judged, Verdict};
+
 #[derive(Debug)]
 pub(super) enum Command {
     Hold(Box<HoldCommand>),
@@ -44,6 +46,16 @@ pub struct HoldCommand {
     pub correlation_id: String,
     /// How to answer the same request twice.
     pub idempotency: Option<Idempotency>,
+    /// What the Policy Rules say of it; none if it is not judged by them.
+    pub judged: Option<Box<Judged>>,
+}
+
+impl HoldCommand {
+    /// Whether limits are asked at all: not if Policy Rules refuse it.
+    pub(super) fn asks_limits(&self) -> bool {
+        let verdict = self.judged.as_ref().and_then(|judged| judged.verdict.as_ref());
+        verdict.is_none_or(|verdict| verdict.judgement.outcome != Outcome::Block)
+    }
 }
 
 /// The LLM Run that a hold is for.
@@ -160,6 +172,8 @@ pub struct HoldAnswer {
     pub output: CheckOutput,
     /// When.
     pub at: Timestamp,
+    /// What the Policy Rules said, in the words of the header; none if there are none.
+    pub policy: Option<String>,
 }
 
 impl HoldAnswer {
@@ -181,6 +195,12 @@ pub struct EndAnswer {
 /// Why the ledger cannot do what it is asked.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum LedgerError {
+    /// Policy Rules refuse the request; that was written down.
+    #[error("a Policy Rule refuses the request")]
+    Forbidden(Box<Forbidden>),
+    /// What governs has changed since the request was judged: it is to be judged again. Nothing was written.
+    #[error("the request was judged by rules that apply no more")]
+    Outdated,
     /// There is no such hold, or it is not the caller's.
     #[error("there is no such hold")]
     HoldNotFound,

@@ -22,7 +22,7 @@ pub(super) fn passed(
     taken_at: Timestamp,
     now: Timestamp,
 ) -> Option<(i64, i64)> {
-    let limits = known.limits.get(&key.owner)?;
+    let (_, limits) = known.limits.get(&key.owner)?;
     let limit = limits.iter().find(|limit| limit.id == key.limit)?;
     // A counter of a window that the limit had once says nothing about the maximum that it has now.
     let calendar = matches!(limit.window, WindowSpec::Calendar { .. });

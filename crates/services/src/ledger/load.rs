@@ -11,8 +11,8 @@ use model::time::Timestamp;
 use model::window::WindowSpec;
 use store::counters::{Counter, CounterKey, Locked, ROLLING_LOCK};
 
-/// The limits of some owners.
-pub(super) type Limits = BTreeMap<TenantId, Arc<Vec<Limit>>>;
+/// The limits of some owners, each with the version of what governs them.
+pub(super) type Limits = BTreeMap<TenantId, (i64, Arc<Vec<Limit>>)>;
 
 /// What the counters hold: settled and held. And where those were moved that were.
 #[derive(Default)]
@@ -102,7 +102,7 @@ pub(super) fn applying<'a>(limits: &'a Limits, tenant: TenantId, subject: &Subje
     [TenantId::PLATFORM, tenant]
         .iter()
         .filter_map(|owner| limits.get(owner))
-        .flat_map(|list| list.iter())
+        .flat_map(|(_, list)| list.iter())
         .filter(|limit| domain::limits::applies(limit, subject))
         .collect()
 }

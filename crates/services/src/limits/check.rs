@@ -88,6 +88,7 @@ pub async fn check(
         run: None,
         correlation_id,
         idempotency,
+        judged: None,
     };
     Ok(cx.ledger.hold(command).await?)
 }

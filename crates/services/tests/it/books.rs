@@ -128,6 +128,7 @@ impl Books {
             run: None,
             correlation_id: "req_test".to_owned(),
             idempotency: None,
+            judged: None,
         }
     }
 

@@ -174,6 +174,7 @@ impl World {
             }),
             correlation_id: "req_orphan".to_owned(),
             idempotency: None,
+            judged: None,
         }
     }
 }

@@ -44,6 +44,8 @@ pub(crate) fn ledger_error(error: LedgerError) -> ApiError {
         ),
         LedgerError::KeyReused(at) => idempotency::reused(&at.to_string()),
         LedgerError::KeyForeign => idempotency::foreign(),
+        // These answer requests that rules are asked about, and no route of ours asks.
+        LedgerError::Forbidden(_) | LedgerError::Outdated => services::StoreError::Stopped.into(),
         LedgerError::Store(error) => error.into(),
     }
 }

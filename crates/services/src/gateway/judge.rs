@@ -1,0 +1,164 @@
+//! Do the Policy Rules let a request through?
+
+use std::sync::Arc;
+
+use domain::estimate::Bound;
+use domain::policy::context::Context as Asked;
+use domain::policy::findings::accuracy::Unknowns;
+use domain::policy::findings::{Finding, scan};
+use domain::policy::outcome;
+use domain::policy::prepared::Prepared;
+use domain::policy::{JudgeInput, judge};
+use model::id::TenantId;
+use model::money::NanoUsd;
+use model::policy::Stage;
+use model::zone::Zone;
+use serde_json::json;
+
+use super::facts::Parsed;
+use crate::context::Context;
+use crate::ledger::{Answer, HoldCommand, Judged, LedgerError, Verdict};
+use crate::measure;
+use crate::policies::known::{Governing, governing, renewed};
+
+/// How often a request is judged again because a rule or a limit has changed meanwhile.
+const ATTEMPTS: usize = 8;
+
+/// Texts beyond this many bytes are looked at on a thread of their own, so that other requests need not wait.
+const LONG_TEXT: usize = 16 * 1024;
+
+/// What is asked of the rules beside what the command for the ledger says.
+pub(super) struct Question<'a> {
+    pub(super) parsed: &'a Parsed,
+    pub(super) bound: &'a Bound,
+    pub(super) cost: Option<NanoUsd>,
+}
+
+/// Judges the request by the rules that apply now and hands it to the ledger with what they say.
+///
+/// # Errors
+/// [`LedgerError`].
+pub(super) async fn hold(
+    cx: &Context,
+    command: HoldCommand,
+    question: &Question<'_>,
+) -> Result<Answer, LedgerError> {
+    let mut rules = governing(cx, command.tenant).await?;
+    let mut found = None;
+    for _ in 0..ATTEMPTS {
+        if found.is_none() && rules.rules.iter().any(|rule| looks_at_input(rule)) {
+            found = Some(findings(question.parsed.said()).await?);
+        }
+        let (judged, outcome) = judged(
+            cx,
+            &command,
+            question,
+            &rules,
+            found.as_deref().unwrap_or_default(),
+        );
+        let asked = HoldCommand {
+            judged: Some(Box::new(judged)),
+            ..command.clone()
+        };
+        match cx.ledger.hold(asked).await {
+            Err(LedgerError::Outdated) => {}
+            Ok(Answer::Decided(mut answer)) => {
+                answer.policy = outcome;
+                return Ok(Answer::Decided(answer));
+            }
+            answer => return answer,
+        }
+        rules = renewed(cx, command.tenant).await?;
+    }
+    tracing::warn!(tenant_id = %command.tenant, "what governs changes faster than a request can be judged");
+    Err(LedgerError::Store(store::StoreError::overtaken()))
+}
+
+fn looks_at_input(rule: &Prepared) -> bool {
+    rule.rule().definition.stage == Stage::Input && rule.needs_findings()
+}
+
+async fn findings(text: String) -> Result<Vec<Finding>, LedgerError> {
+    if text.len() <= LONG_TEXT {
+        return Ok(scan(&text, &Unknowns::default()));
+    }
+    let looked = tokio::task::spawn_blocking(move || scan(&text, &Unknowns::default()));
+    looked
+        .await
+        .map_err(|_panicked| LedgerError::Store(store::StoreError::Panicked))
+}
+
+/// What the rules say, and the header that says so; none if there are no rules.
+fn judged(
+    cx: &Context,
+    command: &HoldCommand,
+    question: &Question<'_>,
+    governing: &Governing,
+    findings: &[Finding],
+) -> (Judged, Option<String>) {
+    let versions = governing.versions;
+    if governing.rules.is_empty() {
+        let nothing = Judged {
+            versions,
+            verdict: None,
+        };
+        return (nothing, None);
+    }
+    let (subject, parsed) = (&command.subject, question.parsed);
+    let key = subject.api_key_id.map(|id| id.to_string()).unwrap_or_default();
+    let tools: Vec<&str> = parsed.tools.iter().map(String::as_str).collect();
+    let (hour, weekday) = Zone::UTC.hour_and_weekday(cx.clock.now());
+    let input = JudgeInput {
+        tenant: command.tenant,
+        stage: Stage::Input,
+        context: Asked {
+            model: text(subject.model.as_ref()),
+            provider: text(subject.provider.as_ref()),
+            agent: text(subject.agent_id.as_ref()),
+            project: text(subject.project_id.as_ref()),
+            feature: text(subject.feature.as_ref()),
+            key: &key,
+            stream: parsed.stream,
+            input_tokens: question.bound.input_tokens,
+            output_tokens: question.bound.output_tokens,
+            cost: question.cost,
+            tools: &tools,
+            input_fingerprint: text(parsed.input_fingerprint.as_ref()),
+            hour,
+            weekday,
+            ..Asked::default()
+        },
+        findings,
+        rules: &governing.rules,
+    };
+    let judgement = judge(&input);
+    measure::judged(&judgement);
+    let outcome = Some(outcome::header(&judgement));
+    let silent = judgement.matches.is_empty() && judgement.skipped.is_empty();
+    let verdict = (!silent).then(|| Verdict {
+        input: redacted(&input, versions, &governing.rules),
+        born: judgement
+            .matches
+            .iter()
+            .filter_map(|found| governing.born(found.source_incident?))
+            .collect(),
+        judgement,
+    });
+    (Judged { versions, verdict }, outcome)
+}
+
+fn text(given: Option<&String>) -> &str {
+    given.map_or("", String::as_str)
+}
+
+/// What was judged, without any content: the facts, what was found, and by which rules.
+fn redacted(input: &JudgeInput<'_>, versions: [(TenantId, i64); 2], rules: &[Arc<Prepared>]) -> String {
+    json!({
+        "stage": input.stage,
+        "context": input.context,
+        "findings": input.findings,
+        "governed_by": versions,
+        "rules": rules.len(),
+    })
+    .to_string()
+}

@@ -1,0 +1,161 @@
+//! Which Policy Rules is a request judged by, without asking the database each time?
+//!
+//! A copy is used as it was read last. The ledger compares its version in the transaction that decides: a change of a
+//! rule is seen by the next request, on every node.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use domain::policy::prepared::Prepared;
+use model::id::{IncidentId, TenantId};
+use store::{StoreError, StoreResult, Tx};
+
+use crate::context::Context;
+use crate::ledger::Born;
+
+/// Tenants whose rules are kept; beyond that the copies start anew.
+const TENANTS_MAX: usize = 50_000;
+
+/// The ACTIVE rules of an owner, ready to be judged.
+#[derive(Debug, Clone, Default)]
+struct Copy {
+    /// The version of everything that governs.
+    version: i64,
+    /// The version of the rules alone: what is compiled stays as long as it is the same.
+    rules_version: i64,
+    rules: Arc<Vec<Arc<Prepared>>>,
+    born: Arc<BTreeMap<IncidentId, Born>>,
+}
+
+/// The rules of tenants as they were read last.
+#[derive(Debug, Default)]
+pub(crate) struct RulesCache(Mutex<BTreeMap<TenantId, Copy>>);
+
+/// What a tenant's requests are judged by: the installation's rules and its own.
+#[derive(Debug, Clone)]
+pub(crate) struct Governing {
+    pub(crate) versions: [(TenantId, i64); 2],
+    pub(crate) rules: Arc<Vec<Arc<Prepared>>>,
+    born: [Arc<BTreeMap<IncidentId, Born>>; 2],
+}
+
+impl Governing {
+    /// What is known of an Incident that a rule came from.
+    pub(crate) fn born(&self, incident: IncidentId) -> Option<Born> {
+        self.born.iter().find_map(|born| born.get(&incident).copied())
+    }
+}
+
+impl RulesCache {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<TenantId, Copy>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn known(&self, tenant: TenantId) -> Option<Governing> {
+        let copies = self.lock();
+        let [platform, own] = [copies.get(&TenantId::PLATFORM)?, copies.get(&tenant)?];
+        let rules = match (platform.rules.is_empty(), own.rules.is_empty()) {
+            (true, _) => Arc::clone(&own.rules),
+            (_, true) => Arc::clone(&platform.rules),
+            (false, false) => Arc::new(platform.rules.iter().chain(own.rules.iter()).cloned().collect()),
+        };
+        Some(Governing {
+            versions: [(TenantId::PLATFORM, platform.version), (tenant, own.version)],
+            rules,
+            born: [Arc::clone(&platform.born), Arc::clone(&own.born)],
+        })
+    }
+}
+
+/// What a tenant's requests are judged by, as it was read last.
+///
+/// # Errors
+/// What the database says, if it has to be asked.
+pub(crate) async fn governing(cx: &Context, tenant: TenantId) -> StoreResult<Governing> {
+    if let Some(known) = cx.rules.known(tenant) {
+        return Ok(known);
+    }
+    renewed(cx, tenant).await
+}
+
+/// The same, read anew.
+///
+/// # Errors
+/// What the database says.
+pub(crate) async fn renewed(cx: &Context, tenant: TenantId) -> StoreResult<Governing> {
+    let cache = Arc::clone(&cx.rules);
+    let owners = [TenantId::PLATFORM, tenant];
+    let before: BTreeMap<TenantId, Copy> = {
+        let copies = cache.lock();
+        let known = |owner: &TenantId| Some((*owner, copies.get(owner)?.clone()));
+        owners.iter().filter_map(known).collect()
+    };
+    let read = cx
+        .db
+        .read(move |tx| -> StoreResult<Vec<(TenantId, Copy)>> {
+            // The versions first: what is read after them is at least as new.
+            let versions = store::limits::versions(tx, &owners)?;
+            let rules: BTreeMap<_, _> = store::policy_rules::owner_versions(tx, &owners)?
+                .into_iter()
+                .collect();
+            let copy = |(owner, version)| {
+                let rules_version = rules.get(&owner).copied().unwrap_or_default();
+                let known = before
+                    .get(&owner)
+                    .filter(|known| known.rules_version == rules_version);
+                let copy = match known {
+                    Some(known) => known.clone(),
+                    None => load(tx, owner)?,
+                };
+                Ok((
+                    owner,
+                    Copy {
+                        version,
+                        rules_version,
+                        ..copy
+                    },
+                ))
+            };
+            versions.into_iter().map(copy).collect()
+        })
+        .await?;
+    {
+        let mut copies = cache.lock();
+        if copies.len() >= TENANTS_MAX {
+            copies.clear();
+        }
+        copies.extend(read);
+    }
+    // Somebody may have emptied it just now, and a tenant that is not there has no key.
+    cache.known(tenant).ok_or_else(StoreError::overtaken)
+}
+
+fn load(tx: &mut impl Tx, owner: TenantId) -> StoreResult<Copy> {
+    let rules = store::policy_rules::active(tx, owner)?;
+    let mut born = BTreeMap::new();
+    for incident in rules.iter().filter_map(|rule| rule.source_incident) {
+        let found = store::incidents::find(tx, owner, incident)?;
+        let signed = found.and_then(|found| Some((found.signature?, found.cost)));
+        if let Some((signature, cost)) = signed {
+            let signature = signature.id();
+            born.insert(
+                incident,
+                Born {
+                    incident,
+                    signature,
+                    cost,
+                },
+            );
+        }
+    }
+    Ok(Copy {
+        rules: Arc::new(
+            rules
+                .into_iter()
+                .map(|rule| Arc::new(Prepared::new(rule)))
+                .collect(),
+        ),
+        born: Arc::new(born),
+        ..Copy::default()
+    })
+}
