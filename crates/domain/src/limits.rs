@@ -7,6 +7,7 @@
 pub mod draft;
 pub mod matching;
 mod raise;
+mod remedy;
 mod report;
 
 use alloc::string::String;
@@ -21,11 +22,12 @@ use model::limit::{Enforcement, Limit, LimitCategory, LimitScope, LimitType, Uni
 use model::time::Timestamp;
 
 pub use self::matching::applies;
+pub use self::remedy::Remedy;
 
 /// The engine's name in decision snapshots.
 pub const NAME: &str = "limits";
 /// The engine's version; raised with every change of what it decides.
-pub const VERSION: &str = "2";
+pub const VERSION: &str = "3";
 
 /// From which share of its maximum a limit is said to be approaching, in percent.
 pub const APPROACHING_PCT: i64 = 80;
@@ -61,6 +63,8 @@ pub struct CheckInput<'a> {
     pub cost_known: bool,
     /// The limits that apply to it.
     pub limits: &'a [LimitState<'a>],
+    /// The QUEUE limits before which others have been waiting for longer: what room they have is not for this request.
+    pub crowded: &'a [LimitId],
 }
 
 /// How a request relates to one limit.
@@ -222,7 +226,8 @@ fn weigh(input: &CheckInput<'_>, state: &LimitState<'_>, requested: i64, output:
         window_seconds: limit.window.nominal_seconds(),
         message_code: report::message_code(limit),
     };
-    let over = after > max;
+    let crowded = limit.enforcement == Enforcement::Queue && input.crowded.contains(&limit.id);
+    let over = after > max || crowded;
     // A request that takes nothing of a limit cannot be what passes it.
     let refused = over && requested > 0 && limit.enforcement.is_strict();
     let money = limit.limit_type.unit() == Unit::NanoUsd;
@@ -232,9 +237,9 @@ fn weigh(input: &CheckInput<'_>, state: &LimitState<'_>, requested: i64, output:
         output.unpriced.push(report.clone());
     } else if refused {
         output.blocking.push(report.clone());
-        output
-            .breaches
-            .push(breach(&report, refused_as(limit.category), after));
+        // A crowded limit refuses what it has room for, and is not passed by it.
+        let passed = (after > max).then(|| breach(&report, refused_as(limit.category), after));
+        output.breaches.extend(passed);
         output
             .warnings
             .extend(raise::expired(limit, window, now, &report));

@@ -206,7 +206,7 @@ impl LimitType {
 impl Enforcement {
     /// Whether a request that does not fit is kept from spending.
     ///
-    /// QUEUE and DEGRADE are strict too: what cannot wait or be made to fit is refused.
+    /// QUEUE and DEGRADE are strict too: what finds no room in time or cannot be made to fit is refused.
     pub const fn is_strict(self) -> bool {
         match self {
             Self::Block | Self::Reject | Self::Queue | Self::Degrade => true,

@@ -38,6 +38,7 @@ impl Metrics {
         metrics::counter!("plimsoll_integrity_failures_total").increment(0);
         metrics::counter!("plimsoll_policy_rules_skipped_total").increment(0);
         metrics::gauge!("plimsoll_requests_in_flight").set(0.0);
+        metrics::gauge!("plimsoll_requests_waiting").set(0.0);
         for outcome in [Outcome::Allow, Outcome::Warn, Outcome::Block] {
             metrics::counter!("plimsoll_limit_decisions_total", "outcome" => outcome.as_str()).increment(0);
             metrics::counter!("plimsoll_policy_decisions_total", "outcome" => outcome.as_str()).increment(0);
@@ -83,6 +84,14 @@ fn describe() {
     describe_counter!("plimsoll_llm_tokens_total", "Tokens as settled");
     describe_counter!(COST_COUNTED, "Cost as settled");
     describe_gauge!("plimsoll_requests_in_flight", "LLM Runs whose hold is open");
+    describe_gauge!(
+        "plimsoll_requests_waiting",
+        "Requests that wait for room under a Limit"
+    );
+    describe_counter!(
+        "plimsoll_queue_waits_total",
+        "Requests that waited for room, by how that ended"
+    );
     describe_counter!(
         "plimsoll_policy_decisions_total",
         "What Policy Rules said, by outcome"

@@ -11,6 +11,7 @@ use infra::clock::{RandomIds, SystemClock};
 use infra::config::{AskUsage, Config, DatabaseConfig, PricesConfig, UpstreamConfig, UpstreamKind};
 use services::Context;
 use services::gateway::{Gateway, GatewaySettings, OutputCap, OutputCaps};
+use services::ledger::RoomSettings;
 use services::prices::{FloorPrice, PriceBook, PriceOverride};
 use store::Db;
 use workers::upstream::{ProviderKey, Timeouts, UpstreamPool, UpstreamSettings};
@@ -79,6 +80,11 @@ fn gateway_settings(config: &Config) -> GatewaySettings {
         stall_timeout: gateway.idle_timeout,
         settle_wait: SETTLE_WAIT,
         answer_cap_bytes: config.server.llm_max_body_bytes,
+        room: RoomSettings {
+            per_limit: gateway.queue_per_limit,
+            total: gateway.queue_total,
+            poll: gateway.queue_poll,
+        },
     }
 }
 

@@ -53,7 +53,10 @@ impl Context {
         prices: Arc<PriceBook>,
         gateway: Arc<Gateway>,
     ) -> Self {
-        let ledger = Ledger::new(db.clone(), Arc::clone(&clock), Arc::clone(&ids));
+        let ledger = {
+            let room = gateway.settings.room;
+            Ledger::with_room(db.clone(), Arc::clone(&clock), Arc::clone(&ids), room)
+        };
         Self {
             db,
             clock,

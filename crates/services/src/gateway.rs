@@ -4,10 +4,12 @@
 //! under that hold, pass the answer through, settle with what it really used. Whatever becomes of the client,
 //! the hold ends.
 
+mod admit;
 mod body;
 mod books;
 mod caps;
 mod end;
+mod estimate;
 mod facts;
 mod flight;
 mod judge;
@@ -30,7 +32,7 @@ use workers::upstream::UpstreamPool;
 use workers::upstream::pump::PumpStream;
 
 use crate::auth::TenantActor;
-use crate::ledger::{Forbidden, HoldAnswer};
+use crate::ledger::{Forbidden, HoldAnswer, RoomSettings};
 
 pub use self::caps::{OutputCap, OutputCaps};
 pub use self::flight::Flights;
@@ -77,6 +79,8 @@ pub struct GatewaySettings {
     pub settle_wait: Duration,
     /// The largest answer, in bytes, that is collected before it is passed on.
     pub answer_cap_bytes: usize,
+    /// How many may wait for room under QUEUE limits.
+    pub room: RoomSettings,
 }
 
 /// Who a request is attributed to, as its headers say.

@@ -12,6 +12,8 @@ mod late;
 mod load;
 mod memory;
 mod moved;
+mod patience;
+mod room;
 mod rules;
 mod verify;
 
@@ -22,13 +24,15 @@ use model::time::Clock;
 use store::{Batcher, Db};
 
 pub use self::command::{
-    Answer, Born, CostFacts, EndAnswer, EndCommand, Forbidden, HoldAnswer, HoldCommand, Idempotency, Judged,
-    LedgerError, NewRun, RenewCommand, Replay, Verdict,
+    Answer, Born, CostFacts, EndAnswer, EndCommand, Forbidden, HoldAnswer, HoldCommand, Idempotency, Instead,
+    Judged, LedgerError, NewRun, Patience, RenewCommand, Replay, Verdict, Waited,
 };
+pub use self::room::RoomSettings;
 pub use self::verify::{Mismatch, Verification};
 
 use self::batch::{Batch, Lasting};
 use self::command::Command;
+use self::room::Room;
 use crate::measure;
 
 /// The hold ledger.
@@ -36,6 +40,7 @@ use crate::measure;
 pub struct Ledger {
     db: Db,
     batcher: Batcher<Command, Result<Answer, LedgerError>>,
+    room: Arc<Room>,
 }
 
 impl std::fmt::Debug for Ledger {
@@ -47,14 +52,40 @@ impl std::fmt::Debug for Ledger {
 impl Ledger {
     /// The ledger of this database.
     pub fn new(db: Db, clock: Arc<dyn Clock>, ids: Arc<dyn IdGenerator>) -> Self {
-        let lasting = Lasting::default();
+        Self::with_room(db, clock, ids, RoomSettings::default())
+    }
+
+    /// The same, where so many may wait.
+    pub fn with_room(
+        db: Db,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn IdGenerator>,
+        settings: RoomSettings,
+    ) -> Self {
+        let room = Arc::new(Room::new(settings));
+        let lasting = Lasting::in_room(Arc::clone(&room));
         let shared = db.is_shared();
         let batcher = db.batcher(Arc::new(
             move |tx: &mut store::LockTx<'_>, commands: &[Command]| {
                 Batch::new(&lasting, clock.now(), ids.as_ref(), shared).run(tx, commands)
             },
         ));
-        Self { db, batcher }
+        Self { db, batcher, room }
+    }
+
+    /// Where requests wait for room.
+    pub(crate) fn room(&self) -> &Room {
+        &self.room
+    }
+
+    /// How many requests wait for room under a QUEUE limit, in this process.
+    pub fn waiting(&self) -> usize {
+        self.room.count()
+    }
+
+    /// From now on no request waits: those that do are decided upon at once.
+    pub fn stop_waiting(&self) {
+        self.room.close();
     }
 
     /// Decides about a request and, if it may run, holds its amounts on every limit that applies.
@@ -67,7 +98,9 @@ impl Ledger {
             .batcher
             .submit(lane, Command::Hold(Box::new(command)))
             .await?;
-        if let Ok(Answer::Decided(decided)) = &answer {
+        if let Ok(Answer::Decided(decided)) = &answer
+            && decided.provisional.is_none()
+        {
             measure::decided(decided.output.outcome);
         }
         answer
@@ -79,7 +112,11 @@ impl Ledger {
     /// [`LedgerError`] says how it has ended before, or why it cannot end like this.
     pub async fn end(&self, command: EndCommand) -> Result<Answer, LedgerError> {
         let lane = command.tenant.bits();
-        self.batcher.submit(lane, Command::End(Box::new(command))).await?
+        let answer = self.batcher.submit(lane, Command::End(Box::new(command))).await?;
+        if let Ok(Answer::Ended(ended)) = &answer {
+            self.room.freed(&ended.hold);
+        }
+        answer
     }
 
     /// Lets an open hold live on.

@@ -41,6 +41,21 @@ pub(crate) fn judged(judgement: &Judgement) {
     }
 }
 
+/// One more request waits for room under a QUEUE limit.
+pub(crate) fn waits() {
+    metrics::gauge!("plimsoll_requests_waiting").increment(1.0);
+}
+
+/// One request waits no more.
+pub(crate) fn waits_no_more() {
+    metrics::gauge!("plimsoll_requests_waiting").decrement(1.0);
+}
+
+/// A request has waited for room: `served`, `timeout` (none came in time), or `left` (its client did).
+pub(crate) fn waited(outcome: &'static str) {
+    metrics::counter!("plimsoll_queue_waits_total", "outcome" => outcome).increment(1);
+}
+
 /// The number of requests whose books are open has changed.
 pub(crate) fn in_flight(change: f64) {
     metrics::gauge!("plimsoll_requests_in_flight").increment(change);

@@ -6,13 +6,24 @@ use model::decision::DecisionSnapshot;
 use model::id::{DecisionId, HoldId, RunId, TenantId};
 use serde_json::json;
 
+/// What is kept of a decision beside what its engine knew.
+pub(crate) struct Beside<'a> {
+    /// The LLM Run.
+    pub(crate) run: RunId,
+    /// Its hold; none if it was refused.
+    pub(crate) hold: Option<HoldId>,
+    /// What joins everything that happened for the request.
+    pub(crate) correlation_id: &'a str,
+    /// What is served instead of what was asked for.
+    pub(crate) instead: Option<serde_json::Value>,
+}
+
 /// The snapshot of a decision about limits. The input holds no content of the request: amounts, limits, counters.
 pub(crate) fn of_check(
     (tenant, id): (TenantId, DecisionId),
     input: &CheckInput<'_>,
     output: &CheckOutput,
-    (run, hold): (RunId, Option<HoldId>),
-    correlation_id: &str,
+    beside: Beside<'_>,
 ) -> DecisionSnapshot {
     let limits: Vec<_> = input
         .limits
@@ -32,8 +43,17 @@ pub(crate) fn of_check(
             })
         })
         .collect();
-    let text =
-        json!({ "now": input.now.as_micros(), "amounts": input.amounts, "limits": limits }).to_string();
+    let mut facts = serde_json::Map::new();
+    facts.insert("now".to_owned(), json!(input.now.as_micros()));
+    facts.insert("amounts".to_owned(), json!(input.amounts));
+    facts.insert("limits".to_owned(), json!(limits));
+    if !input.crowded.is_empty() {
+        facts.insert("crowded".to_owned(), json!(input.crowded));
+    }
+    if let Some(instead) = beside.instead {
+        facts.insert("instead".to_owned(), instead);
+    }
+    let text = serde_json::Value::Object(facts).to_string();
     let blocking: Vec<_> = output.blocking.iter().map(|report| report.limit).collect();
     let warnings: Vec<_> = output.warnings.iter().map(|report| report.limit).collect();
     DecisionSnapshot {
@@ -42,12 +62,12 @@ pub(crate) fn of_check(
         engine: domain::limits::NAME,
         engine_version: domain::limits::VERSION,
         outcome: output.outcome,
-        run: Some(run),
-        hold,
+        run: Some(beside.run),
+        hold: beside.hold,
         input_hash: secrets::sha256_hex(text.as_bytes()),
         input: text,
         output: json!({ "items": output.items, "blocking": blocking, "warnings": warnings }).to_string(),
-        correlation_id: correlation_id.to_owned(),
+        correlation_id: beside.correlation_id.to_owned(),
         created_at: input.now,
     }
 }

@@ -133,6 +133,7 @@ impl LlmError {
         if let Some(answer) = &self.refused {
             headers::limits(&mut response, dialect, &answer.output, answer.at);
             headers::policy(&mut response, answer.policy.as_deref());
+            headers::handling(&mut response, answer);
             response.insert_header(("x-plimsoll-decision-id", answer.decision.to_string()));
             if let Some(run) = &answer.run {
                 response.insert_header(("x-plimsoll-run-id", run.id.to_string()));
@@ -268,8 +269,12 @@ impl LlmError {
                 ..Self::new(403, "policy_violation", "threshold_exceeded", message)
             }
         } else if has(LimitCategory::Budget) {
+            // Whoever has waited is told when waiting will help.
+            let resets = blocking.iter().filter_map(|report| report.resets_at).max();
+            let resets = resets.filter(|_| answer.waited.is_some());
             Self {
                 no_retry: true,
+                retry_after: resets.map(|at| at.seconds_until_from(answer.at).max(1)),
                 ..Self::new(429, "insufficient_quota", "insufficient_quota", message)
             }
         } else {

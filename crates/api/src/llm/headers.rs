@@ -7,12 +7,13 @@
 use std::fmt::Write as _;
 
 use actix_web::HttpResponseBuilder;
-use actix_web::http::header::HeaderMap;
+use actix_web::http::header::{HeaderMap, HeaderValue};
 use model::decision::Outcome;
 use model::id::Slug;
 use model::limit::{LimitCategory, Unit};
 use model::time::Timestamp;
 use services::gateway::Attribution;
+use services::ledger::HoldAnswer;
 use services::words::{CheckOutput, LimitReport};
 
 use super::errors::Dialect;
@@ -115,6 +116,24 @@ fn provider_names(
             Dialect::Anthropic => at.to_string(),
         };
         response.insert_header((key("reset"), value));
+    }
+}
+
+/// Writes whether it has waited, and whether something else is served than what was asked for.
+pub(crate) fn handling(response: &mut HttpResponseBuilder, answer: &HoldAnswer) {
+    if let Some(waited) = answer.waited {
+        if answer.allowed() {
+            response.insert_header(("x-plimsoll-queued-ms", waited.ms.to_string()));
+        }
+        response.insert_header(("x-plimsoll-queue-deadline", waited.deadline.to_string()));
+    }
+    if let Some(instead) = answer.instead.as_ref().filter(|_| answer.allowed()) {
+        let because: Vec<_> = instead.because.iter().map(ToString::to_string).collect();
+        // A model's name is whatever the configuration says: what no header can hold is left out.
+        if let Ok(model) = HeaderValue::from_str(&instead.served_model) {
+            response.insert_header(("x-plimsoll-served-model", model));
+        }
+        response.insert_header(("x-plimsoll-degraded-by", because.join(", ")));
     }
 }
 

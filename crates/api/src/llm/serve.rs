@@ -119,6 +119,7 @@ fn respond(dialect: Dialect, served: Served) -> HttpResponse {
     }
     headers::limits(&mut response, dialect, &served.answer.output, served.answer.at);
     headers::policy(&mut response, served.answer.policy.as_deref());
+    headers::handling(&mut response, &served.answer);
     match served.body {
         ServedBody::Whole(body) => response.body(body),
         ServedBody::Stream(stream) => {

@@ -70,6 +70,7 @@ impl World {
                 stall_timeout: Duration::from_secs(2),
                 settle_wait: Duration::from_secs(20),
                 answer_cap_bytes: 1024 * 1024,
+                room: services::ledger::RoomSettings::default(),
             },
         );
         let prices = Arc::new(PriceBook::new(Vec::new()).unwrap());

@@ -9,6 +9,8 @@ mod document;
 #[cfg(test)]
 mod endpoints;
 #[cfg(test)]
+mod handling;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod holds;

@@ -1,6 +1,7 @@
 //! The table of what the limits engine decides.
 
 mod raised;
+mod remedies;
 mod windows;
 
 use alloc::string::ToString as _;
@@ -80,6 +81,7 @@ fn decide(limits: &[LimitState<'_>], amounts: Amounts) -> CheckOutput {
         amounts,
         cost_known: true,
         limits,
+        crowded: &[],
     })
 }
 
@@ -340,6 +342,7 @@ fn a_cost_that_nobody_knows_is_refused_by_a_strict_money_limit_only() {
             amounts: usd(0),
             cost_known: false,
             limits: &limits,
+            crowded: &[],
         })
     };
     let output = decide(&strict);

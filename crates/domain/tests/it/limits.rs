@@ -120,6 +120,7 @@ fn decided(limits: &[LimitState<'_>], amounts: Amounts, cost_known: bool) -> Str
         amounts,
         cost_known,
         limits,
+        crowded: &[],
     });
     let held: Vec<_> = items
         .iter()

@@ -66,7 +66,7 @@ const fn millis(most: u64) -> Kind {
 }
 
 /// All of them, in reading order.
-pub(super) static KEYS: [Key; 40] = [
+pub(super) static KEYS: [Key; 43] = [
     key("server.listen", Kind::Address, "127.0.0.1:8080"),
     key("server.metrics_listen", Kind::Address, "127.0.0.1:9090"),
     key(
@@ -114,6 +114,9 @@ pub(super) static KEYS: [Key; 40] = [
         Kind::Whole(1..=10_000_000),
         "4096",
     ),
+    key("gateway.queue_per_limit", Kind::Whole(0..=100_000), "100"),
+    key("gateway.queue_total", Kind::Whole(0..=100_000), "1000"),
+    key("gateway.queue_poll_ms", millis(MINUTE_MS), "500"),
     key("gateway.output_caps", Kind::OutputCaps, "[]"),
     unset(
         "upstreams.*.kind",

@@ -139,6 +139,13 @@ pub struct GatewayConfig {
     pub hold_ttl_ms: i64,
     /// What is held for the answer when a request does not say how long it may be.
     pub default_output_tokens: u32,
+    /// The most LLM Runs that wait for room under one QUEUE limit, in one process.
+    pub queue_per_limit: usize,
+    /// The most that wait in one process.
+    pub queue_total: usize,
+    /// After how long the first in line looks for room that other processes made.
+    #[serde(rename = "queue_poll_ms", deserialize_with = "millis")]
+    pub queue_poll: Duration,
     /// The most that some models can make.
     pub output_caps: Vec<OutputCap>,
 }

@@ -168,6 +168,8 @@ impl Server {
             shutdown,
             grace,
         } = self;
+        // Who waits for room would wait for longer than the grace.
+        cx.ledger.stop_waiting();
         // A second signal means now; what is held then expires by itself.
         let hurried = tokio::select! {
             ended = timeout(grace, main.stop(true)) => ended.is_err(),

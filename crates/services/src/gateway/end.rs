@@ -294,7 +294,8 @@ impl Ticket {
             served_model: ending
                 .report
                 .as_ref()
-                .and_then(|report| report.served_model.clone()),
+                .and_then(|report| report.served_model.clone())
+                .or_else(|| self.run.served_model.clone()),
             usage: used.and_then(|used| used.tokens),
             usage_source: used.map_or(UsageSource::None, |used| used.source),
             cost,

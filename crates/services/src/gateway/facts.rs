@@ -51,6 +51,8 @@ pub(super) struct Parsed {
     pub(super) tools: Vec<String>,
     /// The keyed hash of the input; see [`traits`](super::traits).
     pub(super) input_fingerprint: Option<String>,
+    /// The cap of the output that a DEGRADE limit sets.
+    lowered: Option<i64>,
 }
 
 fn invalid(field: &str, detail: &str) -> GatewayError {
@@ -104,6 +106,7 @@ pub(super) fn parse(operation: Operation, bytes: Bytes) -> Result<Parsed, Gatewa
         choices: choices(operation, &body)?,
         tools: traits::tools(&body),
         input_fingerprint: None,
+        lowered: None,
         model,
         operation,
         body,
@@ -206,12 +209,25 @@ impl Parsed {
         texts::of(&self.body)
     }
 
+    /// The same with another model, and with no more output than this.
+    pub(super) fn lessened(&self, model: &str, cap: Option<i64>) -> Self {
+        let mut less = self.clone();
+        if less.model != model {
+            less.body.set("model", &json!(model));
+            model.clone_into(&mut less.model);
+        }
+        less.lowered = cap;
+        less
+    }
+
     /// What the estimate is made from.
     pub(super) fn facts(&self, default_output: i64) -> RequestFacts {
         RequestFacts {
             body_bytes: i64::try_from(self.body.len()).unwrap_or(i64::MAX),
             references: references::count(self.body.text()),
-            requested_output: self.requested_output,
+            requested_output: self.lowered.map_or(self.requested_output, |cap| {
+                Some(self.requested_output.unwrap_or(default_output).min(cap))
+            }),
             choices: self.choices,
             makes_output: !matches!(self.operation, Operation::Embeddings | Operation::CountTokens),
             default_output,

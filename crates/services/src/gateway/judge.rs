@@ -8,7 +8,7 @@ use domain::policy::findings::accuracy::Unknowns;
 use domain::policy::findings::{Finding, scan};
 use domain::policy::outcome;
 use domain::policy::prepared::Prepared;
-use domain::policy::{JudgeInput, judge};
+use domain::policy::{JudgeInput, Judgement, judge};
 use model::id::TenantId;
 use model::money::NanoUsd;
 use model::policy::Stage;
@@ -49,7 +49,7 @@ pub(super) async fn hold(
         if found.is_none() && rules.rules.iter().any(|rule| looks_at_input(rule)) {
             found = Some(findings(question.parsed.said()).await?);
         }
-        let (judged, outcome) = judged(
+        let (judged, outcome, judgement) = judged(
             cx,
             &command,
             question,
@@ -62,11 +62,15 @@ pub(super) async fn hold(
         };
         match cx.ledger.hold(asked).await {
             Err(LedgerError::Outdated) => {}
-            Ok(Answer::Decided(mut answer)) => {
-                answer.policy = outcome;
-                return Ok(Answer::Decided(answer));
+            mut answer => {
+                // Who waits is judged with every attempt, and counted once.
+                let is_last = !matches!(&answer, Ok(answer) if answer.is_provisional());
+                judgement.iter().filter(|_| is_last).for_each(measure::judged);
+                if let Ok(Answer::Decided(decided)) = &mut answer {
+                    decided.policy = outcome;
+                }
+                return answer;
             }
-            answer => return answer,
         }
         rules = renewed(cx, command.tenant).await?;
     }
@@ -88,21 +92,21 @@ async fn findings(text: String) -> Result<Vec<Finding>, LedgerError> {
         .map_err(|_panicked| LedgerError::Store(store::StoreError::Panicked))
 }
 
-/// What the rules say, and the header that says so; none if there are no rules.
+/// What the rules say, the header that says so, and what is counted of it; none if there are no rules.
 fn judged(
     cx: &Context,
     command: &HoldCommand,
     question: &Question<'_>,
     governing: &Governing,
     findings: &[Finding],
-) -> (Judged, Option<String>) {
+) -> (Judged, Option<String>, Option<Judgement>) {
     let versions = governing.versions;
     if governing.rules.is_empty() {
         let nothing = Judged {
             versions,
             verdict: None,
         };
-        return (nothing, None);
+        return (nothing, None, None);
     }
     let (subject, parsed) = (&command.subject, question.parsed);
     let key = subject.api_key_id.map(|id| id.to_string()).unwrap_or_default();
@@ -132,9 +136,9 @@ fn judged(
         rules: &governing.rules,
     };
     let judgement = judge(&input);
-    measure::judged(&judgement);
     let outcome = Some(outcome::header(&judgement));
     let silent = judgement.matches.is_empty() && judgement.skipped.is_empty();
+    let counted = judgement.clone();
     let verdict = (!silent).then(|| Verdict {
         input: redacted(&input, versions, &governing.rules),
         born: judgement
@@ -144,7 +148,7 @@ fn judged(
             .collect(),
         judgement,
     });
-    (Judged { versions, verdict }, outcome)
+    (Judged { versions, verdict }, outcome, Some(counted))
 }
 
 fn text(given: Option<&String>) -> &str {

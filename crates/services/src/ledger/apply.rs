@@ -18,12 +18,15 @@ use store::idempotency::StoredAnswer;
 use store::{LockTx, StoreResult};
 
 use super::batch::Batch;
-use super::command::{Answer, EndAnswer, EndCommand, HoldAnswer, HoldCommand, LedgerError, RenewCommand};
+use super::command::{
+    Answer, EndAnswer, EndCommand, HoldAnswer, HoldCommand, Instead, LedgerError, RenewCommand,
+};
 use super::late::passed;
 use super::load::{Counters, applying};
 use super::memory::Witness;
+use super::patience::{asked_for, provisional};
 use super::rules::Ruled;
-use crate::snapshot;
+use crate::snapshot::{self, Beside};
 
 /// Everything a batch writes.
 #[derive(Default)]
@@ -89,8 +92,12 @@ impl Batch<'_> {
 
     /// Decides about a request.
     pub(super) fn decide(&mut self, command: &HoldCommand) -> Answer {
-        let states: Vec<LimitState<'_>> = applying(&self.known.limits, command.tenant, &command.subject)
-            .into_iter()
+        let limits = applying(&self.known.limits, command.tenant, &command.subject);
+        let place = command.patience.map(|patience| patience.place);
+        let crowded = self.lasting.room.crowded(&limits, place);
+        let states: Vec<LimitState<'_>> = limits
+            .iter()
+            .copied()
             .map(|limit| self.known.counters.state(limit, &mut self.windows))
             .collect();
         let input = CheckInput {
@@ -98,12 +105,20 @@ impl Batch<'_> {
             amounts: command.amounts,
             cost_known: command.cost_known,
             limits: &states,
+            crowded: &crowded,
         };
         let output = domain::limits::check(&input);
+        if let Some(answer) = provisional(&self.lasting.room, command, &limits, &output, self.now) {
+            return Answer::Decided(Box::new(answer));
+        }
         let decision = command.run.as_ref().map(|run| {
-            let hold = (output.outcome != Outcome::Block).then_some(command.hold);
-            let id = (command.tenant, command.decision);
-            snapshot::of_check(id, &input, &output, (run.id, hold), &command.correlation_id)
+            let beside = Beside {
+                run: run.id,
+                hold: (output.outcome != Outcome::Block).then_some(command.hold),
+                correlation_id: &command.correlation_id,
+                instead: command.instead.as_deref().map(Instead::facts),
+            };
+            snapshot::of_check((command.tenant, command.decision), &input, &output, beside)
         });
         drop(states);
         self.effects.decisions.extend(decision);
@@ -117,6 +132,9 @@ impl Batch<'_> {
             output,
             at: self.now,
             policy: None,
+            provisional: None,
+            instead: command.instead.clone(),
+            waited: None,
         };
         Answer::Decided(Box::new(answer))
     }
@@ -159,8 +177,11 @@ impl Batch<'_> {
                 RunStatus::Blocked
             },
             operation: new.operation,
-            subject: command.subject.clone(),
-            served_model: None,
+            subject: asked_for(command),
+            served_model: command
+                .instead
+                .as_ref()
+                .map(|instead| instead.served_model.clone()),
             stream: new.stream,
             decision: command.decision,
             hold: hold.map(|hold| hold.id),
@@ -202,7 +223,13 @@ impl Batch<'_> {
     }
 
     fn record_breaches(&mut self, command: &HoldCommand, output: &CheckOutput) {
-        for fact in &output.breaches {
+        let allowed = output.outcome != Outcome::Block;
+        let degraded = command
+            .instead
+            .iter()
+            .filter(|_| allowed)
+            .flat_map(|instead| &instead.breaches);
+        for fact in output.breaches.iter().chain(degraded) {
             self.effects.breaches.push(Breach {
                 id: BreachId::generate(self.ids),
                 tenant: command.tenant,

@@ -1,6 +1,7 @@
 //! How is a batch of commands carried out in one transaction?
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use model::hold::{Hold, HoldItem};
 use model::id::{HoldId, IdGenerator, TenantId};
@@ -18,20 +19,33 @@ use super::late::may_be_late;
 use super::load::{Needs, Windows, applying};
 use super::memory::{Known, Memory};
 use super::moved::{self, Moves};
+use super::room::Room;
 
 type KeyName = (TenantId, &'static str, String);
 
 /// What outlives a batch.
-#[derive(Default)]
 pub(super) struct Lasting {
     limits: LimitsCache,
     memory: Memory,
     moves: Moves,
+    pub(super) room: Arc<Room>,
+}
+
+impl Lasting {
+    /// Knows nothing yet, but where requests wait.
+    pub(super) fn in_room(room: Arc<Room>) -> Self {
+        Self {
+            limits: LimitsCache::default(),
+            memory: Memory::default(),
+            moves: Moves::default(),
+            room,
+        }
+    }
 }
 
 /// One batch on its way: what is known, and what is to be written.
 pub(super) struct Batch<'a> {
-    lasting: &'a Lasting,
+    pub(super) lasting: &'a Lasting,
     pub(super) now: Timestamp,
     pub(super) ids: &'a dyn IdGenerator,
     /// Whether other processes change the same counters.

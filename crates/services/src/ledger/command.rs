@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use domain::limits::CheckOutput;
+use domain::limits::{BreachFact, CheckOutput};
 use domain::settle::{Authority, End};
 use model::amounts::Amounts;
 use model::cost::{CostSource, TokenUsage};
 use model::decision::Outcome;
 use model::event::OpsEvent;
 use model::hold::{Hold, HoldStatus, Subject};
-use model::id::{CostId, DecisionId, HoldId, KeyId, TenantId};
+use model::id::{CostId, DecisionId, HoldId, KeyId, LimitId, TenantId};
+use model::limit::Limit;
 use model::run::{Operation, Run};
 use model::time::Timestamp;
 use store::StoreError;
@@ -48,6 +49,10 @@ pub struct HoldCommand {
     pub idempotency: Option<Idempotency>,
     /// What the Policy Rules say of it; none if it is not judged by them.
     pub judged: Option<Box<Judged>>,
+    /// Whether it can wait or take less; none if its first refusal is the last word.
+    pub patience: Option<Patience>,
+    /// What is to be served instead of what was asked for.
+    pub instead: Option<Arc<Instead>>,
 }
 
 impl HoldCommand {
@@ -56,6 +61,51 @@ impl HoldCommand {
         let verdict = self.judged.as_ref().and_then(|judged| judged.verdict.as_ref());
         verdict.is_none_or(|verdict| verdict.judgement.outcome != Outcome::Block)
     }
+}
+
+/// That a request can wait or take less. Until its last attempt a refusal that this may mend leaves no trace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// Its place in the order of arrival.
+    pub place: u64,
+    /// Whether this is the last attempt.
+    pub last: bool,
+}
+
+/// What is served instead of what was asked for, because DEGRADE limits have no room for that.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Instead {
+    /// The model that was asked for.
+    pub asked_model: String,
+    /// The model that is served.
+    pub served_model: String,
+    /// The cap of the output, in tokens, if it is lowered.
+    pub output_tokens: Option<i64>,
+    /// The limits that have no room for what was asked for, or that need a price which nobody knows.
+    pub because: Vec<LimitId>,
+    /// How what was asked for would have passed them. Recorded with the hold.
+    pub breaches: Vec<BreachFact>,
+}
+
+impl Instead {
+    /// What a decision snapshot says of it.
+    pub(super) fn facts(&self) -> serde_json::Value {
+        serde_json::json!({
+            "asked_model": self.asked_model,
+            "served_model": self.served_model,
+            "output_tokens": self.output_tokens,
+            "degraded_by": self.because,
+        })
+    }
+}
+
+/// How long a request has waited for room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waited {
+    /// Milliseconds.
+    pub ms: i64,
+    /// Until when it would have waited.
+    pub deadline: Timestamp,
 }
 
 /// The LLM Run that a hold is for.
@@ -150,6 +200,13 @@ pub enum Answer {
     Replayed(Replay),
 }
 
+impl Answer {
+    /// Whether it is a refusal that is not the last word.
+    pub fn is_provisional(&self) -> bool {
+        matches!(self, Self::Decided(decided) if decided.provisional.is_some())
+    }
+}
+
 /// An answer that was given before.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replay {
@@ -174,6 +231,12 @@ pub struct HoldAnswer {
     pub at: Timestamp,
     /// What the Policy Rules said, in the words of the header; none if there are none.
     pub policy: Option<String>,
+    /// The QUEUE and DEGRADE limits that refuse, if the refusal is not the last word: nothing is recorded of it.
+    pub provisional: Option<Vec<Limit>>,
+    /// What is served instead of what was asked for.
+    pub instead: Option<Arc<Instead>>,
+    /// How long it has waited, if it has.
+    pub waited: Option<Waited>,
 }
 
 impl HoldAnswer {

@@ -22,6 +22,7 @@ use store::{LockTx, StoreResult};
 
 use super::batch::Batch;
 use super::command::{Answer, HoldCommand, LedgerError, NewRun};
+use super::patience::asked_for;
 
 /// What the Policy Rules said about a request before it came here.
 #[derive(Debug, Clone)]
@@ -103,8 +104,14 @@ impl Batch<'_> {
                 LedgerError::Forbidden(Box::new(self.forbid(command, run, verdict))),
             ),
             (Some(verdict), Some(run)) => {
+                let before = self.effects.ruled.enforcements.len();
                 self.record_matches(command, run, verdict);
-                Ok(self.decide(command))
+                let answer = self.decide(command);
+                // An attempt that is not the last word leaves no trace.
+                if answer.is_provisional() {
+                    self.effects.ruled.enforcements.truncate(before);
+                }
+                Ok(answer)
             }
             _ => Ok(self.decide(command)),
         }
@@ -146,7 +153,7 @@ impl Batch<'_> {
             tenant: command.tenant,
             status: RunStatus::Blocked,
             operation: new.operation,
-            subject: command.subject.clone(),
+            subject: asked_for(command),
             served_model: None,
             stream: new.stream,
             decision: command.decision,

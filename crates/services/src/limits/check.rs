@@ -89,6 +89,9 @@ pub async fn check(
         correlation_id,
         idempotency,
         judged: None,
+        // Whoever asks for a decision gets one at once.
+        patience: None,
+        instead: None,
     };
     Ok(cx.ledger.hold(command).await?)
 }
@@ -147,6 +150,7 @@ fn would_be(
         amounts,
         cost_known,
         limits: &applying,
+        crowded: &[],
     }))
 }
 

@@ -129,6 +129,8 @@ impl Books {
             correlation_id: "req_test".to_owned(),
             idempotency: None,
             judged: None,
+            patience: None,
+            instead: None,
         }
     }
 

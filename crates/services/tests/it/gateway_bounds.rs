@@ -175,6 +175,8 @@ impl World {
             correlation_id: "req_orphan".to_owned(),
             idempotency: None,
             judged: None,
+            patience: None,
+            instead: None,
         }
     }
 }

@@ -79,6 +79,7 @@ impl Default for Setup {
                 stall_timeout: long,
                 settle_wait: long,
                 answer_cap_bytes: 16 * 1024 * 1024,
+                room: services::ledger::RoomSettings::default(),
             },
             floor_price: None,
             configured_floor: None,

@@ -11,9 +11,13 @@ mod gateway_bounds;
 #[cfg(test)]
 mod gateway_clients;
 #[cfg(test)]
+mod gateway_degrade;
+#[cfg(test)]
 mod gateway_faults;
 #[cfg(test)]
 mod gateway_models;
+#[cfg(test)]
+mod gateway_queue;
 #[cfg(test)]
 mod gateway_recordings;
 #[cfg(test)]
