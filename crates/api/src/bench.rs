@@ -27,6 +27,7 @@ pub(crate) async fn check(state: Data<State>, body: Json<CheckBody>) -> HttpResp
         hold_id: Some(HoldId::generate(ids).to_string()),
         expires_at: Some(state.cx.clock.now().plus_seconds(600)),
         blocking_limits: Vec::new(),
+        overrides_applied: Vec::new(),
         warnings: Vec::new(),
         headroom: HeadroomView {
             cost_remaining_usd: Some(Usd(left)),

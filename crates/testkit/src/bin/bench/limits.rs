@@ -196,13 +196,14 @@ async fn one_tx(args: &Args, dir: &Path, engine: &Engine) -> Outcome<Row> {
 fn allowed(reply: &Reply<'_>) -> Result<(), String> {
     const BEGINS: &[u8] = br#"{"decision":"ALLOW","allowed":true,"message":"Allowed.","decision_id":"dec_"#;
     const HOLD: &[u8] = br#""hold_id":"hold_"#;
+    const ENDS: &[u8] = br#","overrides_applied":[]}"#;
     let after_decision = reply.body.get(BEGINS.len()..).unwrap_or_default();
     if reply.status == 200
         && reply.body.starts_with(BEGINS)
         && after_decision
             .get(28..)
             .is_some_and(|rest| rest.starts_with(HOLD))
-        && reply.body.ends_with(b"}}")
+        && reply.body.ends_with(ENDS)
     {
         return Ok(());
     }
