@@ -27,6 +27,8 @@ mod gateway_renewal;
 #[cfg(test)]
 mod gateway_requests;
 #[cfg(test)]
+mod gateway_rules;
+#[cfg(test)]
 mod gateway_store;
 #[cfg(test)]
 mod harness;

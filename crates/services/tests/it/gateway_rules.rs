@@ -1,0 +1,210 @@
+//! Is every LLM Run judged by the Policy Rules before it spends, and is written down what they did?
+
+use model::decision::Outcome;
+use model::event::OpsEventType;
+use model::id::{IncidentId, RuleId};
+use model::incident::{
+    CauseType, Failure, FailureCode, Incident, IncidentCategory, IncidentLifecycle, RequestTraits, Signature,
+};
+use model::money::NanoUsd;
+use model::permille::Permille;
+use model::policy::{Definition, EnforcementMode, PreventionOutcome, Rule, RuleSource, RuleType};
+use model::run::{Operation, RunStatus};
+use model::severity::Severity;
+use serde_json::{Value, json};
+use services::gateway::GatewayError;
+use services::ledger::Forbidden;
+use services::policies::Change;
+use testkit::db::TestDb;
+
+use crate::gateway::chat;
+use crate::harness::{USD, World};
+use crate::policies::{create, definition, retire, update};
+
+const STREAMS: &str = "run.stream";
+
+async fn forbidden(world: &World, body: &Value) -> Forbidden {
+    match world.serve(Operation::Chat, body).await {
+        Err(GatewayError::Forbidden(forbidden)) => *forbidden,
+        other => panic!("expected a refusal by a rule, got {other:?}"),
+    }
+}
+
+/// What the header of an answer says.
+async fn outcome(world: &World, body: &Value) -> Option<String> {
+    let served = world.serve(Operation::Chat, body).await.unwrap();
+    let outcome = served.answer.policy.clone();
+    crate::harness::read(served).await;
+    outcome
+}
+
+async fn triggers(world: &World, rule: RuleId) -> i64 {
+    let (tenant, since) = (world.tenant, world.now().plus_seconds(-60));
+    let read = world
+        .cx
+        .db
+        .read(move |tx| store::enforcements::recent(tx, (tenant, tenant), &[rule], since));
+    read.await.unwrap().get(&rule).map_or(0, |recent| recent.times)
+}
+
+fn incident(world: &World) -> Incident {
+    Incident {
+        id: IncidentId::derive(world.tenant, "run_of_yesterday"),
+        tenant: world.tenant,
+        lifecycle: IncidentLifecycle::Active,
+        severity: Severity::Sev2,
+        category: IncidentCategory::ExecutionFailure,
+        title: "Execution Timeout".to_owned(),
+        cause_type: CauseType::LlmRun,
+        run: None,
+        error_code: Some("upstream_timeout".to_owned()),
+        signature: Some(Signature {
+            failure: Failure {
+                code: FailureCode::ExecutionTimeout,
+                error_class: "upstream_timeout".to_owned(),
+                upstream_status: None,
+            },
+            request: RequestTraits::default(),
+        }),
+        cost: NanoUsd(3 * USD),
+        acknowledgement: None,
+        resolution: None,
+        correlation_id: "req_yesterday".to_owned(),
+        created_at: world.now(),
+        updated_at: world.now(),
+    }
+}
+
+testkit::both_databases! {
+    async fn what_a_rule_blocks_is_refused_before_it_is_sent_and_written_down(db: TestDb) {
+        let world = World::new(db).await;
+        let budget = world.budget(50 * USD).await;
+        let rule = create(&world, definition("'shell' in tools", EnforcementMode::Block)).await.unwrap().rule;
+        let body = chat(&json!({ "tools": [{ "type": "function", "function": { "name": "shell" } }] }));
+        let refused = forbidden(&world, &body).await;
+        assert_eq!(refused.judgement.deciding().map(|found| (found.rule, found.version, found.hash)), Some((rule.id, 1, rule.hash)));
+        let run = world.run(refused.run).await;
+        assert_eq!((run.status, run.error_code.as_deref(), run.hold), (RunStatus::Blocked, Some("policy_violation"), None));
+        assert_eq!((run.tools.as_slice(), run.decision), (&["shell".to_owned()][..], refused.decision));
+        assert_eq!((world.upstream.request_count(), world.holds().await.len()), (0, 0));
+        assert_eq!(world.usage(budget).await, (0, 0));
+        assert_eq!(triggers(&world, rule.id).await, 1);
+        assert_eq!(world.events(OpsEventType::PolicyBlocked).await, 1);
+        let (tenant, id) = (world.tenant, refused.run.to_string());
+        let told = world.cx.db.read(move |tx| store::timeline::events_of(tx, tenant, &id)).await.unwrap();
+        assert_eq!(told, ["rule_applied"]);
+        // Without the tool it runs.
+        assert_eq!(outcome(&world, &chat(&json!({}))).await.as_deref(), Some("allow"));
+        world.all_ended().await;
+    }
+
+    async fn a_change_of_the_rules_is_seen_by_the_next_request(db: TestDb) {
+        let world = World::new(db).await;
+        let body = chat(&json!({ "stream": true }));
+        assert_eq!(outcome(&world, &body).await, None, "nothing is said where there are no rules");
+        let rule = create(&world, definition(STREAMS, EnforcementMode::Block)).await.unwrap().rule;
+        forbidden(&world, &body).await;
+        let warns = Change { mode: Some(EnforcementMode::Warn), ..Change::default() };
+        update(&world, &rule, warns).await.unwrap();
+        let warned = outcome(&world, &body).await.unwrap();
+        assert_eq!(warned, format!("warn, warn;rule={};version=2", rule.id));
+        update(&world, &rule, retire("tried")).await.unwrap();
+        assert_eq!(outcome(&world, &body).await, None);
+        assert_eq!(triggers(&world, rule.id).await, 2);
+        world.all_ended().await;
+    }
+
+    async fn rules_that_do_not_refuse_are_recorded_and_said_and_the_limits_are_asked(db: TestDb) {
+        let world = World::new(db).await;
+        let mut rules = Vec::new();
+        for (mode, condition) in [
+            (EnforcementMode::DryRun, "run.model == 'round-1'"),
+            (EnforcementMode::Log, "estimate.cost_usd > 0.0"),
+            (EnforcementMode::Warn, "run.provider != ''"),
+        ] {
+            rules.push(create(&world, definition(condition, mode)).await.unwrap().rule.id);
+        }
+        let [tried, logged, warned] = rules[..] else { unreachable!() };
+        let said = outcome(&world, &chat(&json!({}))).await.unwrap();
+        assert_eq!(said, format!("warn, warn;rule={warned};version=1, log;rule={logged};version=1, dry-run;rule={tried};version=1"));
+        world.budget(1).await;
+        let refused = world.refused(Operation::Chat, &chat(&json!({}))).await;
+        assert_eq!((refused.output.outcome, refused.policy.as_deref()), (Outcome::Block, Some(said.as_str())));
+        for rule in rules {
+            assert_eq!(triggers(&world, rule).await, 2);
+        }
+    }
+
+    async fn evaluators_look_at_what_is_asked_and_keep_nothing_of_it(db: TestDb) {
+        let world = World::new(db).await;
+        let filter = Definition { rule_type: RuleType::PiiFilter, condition: None, ..definition("", EnforcementMode::Block) };
+        create(&world, filter).await.unwrap();
+        let said = |text: &str| chat(&json!({ "messages": [{ "role": "user", "content": [{ "type": "text", "text": text }] }] }));
+        assert_eq!(outcome(&world, &said("call me back")).await.as_deref(), Some("allow"));
+        // Longer than what is looked at in place.
+        let long = format!("{} write to ann.smith@example.com please", "a word. ".repeat(4_000));
+        for text in ["write to ann.smith@example.com please", &long] {
+            let refused = forbidden(&world, &said(text)).await;
+            let shown = json!(refused.judgement).to_string();
+            assert!(shown.contains("EMAIL") && !shown.contains("ann"), "{shown}");
+        }
+        let messages = json!({ "model": "claude-haiku-4-5", "max_tokens": 5, "system": "ann.smith@example.com", "messages": [] });
+        assert!(matches!(world.serve(Operation::Messages, &messages).await, Err(GatewayError::Forbidden(_))));
+    }
+
+    async fn a_rule_that_cannot_be_judged_refuses_and_any_other_is_passed_over(db: TestDb) {
+        let world = World::new(db).await;
+        // Nobody knows what this model costs.
+        let dear = "estimate.cost_usd > 1.0";
+        let body = chat(&json!({ "model": "nobody-knows-1" }));
+        let warns = create(&world, definition(dear, EnforcementMode::Warn)).await.unwrap().rule;
+        assert_eq!(outcome(&world, &body).await.as_deref(), Some("allow"));
+        update(&world, &warns, Change { mode: Some(EnforcementMode::Block), ..Change::default() }).await.unwrap();
+        let refused = forbidden(&world, &body).await;
+        assert!(refused.judgement.deciding().is_some_and(|found| matches!(found.reason, domain::policy::Reason::PolicyError { .. })));
+    }
+
+    async fn what_a_rule_born_of_an_incident_refuses_is_a_prevention(db: TestDb) {
+        let world = World::new(db).await;
+        let origin = incident(&world);
+        let definition = definition(STREAMS, EnforcementMode::Block);
+        let mut rule = Rule { source: RuleSource::Learned, source_incident: Some(origin.id), ..plain(&world, definition) };
+        rule.hash = rule.hash_after(model::digest::Digest::ZERO);
+        let (born, made) = (origin.clone(), rule.clone());
+        world.cx.db.write(move |tx| -> store::StoreResult<()> {
+            store::incidents::insert(tx, &born)?;
+            store::policy_rules::insert(tx, &made, store::policy_rules::Change { by: None, reason: None })
+        }).await.unwrap();
+        let refused = forbidden(&world, &chat(&json!({ "stream": true }))).await;
+        assert_eq!(refused.judgement.deciding().and_then(|found| found.source_incident), Some(origin.id));
+        let (tenant, id, since) = (world.tenant, rule.id, world.now());
+        let effect = world.cx.db.read(move |tx| store::preventions::effect(tx, tenant, id, since)).await.unwrap();
+        assert_eq!(effect.preventions, [(PreventionOutcome::Prevented, NanoUsd(3 * USD), world.now())]);
+        let run = refused.run;
+        let opened = world.cx.db.read(move |tx| store::incidents::of_run(tx, tenant, run)).await.unwrap();
+        assert_eq!(opened, []);
+    }
+}
+
+fn plain(world: &World, definition: Definition) -> Rule {
+    Rule {
+        id: RuleId::generate(world.cx.ids.as_ref()),
+        tenant: world.tenant,
+        version: 1,
+        definition: Definition {
+            min_confidence: Permille::new(600),
+            ..definition
+        },
+        status: model::policy::RuleStatus::Active,
+        hash: model::digest::Digest::ZERO,
+        source: RuleSource::Manual,
+        source_proposal: None,
+        source_incident: None,
+        source_run: None,
+        parent: None,
+        created_by: None,
+        retirement: None,
+        created_at: world.now(),
+        updated_at: world.now(),
+    }
+}
