@@ -10,9 +10,9 @@ use tokio::sync::OnceCell;
 
 use crate::auth::KeyCache;
 use crate::gateway::Gateway;
+use crate::governing::RulesCache;
 use crate::journal::Journal;
 use crate::ledger::Ledger;
-use crate::policies::known::RulesCache;
 use crate::prices::PriceBook;
 
 /// The one thing that is handed to every service. Made once, by the binary.

@@ -8,6 +8,7 @@ mod apply;
 mod batch;
 mod cache;
 mod command;
+mod judged;
 mod late;
 mod load;
 mod memory;

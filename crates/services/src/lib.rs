@@ -14,6 +14,7 @@ pub mod auth;
 pub mod keys;
 pub mod tenants;
 
+mod governing;
 pub mod ledger;
 pub mod limits;
 pub mod policies;

@@ -2,7 +2,6 @@
 
 mod change;
 pub mod integrity;
-pub(crate) mod known;
 mod told;
 
 use domain::policy::draft::{FieldProblem, validate};

@@ -16,6 +16,8 @@ pub(crate) struct Beside<'a> {
     pub(crate) correlation_id: &'a str,
     /// What is served instead of what was asked for.
     pub(crate) instead: Option<serde_json::Value>,
+    /// What the Policy Rules were asked and what they said, if they had something to say.
+    pub(crate) policy: Option<(serde_json::Value, serde_json::Value)>,
 }
 
 /// The snapshot of a decision about limits. The input holds no content of the request: amounts, limits, counters.
@@ -53,6 +55,11 @@ pub(crate) fn of_check(
     if let Some(instead) = beside.instead {
         facts.insert("instead".to_owned(), instead);
     }
+    let mut said = serde_json::Map::new();
+    if let Some((asked, judgement)) = beside.policy {
+        facts.insert("policy".to_owned(), asked);
+        said.insert("policy".to_owned(), judgement);
+    }
     let text = serde_json::Value::Object(facts).to_string();
     let blocking: Vec<_> = output.blocking.iter().map(|report| report.limit).collect();
     let warnings: Vec<_> = output.warnings.iter().map(|report| report.limit).collect();
@@ -66,7 +73,12 @@ pub(crate) fn of_check(
         hold: beside.hold,
         input_hash: secrets::sha256_hex(text.as_bytes()),
         input: text,
-        output: json!({ "items": output.items, "blocking": blocking, "warnings": warnings }).to_string(),
+        output: {
+            said.insert("items".to_owned(), json!(output.items));
+            said.insert("blocking".to_owned(), json!(blocking));
+            said.insert("warnings".to_owned(), json!(warnings));
+            serde_json::Value::Object(said).to_string()
+        },
         correlation_id: beside.correlation_id.to_owned(),
         created_at: input.now,
     }

@@ -70,6 +70,27 @@ testkit::both_databases! {
         assert!(answer.header("ratelimit").unwrap().contains("\";r=8"), "{answer:?}");
     }
 
+    async fn a_policy_rule_that_refuses_is_named_in_the_shape_of_the_sdk(db: TestDb) {
+        let world = World::new(db).await;
+        let mut log = Log::default();
+        let rule = json!({ "name": "nothing from this agent", "condition": "run.agent == 'support'", "enforcement_mode": "BLOCK" });
+        let rule = world.post("/api/v1/policies/rules", &rule).send().await.ok(201).text("/rule_id");
+        let tried = json!({ "name": "no mail", "rule_type": "PII_FILTER", "enforcement_mode": "DRY_RUN" });
+        let tried = world.post("/api/v1/policies/rules", &tried).send().await.ok(201).text("/rule_id");
+        for (provider, call) in both(&world) {
+            let call = call.header("x-plimsoll-agent", "support");
+            log.send(&format!("refused, to {provider}"), call).await.ok(403);
+        }
+        let mut body = chat("gpt-4o-mini");
+        body["messages"] = json!([{ "role": "user", "content": "mail ann.smith@example.com" }]);
+        let answer = log.send("tried only, to OpenAI", world.post(OPENAI, &body)).await;
+        let said = format!("allow, dry-run;rule={tried};version=1");
+        assert_eq!(answer.ok(200).header("x-plimsoll-policy-outcome"), Some(said.as_str()));
+        assert_eq!(world.upstream.request_count(), 1);
+        assert_ne!(rule, tried);
+        log.assert("llm_rules");
+    }
+
     async fn a_rate_that_is_full_refuses_and_says_when_to_come_again(db: TestDb) {
         let world = World::new(db).await;
         world.limit(&json!({

@@ -13,13 +13,13 @@ use model::id::TenantId;
 use model::money::NanoUsd;
 use model::policy::Stage;
 use model::zone::Zone;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::facts::Parsed;
 use crate::context::Context;
+use crate::governing::Governing;
 use crate::ledger::{Answer, HoldCommand, Judged, LedgerError, Verdict};
 use crate::measure;
-use crate::policies::known::{Governing, governing, renewed};
 
 /// How often a request is judged again because a rule or a limit has changed meanwhile.
 const ATTEMPTS: usize = 8;
@@ -43,7 +43,7 @@ pub(super) async fn hold(
     command: HoldCommand,
     question: &Question<'_>,
 ) -> Result<Answer, LedgerError> {
-    let mut rules = governing(cx, command.tenant).await?;
+    let mut rules = cx.rules.governing(&cx.db, command.tenant).await?;
     let mut found = None;
     for _ in 0..ATTEMPTS {
         if found.is_none() && rules.rules.iter().any(|rule| looks_at_input(rule)) {
@@ -72,7 +72,7 @@ pub(super) async fn hold(
                 return answer;
             }
         }
-        rules = renewed(cx, command.tenant).await?;
+        rules = cx.rules.renewed(&cx.db, command.tenant).await?;
     }
     tracing::warn!(tenant_id = %command.tenant, "what governs changes faster than a request can be judged");
     Err(LedgerError::Store(store::StoreError::overtaken()))
@@ -156,7 +156,7 @@ fn text(given: Option<&String>) -> &str {
 }
 
 /// What was judged, without any content: the facts, what was found, and by which rules.
-fn redacted(input: &JudgeInput<'_>, versions: [(TenantId, i64); 2], rules: &[Arc<Prepared>]) -> String {
+fn redacted(input: &JudgeInput<'_>, versions: [(TenantId, i64); 2], rules: &[Arc<Prepared>]) -> Value {
     json!({
         "stage": input.stage,
         "context": input.context,
@@ -164,5 +164,4 @@ fn redacted(input: &JudgeInput<'_>, versions: [(TenantId, i64); 2], rules: &[Arc
         "governed_by": versions,
         "rules": rules.len(),
     })
-    .to_string()
 }

@@ -21,11 +21,11 @@ use super::batch::Batch;
 use super::command::{
     Answer, EndAnswer, EndCommand, HoldAnswer, HoldCommand, Instead, LedgerError, RenewCommand,
 };
+use super::judged::{Ruled, Verdict};
 use super::late::passed;
 use super::load::{Counters, applying};
 use super::memory::Witness;
 use super::patience::{asked_for, provisional};
-use super::rules::Ruled;
 use crate::snapshot::{self, Beside};
 
 /// Everything a batch writes.
@@ -68,7 +68,7 @@ impl Effects {
         store::decisions::insert(tx, &self.decisions)?;
         store::ops_events::insert(tx, &told)?;
         store::ops_events::insert(tx, &self.events)?;
-        self.ruled.write(tx)?;
+        self.ruled.write_down(tx)?;
         for answer in &self.answers {
             store::idempotency::insert(tx, answer)?;
         }
@@ -117,6 +117,7 @@ impl Batch<'_> {
                 hold: (output.outcome != Outcome::Block).then_some(command.hold),
                 correlation_id: &command.correlation_id,
                 instead: command.instead.as_deref().map(Instead::facts),
+                policy: command.verdict().map(Verdict::facts),
             };
             snapshot::of_check((command.tenant, command.decision), &input, &output, beside)
         });

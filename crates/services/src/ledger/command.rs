@@ -15,7 +15,7 @@ use model::run::{Operation, Run};
 use model::time::Timestamp;
 use store::StoreError;
 
-pub use super::rules::{Born, Forbidden, Judged, Verdict};
+pub use super::judged::{Born, Forbidden, Judged, Verdict};
 
 #[derive(Debug)]
 pub(super) enum Command {
@@ -58,8 +58,13 @@ pub struct HoldCommand {
 impl HoldCommand {
     /// Whether limits are asked at all: not if Policy Rules refuse it.
     pub(super) fn asks_limits(&self) -> bool {
-        let verdict = self.judged.as_ref().and_then(|judged| judged.verdict.as_ref());
-        verdict.is_none_or(|verdict| verdict.judgement.outcome != Outcome::Block)
+        self.verdict()
+            .is_none_or(|verdict| verdict.judgement.outcome != Outcome::Block)
+    }
+
+    /// What the Policy Rules have to say about it.
+    pub(super) fn verdict(&self) -> Option<&Verdict> {
+        self.judged.as_ref()?.verdict.as_ref()
     }
 }
 

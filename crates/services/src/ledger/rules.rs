@@ -4,87 +4,22 @@
 //! rules; if not, nothing is written and it judges again. What they did is written in the transaction of the hold, or of
 //! the refusal.
 
-use domain::policy::{Judgement, Match};
+use domain::policy::Match;
 use infra::secrets;
 use model::decision::{DecisionSnapshot, Outcome};
 use model::event::{OpsEvent, OpsEventType};
-use model::id::{
-    DecisionId, EnforcementId, EventId, IncidentId, PreventionId, RunId, SignatureId, TenantId, TimelineId,
-};
-use model::money::NanoUsd;
+use model::id::{DecisionId, EnforcementId, EventId, PreventionId, RunId, TenantId, TimelineId};
 use model::permille::Permille;
 use model::policy::{Enforcement, Prevention, PreventionOutcome, RuleScope, Stage};
 use model::run::{Run, RunStatus, UsageSource};
 use model::time::Timestamp;
 use model::timeline::{SourceDomain, TimelineEntry};
 use serde_json::json;
-use store::{LockTx, StoreResult};
 
 use super::batch::Batch;
 use super::command::{Answer, HoldCommand, LedgerError, NewRun};
+use super::judged::{Born, Forbidden, Verdict};
 use super::patience::asked_for;
-
-/// What the Policy Rules said about a request before it came here.
-#[derive(Debug, Clone)]
-pub struct Judged {
-    /// By which versions of what governs: the installation's and the tenant's.
-    pub versions: [(TenantId, i64); 2],
-    /// What they said; none if no rule has anything to say about it.
-    pub verdict: Option<Verdict>,
-}
-
-/// What Policy Rules said.
-#[derive(Debug, Clone)]
-pub struct Verdict {
-    /// The engine's output.
-    pub judgement: Judgement,
-    /// The engine's input as JSON, without any content of the request.
-    pub input: String,
-    /// Of the matches that came from Incidents, what is known of them.
-    pub born: Vec<Born>,
-}
-
-/// What a Policy Rule came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Born {
-    /// The Incident.
-    pub incident: IncidentId,
-    /// The failure.
-    pub signature: SignatureId,
-    /// What the failed LLM Run cost.
-    pub cost: NanoUsd,
-}
-
-/// A request that Policy Rules refuse.
-#[derive(Debug, Clone)]
-pub struct Forbidden {
-    /// The decision's id.
-    pub decision: DecisionId,
-    /// The LLM Run that was recorded as blocked.
-    pub run: RunId,
-    /// What they said.
-    pub judgement: Judgement,
-}
-
-/// What a batch writes of rules.
-#[derive(Default)]
-pub(super) struct Ruled {
-    enforcements: Vec<Enforcement>,
-    preventions: Vec<Prevention>,
-    told: Vec<TimelineEntry>,
-}
-
-impl Ruled {
-    pub(super) fn write(&self, tx: &mut LockTx<'_>) -> StoreResult<()> {
-        store::enforcements::insert(tx, &self.enforcements)?;
-        for prevention in &self.preventions {
-            store::preventions::insert(tx, prevention)?;
-        }
-        self.told
-            .iter()
-            .try_for_each(|entry| store::timeline::insert(tx, entry))
-    }
-}
 
 impl Batch<'_> {
     /// Decides about a request that was judged by the rules that apply now.
@@ -175,6 +110,7 @@ impl Batch<'_> {
     }
 
     fn snapshot(&self, command: &HoldCommand, new: &NewRun, verdict: &Verdict) -> DecisionSnapshot {
+        let input = verdict.input.to_string();
         DecisionSnapshot {
             id: command.decision,
             tenant: command.tenant,
@@ -183,8 +119,8 @@ impl Batch<'_> {
             outcome: verdict.judgement.outcome,
             run: Some(new.id),
             hold: None,
-            input_hash: secrets::sha256_hex(verdict.input.as_bytes()),
-            input: verdict.input.clone(),
+            input_hash: secrets::sha256_hex(input.as_bytes()),
+            input,
             output: json!(verdict.judgement).to_string(),
             correlation_id: command.correlation_id.clone(),
             created_at: self.now,

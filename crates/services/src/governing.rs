@@ -8,9 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use domain::policy::prepared::Prepared;
 use model::id::{IncidentId, TenantId};
-use store::{StoreError, StoreResult, Tx};
+use store::{Db, StoreError, StoreResult, Tx};
 
-use crate::context::Context;
 use crate::ledger::Born;
 
 /// Tenants whose rules are kept; beyond that the copies start anew.
@@ -67,67 +66,69 @@ impl RulesCache {
     }
 }
 
-/// What a tenant's requests are judged by, as it was read last.
-///
-/// # Errors
-/// What the database says, if it has to be asked.
-pub(crate) async fn governing(cx: &Context, tenant: TenantId) -> StoreResult<Governing> {
-    if let Some(known) = cx.rules.known(tenant) {
-        return Ok(known);
+impl RulesCache {
+    /// What a tenant's requests are judged by, as it was read last.
+    ///
+    /// # Errors
+    /// What the database says, if it has to be asked.
+    pub(crate) async fn governing(&self, db: &Db, tenant: TenantId) -> StoreResult<Governing> {
+        match self.known(tenant) {
+            Some(known) => Ok(known),
+            None => self.renewed(db, tenant).await,
+        }
     }
-    renewed(cx, tenant).await
+
+    /// The same, read anew.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub(crate) async fn renewed(&self, db: &Db, tenant: TenantId) -> StoreResult<Governing> {
+        let owners = [TenantId::PLATFORM, tenant];
+        let before: BTreeMap<TenantId, Copy> = {
+            let copies = self.lock();
+            let known = |owner: &TenantId| Some((*owner, copies.get(owner)?.clone()));
+            owners.iter().filter_map(known).collect()
+        };
+        let read = db.read(move |tx| read(tx, &owners, &before)).await?;
+        {
+            let mut copies = self.lock();
+            if copies.len() >= TENANTS_MAX {
+                copies.clear();
+            }
+            copies.extend(read);
+        }
+        // Somebody may have emptied it just now, and a tenant that is not there has no key.
+        self.known(tenant).ok_or_else(StoreError::overtaken)
+    }
 }
 
-/// The same, read anew.
-///
-/// # Errors
-/// What the database says.
-pub(crate) async fn renewed(cx: &Context, tenant: TenantId) -> StoreResult<Governing> {
-    let cache = Arc::clone(&cx.rules);
-    let owners = [TenantId::PLATFORM, tenant];
-    let before: BTreeMap<TenantId, Copy> = {
-        let copies = cache.lock();
-        let known = |owner: &TenantId| Some((*owner, copies.get(owner)?.clone()));
-        owners.iter().filter_map(known).collect()
+fn read(
+    tx: &mut impl Tx,
+    owners: &[TenantId],
+    before: &BTreeMap<TenantId, Copy>,
+) -> StoreResult<Vec<(TenantId, Copy)>> {
+    // The versions first: what is read after them is at least as new.
+    let versions = store::limits::versions(tx, owners)?;
+    let rules: BTreeMap<_, _> = store::policy_rules::owner_versions(tx, owners)?
+        .into_iter()
+        .collect();
+    let copy = |(owner, version)| {
+        let rules_version = rules.get(&owner).copied().unwrap_or_default();
+        let known = before
+            .get(&owner)
+            .filter(|known| known.rules_version == rules_version);
+        let copy = match known {
+            Some(known) => known.clone(),
+            None => load(tx, owner)?,
+        };
+        let copy = Copy {
+            version,
+            rules_version,
+            ..copy
+        };
+        Ok((owner, copy))
     };
-    let read = cx
-        .db
-        .read(move |tx| -> StoreResult<Vec<(TenantId, Copy)>> {
-            // The versions first: what is read after them is at least as new.
-            let versions = store::limits::versions(tx, &owners)?;
-            let rules: BTreeMap<_, _> = store::policy_rules::owner_versions(tx, &owners)?
-                .into_iter()
-                .collect();
-            let copy = |(owner, version)| {
-                let rules_version = rules.get(&owner).copied().unwrap_or_default();
-                let known = before
-                    .get(&owner)
-                    .filter(|known| known.rules_version == rules_version);
-                let copy = match known {
-                    Some(known) => known.clone(),
-                    None => load(tx, owner)?,
-                };
-                Ok((
-                    owner,
-                    Copy {
-                        version,
-                        rules_version,
-                        ..copy
-                    },
-                ))
-            };
-            versions.into_iter().map(copy).collect()
-        })
-        .await?;
-    {
-        let mut copies = cache.lock();
-        if copies.len() >= TENANTS_MAX {
-            copies.clear();
-        }
-        copies.extend(read);
-    }
-    // Somebody may have emptied it just now, and a tenant that is not there has no key.
-    cache.known(tenant).ok_or_else(StoreError::overtaken)
+    versions.into_iter().map(copy).collect()
 }
 
 fn load(tx: &mut impl Tx, owner: TenantId) -> StoreResult<Copy> {

@@ -1,0 +1,78 @@
+//! What have the Policy Rules said about a request, and what is written of it?
+
+use domain::policy::Judgement;
+use model::id::{DecisionId, IncidentId, RunId, SignatureId, TenantId};
+use model::money::NanoUsd;
+use model::policy::{Enforcement, Prevention};
+use model::timeline::TimelineEntry;
+use serde_json::json;
+use store::{LockTx, StoreResult};
+
+/// What the Policy Rules said about a request before it came here.
+#[derive(Debug, Clone)]
+pub struct Judged {
+    /// By which versions of what governs: the installation's and the tenant's.
+    pub versions: [(TenantId, i64); 2],
+    /// What they said; none if no rule has anything to say about it.
+    pub verdict: Option<Verdict>,
+}
+
+/// What Policy Rules said.
+#[derive(Debug, Clone)]
+pub struct Verdict {
+    /// The engine's output.
+    pub judgement: Judgement,
+    /// The engine's input, without any content of the request.
+    pub input: serde_json::Value,
+    /// Of the matches that came from Incidents, what is known of them.
+    pub born: Vec<Born>,
+}
+
+impl Verdict {
+    /// What a snapshot keeps: what was asked, and what was said.
+    pub(super) fn facts(&self) -> (serde_json::Value, serde_json::Value) {
+        (self.input.clone(), json!(self.judgement))
+    }
+}
+
+/// What a Policy Rule came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Born {
+    /// The Incident.
+    pub incident: IncidentId,
+    /// The failure.
+    pub signature: SignatureId,
+    /// What the failed LLM Run cost.
+    pub cost: NanoUsd,
+}
+
+/// A request that Policy Rules refuse.
+#[derive(Debug, Clone)]
+pub struct Forbidden {
+    /// The decision's id.
+    pub decision: DecisionId,
+    /// The LLM Run that was recorded as blocked.
+    pub run: RunId,
+    /// What they said.
+    pub judgement: Judgement,
+}
+
+/// What a batch writes of rules.
+#[derive(Default)]
+pub(super) struct Ruled {
+    pub(super) enforcements: Vec<Enforcement>,
+    pub(super) preventions: Vec<Prevention>,
+    pub(super) told: Vec<TimelineEntry>,
+}
+
+impl Ruled {
+    pub(super) fn write_down(&self, tx: &mut LockTx<'_>) -> StoreResult<()> {
+        store::enforcements::insert(tx, &self.enforcements)?;
+        for prevention in &self.preventions {
+            store::preventions::insert(tx, prevention)?;
+        }
+        self.told
+            .iter()
+            .try_for_each(|entry| store::timeline::insert(tx, entry))
+    }
+}
