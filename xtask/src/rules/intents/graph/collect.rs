@@ -1,5 +1,6 @@
 //! Which functions, closures and texts of SQL does a file have?
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::closures::{Closure, closures};
@@ -202,10 +203,15 @@ fn macros(file: &File<'_>, nodes: &mut Vec<Node>) {
             let path = format!("{}::{}!", file.krate, source.word(at + 1));
             nodes.push(node(file, Kind::Text, path, at + 1, open + 1..close));
         } else if !inside(at) && source.is(open, b'{') {
+            let module = file.module_at(at);
+            let mut known = BTreeSet::new();
             for name in (open + 1..close).filter(|name| source.word(*name).starts_with(char::is_uppercase)) {
-                let path = format!("{}::{}", file.module_at(at), source.word(name));
-                // The whole call: the macro is named in it, and so are its tables.
-                nodes.push(node(file, Kind::Text, path, name, at - 1..close));
+                // Whoever says a name twice means the same: every column of a table has a type.
+                if known.insert(source.word(name)) {
+                    let path = format!("{module}::{}", source.word(name));
+                    // The whole call: the macro is named in it, and so are its tables.
+                    nodes.push(node(file, Kind::Text, path, name, at - 1..close));
+                }
             }
         }
     }

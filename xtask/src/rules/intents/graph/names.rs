@@ -59,6 +59,7 @@ fn deeds(
     let names = Names::new(sought.index, file);
     let owners = Owners::new(file, nodes);
     let mut done: Vec<_> = nodes.iter().map(|_| Deeds::default()).collect();
+    let mut known: HashSet<(usize, usize)> = HashSet::new();
     effects::note_texts(file, &mut done, |at| owners.of(at));
     for at in 0..file.source.tokens.list.len() {
         if file.source.tok(at) != Some(Tok::Ident) {
@@ -69,8 +70,8 @@ fn deeds(
         if !sought.likely.may_have(word) && !macro_call && !file.renamed.contains(word) {
             continue;
         }
-        let known = sought.index.has(word) || file.renamed.contains(word) || macro_call;
-        if !known && !sought.telling.contains(word) {
+        let is_name = sought.index.has(word) || file.renamed.contains(word) || macro_call;
+        if !is_name && !sought.telling.contains(word) {
             continue;
         }
         for owner in owners.of(at) {
@@ -79,11 +80,11 @@ fn deeds(
             };
             effects::note(file, at, node, deeds);
             opened(ctx, file, at, deeds);
-            if !known {
+            if !is_name {
                 continue;
             }
             for to in names.called(at, node) {
-                if !deeds.calls.iter().any(|(known, _)| *known == to) {
+                if known.insert((*owner, to)) {
                     deeds.calls.push((to, at));
                 }
             }
