@@ -2,6 +2,8 @@
 
 mod shape;
 
+use std::sync::OnceLock;
+
 use serde::de::DeserializeOwned;
 use toml::de::{DeTable, ValueDeserializer};
 
@@ -19,8 +21,9 @@ pub(crate) const PATHS: [&str; 2] = ["architecture.toml", "xtask/architecture.to
 pub(crate) struct Config {
     /// Where it was found; empty when the tree has none.
     pub(crate) path: String,
-    text: String,
+    text: &'static str,
     shape: Shape,
+    document: OnceLock<Option<DeTable<'static>>>,
 }
 
 impl std::ops::Deref for Config {
@@ -42,9 +45,21 @@ impl Config {
             return Ok(Self::default());
         };
         match toml::from_str(&text) {
-            Ok(shape) => Ok(Self { path, text, shape }),
+            // What is parsed borrows the text, and is asked for by every rule with options until the process ends.
+            Ok(shape) => Ok(Self {
+                path,
+                text: text.leak(),
+                shape,
+                document: OnceLock::new(),
+            }),
             Err(error) => Err(Broken::toml(&path, &text, &error)),
         }
+    }
+
+    /// The file with the places of its keys, parsed once.
+    fn document(&self) -> Option<&DeTable<'static>> {
+        let parse = || DeTable::parse(self.text).ok().map(toml::Spanned::into_inner);
+        self.document.get_or_init(parse).as_ref()
     }
 
     /// The place of a name in the file.
@@ -54,10 +69,7 @@ impl Config {
 
     /// The place of the table `[a.b]`.
     pub(crate) fn table_span(&self, keys: &[&str]) -> Span {
-        let Ok(document) = DeTable::parse(&self.text) else {
-            return Span::file(&self.path);
-        };
-        let mut table = Some(document.get_ref());
+        let mut table = self.document();
         let mut span = Span::file(&self.path);
         for key in keys {
             let Some((name, value)) = table.and_then(|table| table.get_key_value(*key)) else {
@@ -71,24 +83,21 @@ impl Config {
 
     /// What is wrong with the entry of a table.
     pub(crate) fn broken(&self, keys: &[&str], what: impl Into<String>) -> Broken {
-        Broken::at(&self.path, &self.text, self.table_span(keys).start, what)
+        Broken::at(&self.path, self.text, self.table_span(keys).start, what)
     }
 
     /// `[rules.ID]`, or its defaults; a key that `T` does not have is refused with its place.
     pub(crate) fn options<T: DeserializeOwned + Default>(&self, id: &str) -> Result<T, Broken> {
-        // The text is parsed anew for the places of its keys: not for the many rules without options.
+        // Most rules have no options, and many files have none for any: they are not parsed for places.
         if !self.rules.contains_key(id) {
             return Ok(T::default());
         }
-        let Ok(document) = DeTable::parse(&self.text) else {
-            return Ok(T::default());
-        };
-        let rules = document.get_ref().get("rules");
+        let rules = self.document().and_then(|document| document.get("rules"));
         let Some(value) = rules.and_then(|rules| rules.get_ref().get(id)) else {
             return Ok(T::default());
         };
         T::deserialize(ValueDeserializer::from(value.clone()))
-            .map_err(|error| Broken::toml(&self.path, &self.text, &error))
+            .map_err(|error| Broken::toml(&self.path, self.text, &error))
     }
 
     pub(crate) fn has_layers(&self) -> bool {
