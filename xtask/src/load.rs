@@ -30,18 +30,16 @@ const MAX_BYTES: usize = 4 << 20;
 /// Reads the tree once; what cannot be read is listed in `broken`, and nothing stops early.
 pub(crate) fn load(tree: &dyn Tree, words: &Words) -> Workspace {
     let mut workspace = Workspace::default();
-    let paths = match tree.paths() {
-        Ok(paths) => paths,
+    let is_read = |path: &str| extension_of(path).is_some_and(|extension| READ.contains(&extension));
+    let (read, named) = match tree.files(is_read) {
+        Ok(files) => files,
         Err(error) => {
             workspace.broken.push(Broken::file("", format!("{error:#}")));
             return workspace;
         }
     };
-    let (read, named): (Vec<_>, Vec<_>) = paths
-        .into_iter()
-        .partition(|path| extension_of(path).is_some_and(|extension| READ.contains(&extension)));
     let mut files: BTreeMap<String, Option<Arc<str>>> = named.into_iter().map(|path| (path, None)).collect();
-    let decoded: Vec<_> = tree.read(read).into_par_iter().map(decode).collect();
+    let decoded: Vec<_> = read.into_par_iter().map(decode).collect();
     for file in decoded {
         match file {
             Ok(Some((path, text))) => {
@@ -89,13 +87,13 @@ pub(crate) fn with_files(
 fn complete(mut workspace: Workspace, words: &Words, before: &Sources) -> Workspace {
     members::read(&mut workspace);
     workspace.sources = sources::lex_all(&workspace, words, before);
-    for (at, source) in workspace.sources.iter().enumerate() {
-        match workspace.of_crate.get_mut(&source.krate) {
-            Some(own) => own.push(at),
-            None => {
-                workspace.of_crate.insert(source.krate.clone(), vec![at]);
-            }
-        }
+    let sources = workspace.sources.0.iter().enumerate();
+    let sources: Vec<_> = sources.collect();
+    // Files of a crate lie together, but for crates within crates.
+    for own in sources.chunk_by(|(_, one), (_, other)| one.krate == other.krate) {
+        let Some((_, first)) = own.first() else { continue };
+        let known = workspace.of_crate.entry(first.krate.clone()).or_default();
+        known.extend(own.iter().map(|(at, _)| *at));
     }
     let broken: Vec<_> = workspace
         .sources

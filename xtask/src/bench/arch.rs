@@ -205,11 +205,9 @@ fn floor_of(dir: &Path) -> Result<()> {
     let disk = Disk {
         root: dir.to_path_buf(),
     };
-    let mut paths = disk.paths()?;
-    paths.retain(|path| crate::model::extension_of(path) == Some("rs"));
+    let (read, _) = disk.files(|path| crate::model::extension_of(path) == Some("rs"))?;
     let words = Words::none();
-    let tokens: usize = disk
-        .read(paths)
+    let tokens: usize = read
         .into_par_iter()
         .map(|(_, text)| match text {
             Ok(Some(Text::Utf8(text))) => lex(&text, &words).list.len(),

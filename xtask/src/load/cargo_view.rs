@@ -8,6 +8,9 @@ use cargo_metadata::{DependencyKind, MetadataCommand};
 
 use crate::model::{Broken, Kind, Workspace};
 
+/// The cargo that built this program.
+const BUILT_BY: &str = env!("CARGO");
+
 /// What cargo says about the workspace of this manifest.
 pub(crate) fn ask(manifest: &Path) -> Result<Facts> {
     theirs(manifest)
@@ -34,7 +37,12 @@ pub(crate) fn differences(workspace: &Workspace, theirs: Result<Facts>) -> Vec<B
 pub(crate) type Facts = BTreeSet<(String, String)>;
 
 fn theirs(manifest: &Path) -> Result<Facts> {
-    let metadata = MetadataCommand::new()
+    let mut command = MetadataCommand::new();
+    // What is called `cargo` may be a proxy, which first looks for what built this program.
+    if Path::new(BUILT_BY).is_file() {
+        command.cargo_path(BUILT_BY);
+    }
+    let metadata = command
         .manifest_path(manifest)
         .no_deps()
         .other_options(["--offline".to_owned()])

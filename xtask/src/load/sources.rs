@@ -131,19 +131,20 @@ fn module(inside: &str) -> Vec<String> {
 
 /// Files of modules that are declared under `#[cfg(test)]` are test code as a whole.
 fn mark_test_modules(sources: &mut [Arc<SourceFile>]) {
-    let mut roots: BTreeSet<String> = BTreeSet::new();
-    for source in sources.iter() {
-        for name in out_of_line_test_modules(source) {
-            let stem = source.path.strip_suffix(".rs").unwrap_or(&source.path);
-            let (dir, last) = stem.rsplit_once('/').unwrap_or(("", stem));
-            let beside = matches!(last, "lib" | "main" | "mod");
-            roots.insert(join(if beside { dir } else { stem }, &name));
-        }
-    }
+    let declared = |source: &Arc<SourceFile>| -> Vec<String> {
+        let stem = source.path.strip_suffix(".rs").unwrap_or(&source.path);
+        let (dir, last) = stem.rsplit_once('/').unwrap_or(("", stem));
+        let beside = matches!(last, "lib" | "main" | "mod");
+        let names = out_of_line_test_modules(source).into_iter();
+        names
+            .map(|name| join(if beside { dir } else { stem }, &name))
+            .collect()
+    };
+    let roots: BTreeSet<String> = sources.par_iter().flat_map_iter(declared).collect();
     if roots.is_empty() {
         return;
     }
-    for source in sources {
+    sources.par_iter_mut().for_each(|source| {
         let mut stem = source.path.strip_suffix(".rs").unwrap_or(&source.path);
         loop {
             if roots.contains(stem) {
@@ -158,7 +159,7 @@ fn mark_test_modules(sources: &mut [Arc<SourceFile>]) {
                 None => break,
             }
         }
-    }
+    });
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
@@ -34,6 +34,12 @@ pub(crate) trait Tree: Sync {
     fn paths(&self) -> Result<Vec<String>>;
     /// The contents of many files at once.
     fn read(&self, paths: Vec<String>) -> Vec<Read>;
+
+    /// All files: those that are wanted with their contents, and the names of the others.
+    fn files(&self, wanted: fn(&str) -> bool) -> Result<(Vec<Read>, Vec<String>)> {
+        let (read, named) = self.paths()?.into_iter().partition(|path| wanted(path));
+        Ok((self.read(read), named))
+    }
 }
 
 /// A directory.
@@ -44,8 +50,8 @@ pub(crate) struct Disk {
 impl Tree for Disk {
     /// What git tracks or would track; without git, everything but build output and hidden directories.
     fn paths(&self) -> Result<Vec<String>> {
-        if self.root.join(".git").exists() {
-            return listed_by_git(&self.root);
+        if self.is_known_to_git() {
+            return Ok(self.files(|_| false)?.1);
         }
         let walk = WalkDir::new(&self.root).into_iter().filter_entry(|entry| {
             let name = entry.file_name().to_string_lossy();
@@ -78,16 +84,48 @@ impl Tree for Disk {
         };
         paths.into_par_iter().map(read).collect()
     }
+
+    fn files(&self, wanted: fn(&str) -> bool) -> Result<(Vec<Read>, Vec<String>)> {
+        if !self.is_known_to_git() {
+            let (read, named) = self.paths()?.into_iter().partition(|path| wanted(path));
+            return Ok((self.read(read), named));
+        }
+        // New files are looked for in every directory: meanwhile those that git knows are read.
+        let new = listing(&self.root, &["-o", "--exclude-standard"])?;
+        let split = |git| -> Result<(Vec<Read>, Vec<String>)> {
+            let paths = listed(&self.root, git)?.into_iter();
+            let (read, named) = paths.partition(|path| wanted(path));
+            Ok((self.read(read), named))
+        };
+        let known = listing(&self.root, &["-c"]).and_then(split);
+        let (more, others) = split(new)?;
+        let (mut read, mut named) = known?;
+        read.extend(more);
+        named.extend(others);
+        Ok((read, named))
+    }
 }
 
-fn listed_by_git(root: &Path) -> Result<Vec<String>> {
-    let listing = Command::new("git")
-        // A checkout may belong to another user; only names are read here.
-        .args(["-c", "safe.directory=*"])
-        .args(["ls-files", "-z", "-co", "--exclude-standard"])
-        .current_dir(root)
-        .output()
-        .context("cannot run `git ls-files`")?;
+impl Disk {
+    fn is_known_to_git(&self) -> bool {
+        self.root.join(".git").exists()
+    }
+}
+
+/// Starts to list files with git.
+fn listing(root: &Path, which: &[&str]) -> Result<Child> {
+    let mut git = Command::new("git");
+    // A checkout may belong to another user; only names are read here.
+    git.args(["-c", "safe.directory=*", "ls-files", "-z"]).args(which);
+    git.current_dir(root)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    git.spawn().context("cannot run `git ls-files`")
+}
+
+/// The paths that git lists. What is there under the name of a file, and is none, is left out.
+fn listed(root: &Path, git: Child) -> Result<Vec<String>> {
+    let listing = git.wait_with_output().context("cannot run `git ls-files`")?;
     if !listing.status.success() {
         bail!(
             "`git ls-files` failed: {}",
@@ -95,11 +133,9 @@ fn listed_by_git(root: &Path) -> Result<Vec<String>> {
         );
     }
     let listing = String::from_utf8(listing.stdout).context("a file name is not UTF-8")?;
-    let paths = listing.split('\0').filter(|path| !path.is_empty());
-    Ok(paths
-        .filter(|path| root.join(path).is_file())
-        .map(str::to_owned)
-        .collect())
+    let paths: Vec<_> = listing.split('\0').filter(|path| !path.is_empty()).collect();
+    let files = paths.into_par_iter().filter(|path| root.join(path).is_file());
+    Ok(files.map(str::to_owned).collect())
 }
 
 /// Files in memory, on top of another tree or of nothing.
