@@ -110,6 +110,16 @@ fn exempt_known_and_broken_keep_their_schema() {
     assert_eq!(Schema::of(SARIF).faults(&sarif), "");
     assert!(sarif.contains("crates/%C3%A4%20b/src/lib.rs"), "{sarif}");
     assert!(sarif.contains("c%23d.rs"), "{sarif}");
+    let document: Value = serde_json::from_str(&sarif).unwrap();
+    let run = &document["runs"][0];
+    let found = run["results"].as_array().unwrap().iter();
+    let input = run["invocations"][0]["toolExecutionNotifications"].as_array();
+    for told in found.chain(input.unwrap()) {
+        let place = &told["locations"][0]["physicalLocation"];
+        assert_ne!(place["artifactLocation"]["uri"], "", "{told}");
+        assert_eq!(place["artifactLocation"]["uriBaseId"], "ROOT", "{told}");
+        assert!(place["region"]["startLine"].as_u64() > Some(0), "{told}");
+    }
     let report = told(&workspace, &outcome, Format::Json);
     assert_eq!(Schema::of(REPORT).faults(&report), "");
 }

@@ -46,13 +46,11 @@ pub(super) fn text(told: &Told<'_>) -> String {
         .broken
         .iter()
         .map(|broken| {
-            let mut physical = json!({ "artifactLocation": { "uri": uri(&broken.path) } });
-            if broken.line > 0
-                && let Some(physical) = physical.as_object_mut()
-            {
-                let region = json!({ "startLine": broken.line, "startColumn": broken.column });
-                physical.insert("region".to_owned(), region);
-            }
+            let region = match broken.line {
+                0 => json!({ "startLine": 1 }),
+                line => json!({ "startLine": line, "startColumn": broken.column }),
+            };
+            let physical = json!({ "artifactLocation": artifact(&broken.path), "region": region });
             json!({
                 "level": "error",
                 "message": { "text": broken.what },
@@ -122,7 +120,7 @@ fn result(workspace: &Workspace, found: &Finding, suppressions: Option<Value>) -
 }
 
 fn location(workspace: &Workspace, span: &Span) -> Value {
-    let artifact = json!({ "uri": uri(&span.path), "uriBaseId": "ROOT" });
+    let artifact = artifact(&span.path);
     let place = place(workspace, span);
     // Code scanning needs a line; a file as a whole is its first one.
     let region = if place.line == 0 {
@@ -136,6 +134,12 @@ fn location(workspace: &Workspace, span: &Span) -> Value {
         })
     };
     json!({ "physicalLocation": { "artifactLocation": artifact, "region": region } })
+}
+
+/// The file of a place. What concerns the tree as a whole is shown at its manifest: an empty address is no place.
+fn artifact(path: &str) -> Value {
+    let path = if path.is_empty() { "Cargo.toml" } else { path };
+    json!({ "uri": uri(path), "uriBaseId": "ROOT" })
 }
 
 /// A path as a relative URI: everything but unreserved characters and `/` escaped.
