@@ -146,11 +146,18 @@ fn run_rules(ctx: &Ctx<'_>, rules: &[&'static dyn Rule]) -> Vec<(Vec<Finding>, R
     let rules: Vec<_> = rules
         .filter(|(_, rule)| rule.info().family != Family::Meta)
         .collect();
-    for (_, rule) in &rules {
-        rule.prepare(ctx);
-    }
+    let (waiting, free): (Vec<_>, Vec<_>) = rules.into_iter().partition(|(_, rule)| rule.waits());
     let run = |(at, rule): (usize, &&'static dyn Rule)| (at, run_rule(ctx, *rule));
-    let mut ran: Vec<_> = rules.into_par_iter().with_max_len(1).map(run).collect();
+    let all = |rules: Vec<_>| -> Vec<_> { rules.into_par_iter().with_max_len(1).map(run).collect() };
+    // What is shared is made in steps, not all of which keep all cores busy: the other rules fill the gaps.
+    let prepared = || {
+        for (_, rule) in &waiting {
+            rule.prepare(ctx);
+        }
+        all(waiting)
+    };
+    let (mut ran, others) = rayon::join(prepared, || all(free));
+    ran.extend(others);
     ran.sort_by_key(|(at, _)| *at);
     ran.into_iter().map(|(_, ran)| ran).collect()
 }
@@ -161,7 +168,7 @@ fn run_rule(ctx: &Ctx<'_>, rule: &dyn Rule) -> (Vec<Finding>, Ran) {
     rule.check(ctx, &mut sink);
     let ran = Ran {
         info: rule.info(),
-        examined: sink.examined,
+        examined: sink.counted(),
         off: sink.off,
         data: sink.data,
         took: start.elapsed(),

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use rayon::prelude::*;
+
 use crate::config::{Config, Name};
 use crate::lock::Lock;
 use crate::model::{Broken, Crate, Span, Workspace};
@@ -10,6 +12,9 @@ use crate::plant::Plant;
 use crate::scan::Words;
 use crate::sql::{self, Catalog, Dialect};
 
+/// So many files are looked at by one core before another may take over.
+const PART: usize = 128;
+
 /// One rule: what it is called, and how it looks.
 pub(crate) trait Rule: Sync {
     fn info(&self) -> &'static Info;
@@ -17,8 +22,13 @@ pub(crate) trait Rule: Sync {
     /// Looks at everything in its scope; reports findings and how much it looked at.
     fn check(&self, ctx: &Ctx<'_>, out: &mut Sink<'_>);
 
-    /// Works out what the rule shares with others, on all cores, before any rule runs: see `Shared::get`.
+    /// Works out what the rule shares with others, on all cores, before any rule that waits for it: see `Shared::get`.
     fn prepare(&self, _: &Ctx<'_>) {}
+
+    /// Whether it runs after everything is prepared: those that ask for what `prepare` makes.
+    fn waits(&self) -> bool {
+        self.info().family == Family::Intents
+    }
 
     /// A file that the rule keeps current, as it should be: path and text. `check-layers --accept` writes it.
     fn accepted(&self, _: &Ctx<'_>) -> Option<(String, String)> {
@@ -215,8 +225,9 @@ impl Finding {
 pub(crate) struct Sink<'a> {
     pub(crate) info: &'a Info,
     pub(crate) findings: Vec<Finding>,
-    /// How many things were looked at, by crate; the empty name is the workspace.
-    pub(crate) examined: BTreeMap<String, usize>,
+    examined: BTreeMap<String, usize>,
+    /// The crate that was counted last, not yet added.
+    latest: Option<(String, usize)>,
     /// Why the rule has nothing to do in this tree.
     pub(crate) off: Option<&'static str>,
     /// What the rule knows, for programs that read the JSON report.
@@ -229,6 +240,7 @@ impl<'a> Sink<'a> {
             info,
             findings: Vec::new(),
             examined: BTreeMap::new(),
+            latest: None,
             off: None,
             data: serde_json::Value::Null,
         }
@@ -236,11 +248,42 @@ impl<'a> Sink<'a> {
 
     /// Says that `count` things of a crate were looked at (not: found). A rule that looks at nothing proves nothing.
     pub(crate) fn examined(&mut self, krate: &str, count: usize) {
-        match self.examined.get_mut(krate) {
-            Some(known) => *known += count,
-            None => {
-                self.examined.insert(krate.to_owned(), count);
+        // One crate follows another: most of the many calls end here.
+        match &mut self.latest {
+            Some((latest, known)) if latest == krate => *known += count,
+            latest => {
+                let before = latest.replace((krate.to_owned(), count));
+                self.add(before);
             }
+        }
+    }
+
+    fn add(&mut self, counted: impl IntoIterator<Item = (String, usize)>) {
+        for (krate, count) in counted {
+            *self.examined.entry(krate).or_default() += count;
+        }
+    }
+
+    /// How many things were looked at, by crate; the empty name is the workspace.
+    pub(crate) fn counted(&mut self) -> BTreeMap<String, usize> {
+        let latest = self.latest.take();
+        self.add(latest);
+        std::mem::take(&mut self.examined)
+    }
+
+    /// Looks at many things on all cores. Findings keep the order of the things.
+    pub(crate) fn each<T: Sync>(&mut self, all: &[T], look: impl Fn(&T, &mut Sink<'_>) + Sync) {
+        let info = self.info;
+        let parts = all.par_chunks(PART).map(|part| {
+            let mut out = Sink::new(info);
+            for one in part {
+                look(one, &mut out);
+            }
+            (out.counted(), out.findings)
+        });
+        for (counted, findings) in parts.collect::<Vec<_>>() {
+            self.add(counted);
+            self.findings.extend(findings);
         }
     }
 
@@ -259,6 +302,32 @@ impl<'a> Sink<'a> {
     /// Says that the tree's rule file asks nothing of this rule.
     pub(crate) fn off(&mut self, why: &'static str) {
         self.off = Some(why);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_looked_at_on_all_cores_is_counted_and_told_in_order() {
+        let info = crate::registry::all().first().unwrap().info();
+        let all: Vec<usize> = (0..=10 * PART).collect();
+        let mut out = Sink::new(info);
+        out.examined("even", 1);
+        out.each(&all, |number, out| {
+            out.examined(if number % 2 == 0 { "even" } else { "odd" }, 1);
+            out.report(Finding::new(Span::file("a"), number.to_string(), ""));
+        });
+        out.examined("odd", 2);
+        let told: Vec<_> = out.findings.iter().map(|found| found.message.clone()).collect();
+        assert_eq!(told, all.iter().map(ToString::to_string).collect::<Vec<_>>());
+        let counted: Vec<_> = out.counted().into_iter().collect();
+        let half = 5 * PART;
+        assert_eq!(
+            counted,
+            [("even".to_owned(), half + 2), ("odd".to_owned(), half + 2)]
+        );
     }
 }
 

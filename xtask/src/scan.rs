@@ -2,6 +2,7 @@
 
 mod items;
 mod lexer;
+mod list;
 mod literals;
 mod paths;
 mod regions;
@@ -12,7 +13,7 @@ mod vocabulary;
 mod words;
 
 pub(crate) use items::{Item, ItemKind, items};
-pub(crate) use lexer::{Comment, Tok, Token, Tokens, lex};
+pub(crate) use lexer::{Comment, Tok, Tokens, lex};
 pub(crate) use literals::{Literal, literals};
 pub(crate) use paths::{PathUse, paths};
 pub(crate) use regions::{out_of_line_test_modules, test_regions};

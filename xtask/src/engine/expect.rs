@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
+
+use rayon::prelude::*;
 
 use super::budget::{self, Budgets};
 use super::meta::{EXPECT, finding};
@@ -84,8 +87,8 @@ pub(super) fn apply(ctx: &Ctx<'_>, job: &Job<'_>, findings: Vec<Finding>) -> Ans
 }
 
 fn collect(workspace: &Workspace, today: Date) -> Vec<Expect> {
-    let mut expects = Vec::new();
-    for source in &workspace.sources {
+    let in_source = |source: &Arc<SourceFile>| {
+        let mut expects = Vec::new();
         for comment in source.comments().iter().filter(|comment| !comment.doc) {
             let bytes = comment.range();
             let text = source.text.get(bytes.clone()).unwrap_or_default();
@@ -96,7 +99,10 @@ fn collect(workspace: &Workspace, today: Date) -> Vec<Expect> {
                 expects.push(parse(body, Span::bytes(&source.path, bytes), covers, today));
             }
         }
-    }
+        expects
+    };
+    let sources = workspace.sources.0.par_iter();
+    let mut expects: Vec<_> = sources.flat_map_iter(in_source).collect();
     let manifests = workspace.files.with_extension("toml").map(|file| (file, "#"));
     let migrations = workspace.migrations().map(|file| (file, "--"));
     for ((path, text), sign) in manifests.chain(migrations) {

@@ -52,10 +52,8 @@ fn place(ctx: &Ctx<'_>, finding: &Finding) -> (String, String) {
         return (span.path.clone(), told);
     };
     let list = &source.tokens.list;
-    let first = list.partition_point(|token| token.range().end <= span.start);
-    let end = list
-        .partition_point(|token| token.range().start < span.end)
-        .max(first);
+    let first = list.partition_point(|range| range.end <= span.start);
+    let end = list.partition_point(|range| range.start < span.end).max(first);
     let tokens: Vec<_> = (first..end).map(|index| source.raw(index)).collect();
     let told = if span.is_file() {
         finding.message.clone()

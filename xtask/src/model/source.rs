@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use super::Span;
-use crate::scan::{Comment, Item, Literal, PathUse, SqlText, Tok, Token, Tokens, Words};
+use crate::scan::{Comment, Item, Literal, PathUse, SqlText, Tok, Tokens, Words};
 
 /// A Rust file of a crate.
 #[derive(Default)]
@@ -40,12 +40,8 @@ pub(crate) enum TargetKind {
 }
 
 impl SourceFile {
-    pub(crate) fn token(&self, index: usize) -> Option<Token> {
-        self.tokens.list.get(index).copied()
-    }
-
     pub(crate) fn tok(&self, index: usize) -> Option<Tok> {
-        self.token(index).map(Token::tok)
+        self.tokens.list.tok(index)
     }
 
     /// Whether the token is this punctuation.
@@ -55,20 +51,17 @@ impl SourceFile {
 
     /// The text of an identifier, without `r#`; empty for every other token.
     pub(crate) fn word(&self, index: usize) -> &str {
-        match self.token(index) {
-            Some(token) if token.tok() == Tok::Ident => {
-                let text = self.raw(index);
-                text.strip_prefix("r#").unwrap_or(text)
-            }
-            _ => "",
+        if self.tok(index) != Some(Tok::Ident) {
+            return "";
         }
+        let text = self.raw(index);
+        text.strip_prefix("r#").unwrap_or(text)
     }
 
     /// The text of a token as written.
     pub(crate) fn raw(&self, index: usize) -> &str {
-        self.token(index)
-            .and_then(|token| self.text.get(token.range()))
-            .unwrap_or_default()
+        let range = self.tokens.list.range(index);
+        range.and_then(|range| self.text.get(range)).unwrap_or_default()
     }
 
     /// The token that closes the delimiter at `open`.
@@ -91,6 +84,13 @@ impl SourceFile {
         ) || self.tests.first().is_some_and(|all| *all == (0..usize::MAX))
     }
 
+    /// Opening and closing delimiters, ascending.
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
+        let wide = |at: u32| usize::try_from(at).ok();
+        let pairs = self.tokens.pairs.iter();
+        pairs.filter_map(move |(open, close)| Some((wide(*open)?, wide(*close)?)))
+    }
+
     /// Token indexes at which `word` stands as an identifier. `word` must be a needle of some rule.
     pub(crate) fn hits<'a>(&'a self, words: &Words, word: &str) -> impl Iterator<Item = usize> + use<'a> {
         words.id(word).into_iter().flat_map(|id| self.marked(id))
@@ -107,6 +107,18 @@ impl SourceFile {
             .filter_map(|hit| usize::try_from(hit.1).ok())
     }
 
+    /// Token indexes of string literals, ascending.
+    pub(crate) fn strings(&self) -> impl Iterator<Item = usize> + '_ {
+        let strings = self.tokens.strings.iter();
+        strings.filter_map(|at| usize::try_from(*at).ok())
+    }
+
+    /// Token indexes of numbers, ascending.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = usize> + '_ {
+        let numbers = self.tokens.numbers.iter();
+        numbers.filter_map(|at| usize::try_from(*at).ok())
+    }
+
     /// The place of one token.
     pub(crate) fn span(&self, index: usize) -> Span {
         self.span_of(index..index + 1)
@@ -114,10 +126,9 @@ impl SourceFile {
 
     /// The place from the first to the last token of a range.
     pub(crate) fn span_of(&self, tokens: Range<usize>) -> Span {
-        let first = self.token(tokens.start).map(|token| token.range().start);
-        let last = self
-            .token(tokens.end.saturating_sub(1))
-            .map(|token| token.range().end);
+        let bytes = |at: usize| self.tokens.list.range(at);
+        let first = bytes(tokens.start).map(|range| range.start);
+        let last = bytes(tokens.end.saturating_sub(1)).map(|range| range.end);
         match first.zip(last) {
             Some((start, end)) => Span::bytes(&self.path, start..end),
             None => Span::file(&self.path),
@@ -134,6 +145,18 @@ impl SourceFile {
         } else {
             self.text.contains(word)
         }
+    }
+
+    /// Whether a string of the file may have one of these pieces in it, however it is put together; a no is certain.
+    pub(crate) fn may_spell<S: AsRef<str>>(&self, pieces: impl IntoIterator<Item = S>) -> bool {
+        let escaped = || {
+            ["\\x", "\\u", "\\\n", "\\\r"]
+                .iter()
+                .any(|sign| self.text.contains(sign))
+        };
+        self.may_say("concat")
+            || self.text.contains('\\') && escaped()
+            || pieces.into_iter().any(|piece| self.text.contains(piece.as_ref()))
     }
 
     /// Whether the file is `crate` or `crate::module`, or below it.

@@ -43,23 +43,24 @@ fn absolute(ctx: &Ctx<'_>, file: &SourceFile, path: &PathUse) -> String {
             Some(ctx.workspace.krate(&edge.to)?.lib_name.clone())
         }),
     };
-    let root = root.unwrap_or_else(|| path.root().to_owned());
-    let rest = path.segments.iter().skip(1).cloned();
-    std::iter::once(root).chain(rest).collect::<Vec<_>>().join("::")
+    let mut absolute = root.unwrap_or_else(|| path.root().to_owned());
+    absolute.push_str(path.behind_root());
+    absolute
 }
 
-/// What a file calls the crate that defines errors: only paths from there on are of interest.
-fn roots(ctx: &Ctx<'_>, file: &SourceFile) -> Vec<String> {
+/// What the files of a crate call the one that defines errors: only paths from there on are of interest.
+fn roots(ctx: &Ctx<'_>, krate: &Crate) -> Vec<String> {
     let home = ctx.config.errors.module.split("::").next().unwrap_or_default();
     let is_home = |name: &str| {
         ctx.workspace
             .krate(name)
             .is_some_and(|krate| krate.lib_name == home)
     };
-    let own = is_home(&file.krate).then(|| "crate".to_owned());
-    let krate = ctx.workspace.krate(&file.krate);
-    let edges = krate.into_iter().flat_map(Crate::inside);
-    let others = edges.filter(|edge| is_home(&edge.to)).map(Edge::extern_name);
+    let own = is_home(&krate.name).then(|| "crate".to_owned());
+    let others = krate
+        .inside()
+        .filter(|edge| is_home(&edge.to))
+        .map(Edge::extern_name);
     own.into_iter().chain(others).collect()
 }
 
@@ -72,13 +73,13 @@ fn may_name(ctx: &Ctx<'_>, file: &SourceFile, roots: &[String]) -> bool {
 }
 
 /// The module of a file, from the crate on.
-fn module(ctx: &Ctx<'_>, file: &SourceFile) -> String {
-    let own = ctx
-        .workspace
-        .krate(&file.krate)
-        .map(|krate| krate.lib_name.clone());
-    let parts = own.into_iter().chain(file.module.iter().cloned());
-    parts.collect::<Vec<_>>().join("::")
+fn module(krate: &Crate, file: &SourceFile) -> String {
+    let mut module = krate.lib_name.clone();
+    for part in &file.module {
+        module.push_str("::");
+        module.push_str(part);
+    }
+    module
 }
 
 /// Whether a path is this one or lies under it.

@@ -38,11 +38,14 @@ const NO_SQL: &str = "the rule file has no [sql]";
 
 /// Texts of product code with a word of SQL in them.
 fn texts<'a>(ctx: &'a Ctx<'_>) -> impl Iterator<Item = (&'a SourceFile, &'a SqlText)> {
-    let sources = ctx.workspace.sources.iter().filter(|file| !file.is_test_file());
-    sources.flat_map(|file| {
-        let product = file.sql().iter().filter(|text| !file.in_tests(text.tokens.start));
-        product.map(move |text| (file, text))
-    })
+    let sources = ctx.workspace.sources.iter();
+    sources.flat_map(|file| texts_of(file).map(move |text| (file, text)))
+}
+
+/// Those of a file.
+fn texts_of(file: &SourceFile) -> impl Iterator<Item = &SqlText> {
+    let texts: &[SqlText] = if file.is_test_file() { &[] } else { file.sql() };
+    texts.iter().filter(|text| !file.in_tests(text.tokens.start))
 }
 
 /// Words that a rule has found, in a text or in a `.sql` file.
@@ -65,24 +68,26 @@ fn report(
     out: &mut Sink<'_>,
     home: &[Name],
     find: fn(&Sql, Heard) -> Vec<Range<usize>>,
-    told: impl Fn(&Clause<'_>) -> Finding,
+    told: impl Fn(&Clause<'_>) -> Finding + Sync,
 ) {
-    for (file, text) in texts(ctx) {
-        out.examined(&file.krate, 1);
-        if file.is_in_any(home) {
-            continue;
+    out.each(&ctx.workspace.sources.0, |file, out| {
+        for text in texts_of(file) {
+            out.examined(&file.krate, 1);
+            if file.is_in_any(home) {
+                continue;
+            }
+            for words in find(&text.sql, heard(ctx, file, text)) {
+                let span = text.span(file, words.clone());
+                let (sql, in_file) = (&text.sql, false);
+                out.report(told(&Clause {
+                    sql,
+                    words,
+                    span,
+                    in_file,
+                }));
+            }
         }
-        for words in find(&text.sql, heard(ctx, file, text)) {
-            let span = text.span(file, words.clone());
-            let (sql, in_file) = (&text.sql, false);
-            out.report(told(&Clause {
-                sql,
-                words,
-                span,
-                in_file,
-            }));
-        }
-    }
+    });
     for (path, text) in ctx.workspace.migrations() {
         let sql = &Sql::new(text);
         out.examined("", 1);

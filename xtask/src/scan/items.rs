@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::words;
 use crate::model::SourceFile;
 
 /// A named piece of a file.
@@ -29,16 +30,23 @@ pub(crate) enum ItemKind {
 
 /// Items in order; an inner item comes after the one around it.
 pub(crate) fn items(file: &SourceFile) -> Vec<Item> {
+    let keywords = words::ITEMS.into_iter().flat_map(|id| file.marked(id));
+    let mut keywords: Vec<_> = keywords.collect();
+    keywords.sort_unstable();
     let mut found = Vec::new();
-    walk(file, 0..file.tokens.list.len(), "", &mut found);
+    walk(file, &keywords, 0..file.tokens.list.len(), "", &mut found);
     found
 }
 
-fn walk(file: &SourceFile, range: Range<usize>, scope: &str, found: &mut Vec<Item>) {
-    let mut at = range.start;
-    while at < range.end {
+/// Finds the items of a range. `keywords` are the places where one may begin, ascending, in the whole file.
+fn walk(file: &SourceFile, keywords: &[usize], range: Range<usize>, scope: &str, found: &mut Vec<Item>) {
+    let first = keywords.partition_point(|at| *at < range.start);
+    let mut after = range.start;
+    for &at in keywords.iter().skip(first).take_while(|at| **at < range.end) {
+        if at < after {
+            continue;
+        }
         let Some((kind, name)) = begins(file, at) else {
-            at += 1;
             continue;
         };
         let (end, body) = extent(file, at, range.end);
@@ -57,20 +65,15 @@ fn walk(file: &SourceFile, range: Range<usize>, scope: &str, found: &mut Vec<Ite
         if let Some(body) = body
             && kind != ItemKind::Type
         {
-            walk(file, body, &path, found);
+            walk(file, keywords, body, &path, found);
         }
-        at = end;
+        after = end;
     }
 }
 
 /// The item whose keyword is this token.
 fn begins(file: &SourceFile, at: usize) -> Option<(ItemKind, String)> {
-    let word = file.word(at);
-    // Most words end here.
-    if !(2..=6).contains(&word.len()) {
-        return None;
-    }
-    let kind = match word {
+    let kind = match file.word(at) {
         "mod" => ItemKind::Module,
         "fn" => ItemKind::Function,
         "trait" => ItemKind::Trait,

@@ -4,59 +4,8 @@ use std::ops::Range;
 
 use ra_ap_rustc_lexer::{FrontmatterAllowed, LiteralKind, TokenKind, strip_shebang, tokenize};
 
+use super::list::{Growing, LARGEST, List};
 use super::{Seen, Words};
-
-/// A token without its text, in eight bytes: a large workspace has ten million of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Token {
-    start: u32,
-    /// The length in the upper three bytes, what it is in the lowest.
-    rest: u32,
-}
-
-/// A longer token does not fit.
-const LONGEST: u32 = (1 << 24) - 1;
-/// Numbers of the kinds that are no punctuation, which is ASCII.
-const IDENT: u8 = 0x80;
-const LIFETIME: u8 = 0x81;
-const STR: u8 = 0x82;
-const CHAR: u8 = 0x83;
-const NUMBER: u8 = 0x84;
-
-impl Token {
-    fn new(start: u32, end: u32, tok: Tok) -> Self {
-        let code = match tok {
-            Tok::Ident => IDENT,
-            Tok::Lifetime => LIFETIME,
-            Tok::Str => STR,
-            Tok::Char => CHAR,
-            Tok::Number => NUMBER,
-            Tok::P(byte) => byte,
-        };
-        let length = end.saturating_sub(start).min(LONGEST);
-        Self {
-            start,
-            rest: length << 8 | u32::from(code),
-        }
-    }
-
-    pub(crate) fn range(self) -> Range<usize> {
-        let start = wide(self.start);
-        start..start + wide(self.rest >> 8)
-    }
-
-    pub(crate) fn tok(self) -> Tok {
-        let [code, ..] = self.rest.to_le_bytes();
-        match code {
-            IDENT => Tok::Ident,
-            LIFETIME => Tok::Lifetime,
-            STR => Tok::Str,
-            CHAR => Tok::Char,
-            NUMBER => Tok::Number,
-            byte => Tok::P(byte),
-        }
-    }
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tok {
@@ -96,7 +45,7 @@ impl Comment {
 /// What one pass over a file yields.
 #[derive(Debug, Default)]
 pub(crate) struct Tokens {
-    pub(crate) list: Vec<Token>,
+    pub(crate) list: List,
     pub(crate) comments: Vec<Comment>,
     /// Opening and closing delimiters, by token index, ascending.
     pub(crate) pairs: Vec<(u32, u32)>,
@@ -104,6 +53,10 @@ pub(crate) struct Tokens {
     pub(crate) hits: Vec<(u16, u32)>,
     /// Which identifiers there may be.
     pub(crate) seen: Seen,
+    /// Strings, by token index.
+    pub(crate) strings: Vec<u32>,
+    /// Numbers, by token index.
+    pub(crate) numbers: Vec<u32>,
     /// The byte at which the file is not Rust, and why.
     pub(crate) broken: Option<(usize, &'static str)>,
 }
@@ -111,8 +64,12 @@ pub(crate) struct Tokens {
 /// Lexes a file and notes every needle on the way.
 pub(crate) fn lex(text: &str, words: &Words) -> Tokens {
     let mut tokens = Tokens::default();
-    // Sparse files have a token for six bytes, dense ones one for three; what is too much is given back below.
-    tokens.list.reserve(text.len() / 3);
+    if text.len() > LARGEST {
+        tokens.broken = Some((LARGEST, "a file of more than 32 MiB"));
+        return tokens;
+    }
+    // Sparse files have a token for six bytes, dense ones one for three.
+    let mut list = Growing::with_capacity(text.len() / 3);
     let mut open: Vec<(u8, u32)> = Vec::new();
     let skipped = strip_shebang(text).unwrap_or(0);
     let mut at = narrow(skipped);
@@ -120,7 +77,7 @@ pub(crate) fn lex(text: &str, words: &Words) -> Tokens {
     for token in tokenize(source, FrontmatterAllowed::No) {
         let (start, end) = (at, at + token.len);
         at = end;
-        let index = narrow(tokens.list.len());
+        let index = narrow(list.len());
         let tok = match kind(token.kind) {
             Kind::Nothing => continue,
             Kind::Comment { doc, terminated } => {
@@ -157,21 +114,19 @@ pub(crate) fn lex(text: &str, words: &Words) -> Tokens {
                 }
             }
             Tok::P(punctuation) => pair(punctuation, index, wide(start), &mut open, &mut tokens),
+            Tok::Str if words.wanted => tokens.strings.push(index),
+            Tok::Number if words.wanted => tokens.numbers.push(index),
             _ => {}
         }
-        if end - start > LONGEST {
-            tokens.broken.get_or_insert((wide(start), "a token of 16 MiB"));
-        }
-        tokens.list.push(Token::new(start, end, tok));
+        list.push(start, token.len, tok);
     }
+    tokens.list = list.done();
     if let Some((_, index)) = open.last() {
-        let start = tokens.list.get(wide(*index)).map_or(0, |token| wide(token.start));
+        let start = tokens.list.range(wide(*index)).map_or(0, |range| range.start);
         tokens
             .broken
             .get_or_insert((start, "a delimiter that is never closed"));
     }
-    // A list that has grown to its size holds twice as much, and a copy of just the size is soon made.
-    tokens.list = tokens.list.as_slice().into();
     tokens.hits.sort_unstable();
     tokens.pairs.sort_unstable();
     tokens
@@ -306,7 +261,9 @@ mod tests {
     fn needles_are_found_outside_of_strings_and_comments_only() {
         let words = Words::new(["todo"]);
         let tokens = lex("// todo\nfn f() { \"todo\"; todo!(); r#todo; todos }", &words);
-        assert_eq!(tokens.hits.len(), 2);
+        let todo = words.id("todo");
+        let found = tokens.hits.iter().filter(|(id, _)| Some(*id) == todo);
+        assert_eq!(found.count(), 2);
         assert_eq!(tokens.comments.len(), 1);
         assert!(tokens.broken.is_none());
         assert_eq!(tokens.pairs.len(), 3);
@@ -315,7 +272,8 @@ mod tests {
     #[test]
     fn a_token_keeps_its_place_and_what_it_is() {
         let tokens = lex("fn f<'a>() { 'c'; \"s\"; 1 }", &Words::new([]));
-        let of = |at: usize| (tokens.list[at].tok(), tokens.list[at].range());
+        let list = &tokens.list;
+        let of = |at: usize| (list.tok(at).unwrap(), list.range(at).unwrap());
         assert_eq!(of(1), (Tok::Ident, 3..4));
         assert_eq!(of(2), (Tok::P(b'<'), 4..5));
         assert_eq!(of(3), (Tok::Lifetime, 5..7));

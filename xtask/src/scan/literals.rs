@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Tok, strings};
+use super::{Tok, strings, words};
 use crate::model::{SourceFile, Span};
 
 /// What stands where a piece is not a literal: it matches no word.
@@ -51,16 +51,21 @@ impl Literal {
 pub(crate) fn literals(file: &SourceFile) -> Vec<Literal> {
     let macros = macros(file);
     let mut found = Vec::new();
-    let mut at = 0;
-    while at < file.tokens.list.len() {
-        if file.word(at) == "concat" && file.is(at + 1, b'!') {
+    let calls = file.marked(words::CONCAT).filter(|at| file.is(at + 1, b'!'));
+    let mut places: Vec<_> = calls.chain(file.strings()).collect();
+    places.sort_unstable();
+    let mut after = 0;
+    for at in places {
+        if at < after {
+            continue;
+        }
+        if file.tok(at) == Some(Tok::Str) {
+            found.push(literal(file, strings::text(file.raw(at)), at..at + 1, &macros));
+        } else {
             let close = file.closing(at + 2).unwrap_or(at + 2);
             found.push(literal(file, joined(file, at + 3..close), at..close + 1, &macros));
-            at = close;
-        } else if file.tok(at) == Some(Tok::Str) {
-            found.push(literal(file, strings::text(file.raw(at)), at..at + 1, &macros));
+            after = close + 1;
         }
-        at += 1;
     }
     found
 }
@@ -93,19 +98,16 @@ struct Call {
 /// Calls of macros with their arguments, ascending.
 fn macros(file: &SourceFile) -> Vec<Call> {
     let mut calls = Vec::new();
-    for index in 0..file.tokens.list.len() {
-        if file.is(index, b'!')
-            && index > 0
-            && !file.word(index - 1).is_empty()
-            && let Some(close) = file.closing(index + 1)
-        {
-            let name = file.word(index - 1);
-            if name != "concat" && name != "macro_rules" {
-                calls.push(Call {
-                    name: name.to_owned(),
-                    inside: index + 2..close,
-                });
-            }
+    for (open, close) in file.pairs() {
+        if open < 2 || !file.is(open - 1, b'!') {
+            continue;
+        }
+        let name = file.word(open - 2);
+        if !matches!(name, "" | "concat" | "macro_rules") {
+            calls.push(Call {
+                name: name.to_owned(),
+                inside: open + 1..close,
+            });
         }
     }
     calls

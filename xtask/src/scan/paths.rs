@@ -14,8 +14,9 @@ const STANDARD: [&str; 3] = ["std", "core", "alloc"];
 /// A path that a file names, resolved as far as tokens can tell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PathUse {
-    /// `["std", "time", "Instant"]`, `["crate", "limits", "check"]`; the first is what source calls the crate.
-    pub(crate) segments: Vec<String>,
+    /// `std::time::Instant`, `crate::limits::check`; the first segment is what source calls the crate. One text for
+    /// all segments: a large workspace has a million of them.
+    text: Box<str>,
     pub(crate) tokens: Range<usize>,
     /// Whether it stands in a `use` line.
     pub(crate) import: bool,
@@ -26,19 +27,36 @@ pub(crate) struct PathUse {
 impl PathUse {
     /// The crate that it leads to: `crate` for the own one.
     pub(crate) fn root(&self) -> &str {
-        self.segments.first().map_or("", String::as_str)
+        self.segments().next().unwrap_or_default()
     }
 
-    pub(crate) fn text(&self) -> String {
-        self.segments.join("::")
+    pub(crate) fn last(&self) -> &str {
+        self.text.rsplit("::").next().unwrap_or_default()
+    }
+
+    /// The segment before the last one.
+    pub(crate) fn owner(&self) -> Option<&str> {
+        self.text.rsplit("::").nth(1)
+    }
+
+    pub(crate) fn segments(&self) -> std::str::Split<'_, &'static str> {
+        self.text.split("::")
+    }
+
+    /// What follows the first segment: empty, or `::limits::check`.
+    pub(crate) fn behind_root(&self) -> &str {
+        let root = self.root().len();
+        self.text.get(root..).unwrap_or_default()
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        &self.text
     }
 
     /// Whether the path is `prefix` or lies under it; `prefix` is `std::time`.
     pub(crate) fn is_under(&self, prefix: &str) -> bool {
-        let mut own = self.segments.iter();
-        prefix
-            .split("::")
-            .all(|part| own.next().is_some_and(|segment| segment == part))
+        let rest = self.text.strip_prefix(prefix);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
     }
 }
 
@@ -48,9 +66,10 @@ pub(crate) fn paths(file: &SourceFile) -> Vec<PathUse> {
     let names = Names::new(file, &leaves);
     let mut found = Vec::new();
     for leaf in &leaves {
-        for segments in names.resolve(&leaf.segments, leaf.tokens.start, 0) {
+        let segments: Vec<_> = leaf.segments.iter().map(String::as_str).collect();
+        for segments in names.resolve(&segments, leaf.tokens.start, 0) {
             found.push(PathUse {
-                segments,
+                text: segments.join("::").into(),
                 tokens: leaf.tokens.clone(),
                 import: true,
                 public: leaf.public,
@@ -59,13 +78,13 @@ pub(crate) fn paths(file: &SourceFile) -> Vec<PathUse> {
     }
     let mut lines = lines.into_iter().peekable();
     let mut at = 0;
-    while let Some(token) = file.token(at) {
+    while let Some(tok) = file.tok(at) {
         if let Some(line) = lines.next_if(|line| line.start <= at) {
             at = line.end.max(at);
             continue;
         }
         // Most tokens end here.
-        if !matches!(token.tok(), Tok::Ident | Tok::P(b':')) {
+        if !matches!(tok, Tok::Ident | Tok::P(b':')) {
             at += 1;
             continue;
         }
@@ -74,10 +93,10 @@ pub(crate) fn paths(file: &SourceFile) -> Vec<PathUse> {
             continue;
         };
         if names.may_lead(&path, at) {
-            let segments = path.segments(file);
+            let segments: Vec<_> = path.segments(file).collect();
             for segments in names.resolve(&segments, at, 0) {
                 found.push(PathUse {
-                    segments,
+                    text: segments.join("::").into(),
                     tokens: at..path.end,
                     import: false,
                     public: false,
@@ -99,12 +118,12 @@ struct Inline<'a> {
     end: usize,
 }
 
-impl Inline<'_> {
-    fn segments(&self, file: &SourceFile) -> Vec<String> {
+impl<'a> Inline<'a> {
+    fn segments(&self, file: &'a SourceFile) -> impl Iterator<Item = &'a str> {
         // A name and `::` are three tokens.
-        let words = (0..self.names).map(|name| file.word(self.start + 3 * name).to_owned());
-        let root = self.first.is_empty().then(String::new);
-        root.into_iter().chain(words).collect()
+        let start = self.start;
+        let words = (0..self.names).map(move |name| file.word(start + 3 * name));
+        self.first.is_empty().then_some("").into_iter().chain(words)
     }
 }
 
@@ -209,12 +228,11 @@ impl<'a> Names<'a> {
     }
 
     /// Everything that a path at this token may lead to; nothing when it is local or unknown.
-    fn resolve(&self, segments: &[String], at: usize, depth: usize) -> Vec<Vec<String>> {
-        let Some((first, rest)) = segments.split_first() else {
+    fn resolve(&self, segments: &[&'a str], at: usize, depth: usize) -> Vec<Vec<&'a str>> {
+        let Some((&first, rest)) = segments.split_first() else {
             return Vec::new();
         };
-        let absolute = || [&["crate".to_owned()][..], rest].concat();
-        match first.as_str() {
+        match first {
             "" => {
                 return if rest.is_empty() {
                     Vec::new()
@@ -222,10 +240,10 @@ impl<'a> Names<'a> {
                     vec![rest.to_vec()]
                 };
             }
-            "crate" => return vec![absolute()],
+            "crate" => return vec![segments.to_vec()],
             "self" if !rest.is_empty() => return vec![from_module(&self.module_at(at), rest)],
             "super" => {
-                let ups = segments.iter().take_while(|segment| *segment == "super").count();
+                let ups = segments.iter().take_while(|segment| **segment == "super").count();
                 let module = self.module_at(at);
                 let kept = module.len().saturating_sub(ups);
                 let module = module.get(..kept).unwrap_or_default();
@@ -236,10 +254,13 @@ impl<'a> Names<'a> {
         let targets = self.leaves(first);
         if depth < DEPTH {
             // `use a;` and `use a as a;` name themselves.
-            let others = targets.iter().filter(|leaf| leaf.segments.first() != Some(first));
+            let others = targets
+                .iter()
+                .filter(|leaf| leaf.segments.first().is_none_or(|name| name != first));
             let through: Vec<_> = others
                 .flat_map(|leaf| {
-                    let segments = [&leaf.segments[..], rest].concat();
+                    let own = leaf.segments.iter().map(String::as_str);
+                    let segments: Vec<_> = own.chain(rest.iter().copied()).collect();
                     self.resolve(&segments, leaf.tokens.start, depth + 1)
                 })
                 .collect();
@@ -258,15 +279,15 @@ impl<'a> Names<'a> {
     }
 
     /// The module of the file, and the modules inside of it around this token.
-    fn module_at(&self, at: usize) -> Vec<String> {
-        let mut module = self.file.module.clone();
+    fn module_at(&self, at: usize) -> Vec<&'a str> {
+        let mut module: Vec<_> = self.file.module.iter().map(String::as_str).collect();
         let inner = self
             .modules
             .iter()
             .filter(|item| item.extent.contains(&at))
             .max_by_key(|item| item.extent.start);
         let inner = inner.into_iter().flat_map(|item| item.path.split("::"));
-        module.extend(inner.map(str::to_owned));
+        module.extend(inner);
         module
     }
 
@@ -302,8 +323,8 @@ fn place(name: &str) -> (usize, u64) {
     (number / 64 % 4, 1 << (number % 64))
 }
 
-fn from_module(module: &[String], rest: &[String]) -> Vec<String> {
-    [&["crate".to_owned()][..], module, rest].concat()
+fn from_module<'a>(module: &[&'a str], rest: &[&'a str]) -> Vec<&'a str> {
+    [&["crate"][..], module, rest].concat()
 }
 
 #[cfg(test)]
@@ -312,7 +333,7 @@ mod tests {
 
     fn paths(text: &str) -> Vec<String> {
         let file = source_with("crates/a/src/m.rs", text, &["store", "hi"]);
-        let mut found: Vec<_> = file.paths().iter().map(super::PathUse::text).collect();
+        let mut found: Vec<_> = file.paths().iter().map(|path| path.text().to_owned()).collect();
         found.dedup();
         found
     }

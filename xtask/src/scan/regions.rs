@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::Words;
+use super::{Words, words};
 use crate::model::SourceFile;
 
 /// Token ranges under `#[cfg(test)]`, `#[test]` and what implies them, ascending. `0..MAX` is the whole file.
@@ -38,13 +38,11 @@ pub(crate) fn test_regions(file: &SourceFile, words: &Words) -> Vec<Range<usize>
 pub(crate) fn out_of_line_test_modules(file: &SourceFile) -> Vec<String> {
     let mut names = Vec::new();
     for region in &file.tests {
-        let end = region.end.min(file.tokens.list.len());
-        for index in region.start..end {
-            if file.word(index) == "mod" && file.is(index + 2, b';') {
-                let mut parts = modules_around(file, index);
-                parts.push(file.word(index + 1));
-                names.push(parts.join("/"));
-            }
+        let inside = file.marked(words::MOD).filter(|index| region.contains(index));
+        for index in inside.filter(|index| file.is(index + 2, b';')) {
+            let mut parts = modules_around(file, index);
+            parts.push(file.word(index + 1));
+            names.push(parts.join("/"));
         }
     }
     names
@@ -52,9 +50,10 @@ pub(crate) fn out_of_line_test_modules(file: &SourceFile) -> Vec<String> {
 
 /// The names of the modules with a body that a token is in: their files lie in folders of these names.
 fn modules_around(file: &SourceFile, index: usize) -> Vec<&str> {
-    let opens = |at: &usize| file.word(*at) == "mod" && file.is(at + 2, b'{');
+    let opens = |at: &usize| file.is(at + 2, b'{');
     let around = |at: &usize| file.closing(at + 2).is_some_and(|close| close > index);
-    let starts = (0..index).filter(opens).filter(around);
+    let before = file.marked(words::MOD).take_while(|at| *at < index);
+    let starts = before.filter(opens).filter(around);
     starts.map(|at| file.word(at + 1)).collect()
 }
 

@@ -1,10 +1,16 @@
 //! Which identifiers does some rule look for? One look per identifier finds them for all rules.
 
 /// Words that the scan itself needs, by which it numbers them.
-const OWN: [&str; 5] = ["cfg", "test", "mod", "use", "extern"];
+const OWN: [&str; 15] = [
+    "cfg", "test", "mod", "use", "extern", "concat", "fn", "trait", "struct", "enum", "union", "const",
+    "static", "type", "impl",
+];
 pub(crate) const MOD: u16 = 2;
 pub(crate) const USE: u16 = 3;
 pub(crate) const EXTERN: u16 = 4;
+pub(crate) const CONCAT: u16 = 5;
+/// The keywords with which an item begins.
+pub(crate) const ITEMS: [u16; 10] = [MOD, 6, 7, 8, 9, 10, 11, 12, 13, 14];
 
 /// A word goes to one of so many lists; a power of two.
 const LISTS: usize = 1 << 11;
@@ -120,12 +126,19 @@ mod tests {
     fn the_numbers_of_the_scans_own_words_are_fixed() {
         let words = Words::new(["todo", "use", "abc", "aXc"]);
         assert_eq!(
-            [MOD, USE, EXTERN].map(Some),
-            ["mod", "use", "extern"].map(|word| words.id(word))
+            [MOD, USE, EXTERN, CONCAT].map(Some),
+            ["mod", "use", "extern", "concat"].map(|word| words.id(word))
+        );
+        assert_eq!(
+            ITEMS.map(Some),
+            [
+                "mod", "fn", "trait", "struct", "enum", "union", "const", "static", "type", "impl"
+            ]
+            .map(|word| words.id(word))
         );
         assert_eq!(
             ["todo", "abc", "aXc"].map(|word| words.id(word)),
-            [Some(5), Some(6), Some(7)]
+            [Some(15), Some(16), Some(17)]
         );
         assert_eq!(["tod", "todx", "", "r"].map(|word| words.id(word)), [None; 4]);
         assert_eq!(Words::none().id("use"), None);

@@ -10,7 +10,6 @@ use crate::json::Node;
 use crate::model::{Broken, SourceFile, Span};
 use crate::openapi::Document;
 use crate::rule::{Ctx, Family, Finding, Info, Rule, Sink};
-use crate::scan::Tok;
 
 /// `ARCH-CONTRACT-003`.
 pub(super) struct Terms;
@@ -119,8 +118,7 @@ impl Rule for Terms {
 
 /// Literals are decoded only where a word can be: most files have none, and put none together.
 fn may_say(terms: &[Term], file: &SourceFile) -> bool {
-    let strings = file.tokens.list.iter().filter(|token| token.tok() == Tok::Str);
-    let mut raw = strings.filter_map(|token| file.text.get(token.range()));
+    let mut raw = file.strings().map(|at| file.raw(at));
     raw.any(|raw| {
         let escaped = raw.contains("\\u") || raw.contains("\\x") || raw.contains("\\\n");
         let mut words = terms.iter().flat_map(|term| &term.not);

@@ -81,8 +81,13 @@ impl Rule for Addresses {
                     );
                 }
             }
-            for literal in file
-                .literals()
+            // What `pointer` finds ends in one of these.
+            let literals = if file.may_spell(["p}", "p\""]) {
+                file.literals()
+            } else {
+                &[]
+            };
+            for literal in literals
                 .iter()
                 .filter(|literal| !file.in_tests(literal.tokens.start))
             {

@@ -4,7 +4,6 @@ use super::{NONE, words};
 use crate::model::{Crate, SourceFile};
 use crate::plant::Plant;
 use crate::rule::{Ctx, Family, Finding, Info, Rule, Sink};
-use crate::scan::Tok;
 
 /// `ARCH-DET-003`.
 pub(super) struct Floats;
@@ -100,11 +99,8 @@ impl Rule for Floats {
 /// Tokens that are floats or make them.
 fn floats(ctx: &Ctx<'_>, file: &SourceFile) -> Vec<usize> {
     let mut found: Vec<_> = words(ctx, file, WORDS).into_iter().map(|(at, _)| at).collect();
-    let numbers = 0..file.tokens.list.len();
     let field = |at: usize| at > 0 && file.is(at - 1, b'.') && !file.is(at.wrapping_sub(2), b'.');
-    found.extend(
-        numbers.filter(|at| file.tok(*at) == Some(Tok::Number) && !field(*at) && is_float(file.raw(*at))),
-    );
+    found.extend(file.numbers().filter(|at| !field(*at) && is_float(file.raw(*at))));
     found.retain(|at| !file.in_tests(*at));
     found.sort_unstable();
     found

@@ -107,6 +107,9 @@ pub(crate) fn facts(workspace: &Workspace, config: &Config) -> BTreeSet<String> 
 
 /// The value of a constant of the module itself, and its token.
 fn constant(file: &SourceFile, name: &str) -> Option<(String, usize)> {
+    if !file.may_say(name) {
+        return None;
+    }
     let item = file
         .items()
         .iter()
@@ -187,7 +190,7 @@ impl Rule for Versions {
                 .engine
                 .iter()
                 .any(|engine| is_module(file, engine.module.as_ref()));
-            if listed || constant(file, "NAME").is_none() {
+            if listed || !file.may_say("VERSION") || constant(file, "NAME").is_none() {
                 continue;
             }
             if let Some((_, at)) = constant(file, "VERSION") {

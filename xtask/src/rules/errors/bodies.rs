@@ -72,8 +72,7 @@ impl Rule for Bodies {
                     .parse()
                     .is_ok_and(|number: u16| (500..600).contains(&number))
             };
-            let numbers =
-                (0..file.tokens.list.len()).filter(|at| file.tok(*at) == Some(Tok::Number) && status(at));
+            let numbers = file.numbers().filter(status);
             for at in names.chain(numbers).filter(|at| !file.in_tests(*at)) {
                 let parts = beside(file, at);
                 out.examined(&file.krate, usize::from(!parts.is_empty()));

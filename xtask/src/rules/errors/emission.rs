@@ -42,20 +42,22 @@ impl Rule for Emission {
             return;
         }
         let errors = &ctx.config.errors;
-        for file in ctx.workspace.sources.iter().filter(|file| !file.is_test_file()) {
-            let module = super::module(ctx, file);
-            if super::is_under(&module, &errors.module) {
-                continue;
-            }
-            out.examined(&file.krate, 1);
-            let stores = errors.stored_by.iter().any(|home| super::is_under(&module, home));
-            paths(ctx, file, stores, out);
-            let escaped = || ["\\x", "\\u"].iter().any(|sign| file.text.contains(sign));
-            let built = file.may_say("concat") || file.text.contains('\\') && escaped();
-            let mut words = errors.prefixes.iter().chain([&errors.table]);
-            if built || words.any(|word| !word.is_empty() && file.text.contains(word.as_str())) {
-                texts(ctx, file, stores, out);
-            }
+        for krate in &ctx.workspace.crates {
+            let roots = super::roots(ctx, krate);
+            let files: Vec<_> = ctx.workspace.sources_of(krate).collect();
+            out.each(&files, |file, out| {
+                let module = super::module(krate, file);
+                if file.is_test_file() || super::is_under(&module, &errors.module) {
+                    return;
+                }
+                out.examined(&file.krate, 1);
+                let stores = errors.stored_by.iter().any(|home| super::is_under(&module, home));
+                paths(ctx, file, &roots, stores, out);
+                let words = errors.prefixes.iter().chain([&errors.table]);
+                if file.may_spell(words.filter(|word| !word.is_empty())) {
+                    texts(ctx, file, stores, out);
+                }
+            });
         }
     }
 }
@@ -97,19 +99,19 @@ fn texts(ctx: &Ctx<'_>, file: &SourceFile, stores: bool, out: &mut Sink<'_>) {
     }
 }
 
-fn paths(ctx: &Ctx<'_>, file: &SourceFile, stores: bool, out: &mut Sink<'_>) {
+fn paths(ctx: &Ctx<'_>, file: &SourceFile, roots: &[String], stores: bool, out: &mut Sink<'_>) {
     let table = &ctx.config.errors.table;
-    let roots = super::roots(ctx, file);
-    if !super::may_name(ctx, file, &roots) && !file.may_say(table) {
+    if !super::may_name(ctx, file, roots) && !file.may_say(table) {
         return;
     }
     for path in file.paths().iter().filter(|path| !path.import) {
         let start = path.tokens.start;
         let ours = roots.iter().any(|root| root == path.root());
-        if !ours && !path.segments.contains(table) || file.in_tests(start) {
+        let says = |name: &str| path.segments().any(|part| part == name);
+        if !ours && !says(table) || file.in_tests(start) {
             continue;
         }
-        let names_table = path.segments.contains(table) && path.segments.iter().any(|part| part == "schema");
+        let names_table = says(table) && says("schema");
         let verbs = ["insert_into", "insert_or_ignore_into", "replace_into", "update"];
         let writes = start >= 2 && verbs.contains(&file.word(start - 2));
         let found = if names_table && writes && !stores {
@@ -142,11 +144,7 @@ fn misused(
     let near = |back: usize, words: &[&str]| {
         (start.saturating_sub(back)..start).any(|at| words.contains(&file.word(at)))
     };
-    let reads = path
-        .segments
-        .last()
-        .is_some_and(|last| READERS.contains(&last.as_str()))
-        || sign(b'<') && near(5, &READERS);
+    let reads = READERS.contains(&path.last()) || sign(b'<') && near(5, &READERS);
     let converts = word == "for" && near(12, &["From", "TryFrom", "FromStr", "Deserialize"]);
     let taken_apart =
         matches!(word, "for" | "let" | "impl" | "ref") || sign(b'<') || sign(b'>') || sign(b'|');

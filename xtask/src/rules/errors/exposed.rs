@@ -32,11 +32,15 @@ impl Rule for Exposed {
             return;
         }
         let errors = &ctx.config.errors;
-        for file in ctx.workspace.sources.iter().filter(|file| !file.is_test_file()) {
-            let home = super::is_under(&super::module(ctx, file), &errors.module);
-            serialisers(ctx, file, home, out);
-            if !home {
-                reexports(ctx, file, out);
+        for krate in &ctx.workspace.crates {
+            let roots = super::roots(ctx, krate);
+            let files = ctx.workspace.sources_of(krate);
+            for file in files.filter(|file| !file.is_test_file()) {
+                let home = super::is_under(&super::module(krate, file), &errors.module);
+                serialisers(ctx, file, home, out);
+                if !home {
+                    reexports(ctx, file, &roots, out);
+                }
             }
         }
         for krate in &errors.public {
@@ -81,7 +85,7 @@ fn serialisers(ctx: &Ctx<'_>, file: &SourceFile, home: bool, out: &mut Sink<'_>)
     }
 }
 
-fn reexports(ctx: &Ctx<'_>, file: &SourceFile, out: &mut Sink<'_>) {
+fn reexports(ctx: &Ctx<'_>, file: &SourceFile, roots: &[String], out: &mut Sink<'_>) {
     let mut uses = ["use", "extern"]
         .into_iter()
         .flat_map(|word| file.hits(ctx.words, word));
@@ -89,8 +93,7 @@ fn reexports(ctx: &Ctx<'_>, file: &SourceFile, out: &mut Sink<'_>) {
     if !uses.any(hands_on) {
         return;
     }
-    let roots = super::roots(ctx, file);
-    if !super::may_name(ctx, file, &roots) {
+    if !super::may_name(ctx, file, roots) {
         return;
     }
     let imports = file.paths().iter().take_while(|path| path.import);

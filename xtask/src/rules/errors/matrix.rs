@@ -31,12 +31,13 @@ impl Rule for Matrix {
             return;
         }
         let mut found: BTreeMap<(String, String), Span> = BTreeMap::new();
-        for file in &ctx.workspace.sources {
-            // No other crate can write one: neither the trait nor the layer is its own.
-            let home = errors.module.split("::").next().unwrap_or_default();
-            if super::module(ctx, file).split("::").next() != Some(home) || file.is_test_file() {
-                continue;
-            }
+        // No other crate can write one: neither the trait nor the layer is its own.
+        let home = errors.module.split("::").next().unwrap_or_default();
+        let crates = ctx.workspace.crates.iter();
+        let files = crates
+            .filter(|krate| krate.lib_name == home)
+            .flat_map(|krate| ctx.workspace.sources_of(krate));
+        for file in files.filter(|file| !file.is_test_file()) {
             for (layer, class, span) in impls(file, &errors.emits) {
                 out.examined(&file.krate, 1);
                 let generic = !errors.matrix.contains_key(&layer);

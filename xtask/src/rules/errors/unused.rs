@@ -195,19 +195,14 @@ fn owners(file: &SourceFile, at: usize, qualified: bool) -> Vec<String> {
         owners.push(file.word(at - 3).to_owned());
     }
     for path in file.paths_at(at).filter(|path| path.tokens.end == at + 1) {
-        let owner = path
-            .segments
-            .len()
-            .checked_sub(2)
-            .and_then(|owner| path.segments.get(owner));
-        owners.extend(owner.cloned());
+        owners.extend(path.owner().map(str::to_owned));
     }
     if !qualified {
         owners.extend(group(file, at).map(str::to_owned));
         // `use Enum::*;`
         let globs = file.paths().iter().take_while(|path| path.import);
-        let globs = globs.filter(|path| path.segments.last().is_some_and(|last| last == "*"));
-        owners.extend(globs.filter_map(|path| path.segments.iter().rev().nth(1).cloned()));
+        let globs = globs.filter(|path| path.last() == "*");
+        owners.extend(globs.filter_map(|path| path.owner().map(str::to_owned)));
     }
     owners
 }

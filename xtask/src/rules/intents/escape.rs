@@ -90,7 +90,7 @@ fn names_connection(ctx: &Ctx<'_>, file: &SourceFile, at: usize, renamed: &BTree
         return known(word);
     }
     let mut paths = file.paths_at(at);
-    paths.any(|path| path.tokens.end == at + 1 && path.segments.last().is_some_and(|last| known(last)))
+    paths.any(|path| path.tokens.end == at + 1 && known(path.last()))
 }
 
 /// Whether the mention belongs to something public: a function's signature, a field.

@@ -35,7 +35,10 @@ impl Rule for Cycles {
         let mut known = vec![false; ctx.config.cycle.len()];
         for krate in &ctx.workspace.crates {
             let files: Vec<_> = ctx.workspace.sources_of(krate).collect();
-            let modules: BTreeSet<&[String]> = files.iter().map(|file| file.module.as_slice()).collect();
+            let names = files
+                .iter()
+                .map(|file| file.module.iter().map(String::as_str).collect());
+            let modules: BTreeSet<Vec<&str>> = names.collect();
             let mut uses = Uses::new();
             for file in files.iter().filter(|file| !file.is_test_file()) {
                 out.examined(&krate.name, 1);
@@ -77,12 +80,12 @@ fn names_modules(ctx: &Ctx<'_>, file: &SourceFile) -> bool {
 }
 
 /// Notes the first use between each two modules that stand side by side.
-fn collect<'a>(file: &'a SourceFile, modules: &BTreeSet<&[String]>, uses: &mut Uses<'a>) {
+fn collect<'a>(file: &'a SourceFile, modules: &BTreeSet<Vec<&str>>, uses: &mut Uses<'a>) {
     for path in file.paths() {
         if path.root() != "crate" || file.in_tests(path.tokens.start) {
             continue;
         }
-        let to = path.segments.get(1..).unwrap_or_default();
+        let to: Vec<_> = path.segments().skip(1).collect();
         // The module part of the path: as long as there is a file for it.
         let depth = (0..=to.len())
             .rev()

@@ -119,12 +119,12 @@ impl Roots {
     }
 
     fn is_under(&self, path: &PathUse, prefix: &str) -> bool {
-        let mut parts = prefix.split("::");
-        let rest = path.segments.get(1..).unwrap_or_default();
-        parts.next() == Some(self.real(path.root()))
-            && parts
-                .zip(rest.iter().map(Some).chain(std::iter::repeat(None)))
-                .all(|(part, own)| own.is_some_and(|own| own == part))
+        let rest = prefix.strip_prefix(self.real(path.root()));
+        let Some(rest) = rest.filter(|rest| rest.is_empty() || rest.starts_with("::")) else {
+            return false;
+        };
+        let beyond = path.behind_root().strip_prefix(rest);
+        beyond.is_some_and(|beyond| beyond.is_empty() || beyond.starts_with("::"))
     }
 
     /// The entry that the path breaks; globs are compared with what they bring in.
@@ -137,11 +137,13 @@ impl Roots {
 
     /// `use std::*` brings `std::time` in.
     fn glob_over(&self, path: &PathUse, denied: &str) -> bool {
-        let Some((_, above)) = path.segments.split_last().filter(|(last, _)| *last == "*") else {
+        let Some(above) = path.behind_root().strip_suffix("::*") else {
             return false;
         };
-        let rest = above.iter().skip(1).map(String::as_str);
-        let own = std::iter::once(self.real(path.root())).chain(rest);
-        above.len() < denied.split("::").count() && own.zip(denied.split("::")).all(|(own, part)| own == part)
+        // A part of `denied`, which ends where a segment of it does.
+        let beyond = denied
+            .strip_prefix(self.real(path.root()))
+            .and_then(|rest| rest.strip_prefix(above));
+        beyond.is_some_and(|beyond| beyond.starts_with("::"))
     }
 }

@@ -150,8 +150,8 @@ impl Tokens {
         let tokens = lex(text, &Words::new([]));
         let words: Vec<_> = tokens
             .list
-            .iter()
-            .map(|token| text.get(token.range()).unwrap_or_default().to_owned())
+            .ranges()
+            .map(|range| text.get(range).unwrap_or_default().to_owned())
             .collect();
         let rarest = words
             .iter()

@@ -114,7 +114,7 @@ pub(super) fn is_macro(file: &SourceFile, at: usize) -> bool {
     let standard = |root: &str| matches!(root, "std" | "core" | "alloc");
     let mut paths = file.paths().iter();
     paths.any(|path| {
-        path.import && path.tokens.contains(&at) && path.segments.len() == 2 && standard(path.root())
+        path.import && path.tokens.contains(&at) && path.segments().count() == 2 && standard(path.root())
     })
 }
 

@@ -63,9 +63,12 @@ impl Rule for FunctionLength {
 
     fn check(&self, ctx: &Ctx<'_>, out: &mut Sink<'_>) {
         let ratchet = Ratchet::read(ctx.workspace).unwrap_or_default();
-        for source in &ctx.workspace.sources {
+        out.each(&ctx.workspace.sources.0, |source, out| {
+            let mut pairs = source.tokens.pairs.as_slice();
             for at in source.hits(ctx.words, "fn") {
-                let Some(body) = body(source, at) else { continue };
+                let Some(body) = body(source, at, &mut pairs) else {
+                    continue;
+                };
                 out.examined(&source.krate, 1);
                 // Names cost a walk over the file, so only long functions get one.
                 let lines = lines(source, at, body);
@@ -78,21 +81,32 @@ impl Rule for FunctionLength {
                     out.report(Finding::new(source.span_of(at..at + 2), message, FUNCTION.fix));
                 }
             }
-        }
+        });
     }
 }
 
 /// The closing brace of the function whose `fn` is this token; none for pointers and for functions without a body.
-fn body(source: &SourceFile, at: usize) -> Option<usize> {
+/// `pairs` are the delimiters from here on: functions are asked for in order, so that nothing is searched.
+fn body(source: &SourceFile, at: usize, pairs: &mut &[(u32, u32)]) -> Option<usize> {
     if source.word(at + 1).is_empty() {
         return None;
     }
+    let index = |at: u32| usize::try_from(at).unwrap_or(usize::MAX);
+    while let Some((_, rest)) = pairs.split_first().filter(|(pair, _)| index(pair.0) < at) {
+        *pairs = rest;
+    }
+    // What looks like a function may end behind the next one, which is looked at as well.
+    let mut after = pairs.iter().map(|(open, close)| (index(*open), index(*close)));
+    let mut ahead = |wanted: usize| {
+        let found = after.find(|(open, _)| *open >= wanted)?;
+        (found.0 == wanted).then_some(found.1)
+    };
     let mut next = at + 2;
     loop {
         match source.tok(next)? {
-            Tok::P(b'{') => return source.closing(next),
+            Tok::P(b'{') => return ahead(next),
             Tok::P(b';' | b'}') => return None,
-            Tok::P(b'(' | b'[') => next = source.closing(next)? + 1,
+            Tok::P(b'(' | b'[') => next = ahead(next)? + 1,
             _ => next += 1,
         }
     }
@@ -148,6 +162,16 @@ mod tests {
         );
         let entry = format!("[functions]\n\"{PATH}::T::f\" = 71");
         assert!(findings(&FunctionLength, &function(69), &entry).is_empty());
+    }
+
+    #[test]
+    fn a_function_is_measured_though_the_body_of_the_one_before_ends_behind_it() {
+        let text = format!(
+            "//! F.\nmacro_rules! m {{ (fn name) => {{\nfn f() {{\n{}}}\n}} }}\n",
+            "g();\n".repeat(70)
+        );
+        let expected = [2, 3].map(|line| format!("{PATH}:{line}"));
+        assert_eq!(findings(&FunctionLength, &text, ""), expected);
     }
 
     #[test]

@@ -6,9 +6,7 @@ use super::format::{filled, is_constant_name, is_format};
 use super::grown::{call, goes_on, grows};
 use super::{FREE, GAP, SILENT, Sql};
 use crate::model::{SourceFile, Span};
-use crate::scan::{Literal, Tok, strings};
-
-const CONCAT: &str = "concat";
+use crate::scan::{Literal, Tok, strings, words};
 
 /// A text of a Rust file, put together from its pieces.
 #[derive(Debug, Clone)]
@@ -37,17 +35,9 @@ impl SqlText {
 
 /// Texts with a word of SQL in them, in order.
 pub(crate) fn sql_texts(file: &SourceFile) -> Vec<SqlText> {
-    // One walk over the tokens, and nothing more, for the many files without SQL.
-    let likely = file.tokens.list.iter().any(|token| {
-        let range = token.range();
-        let text = |range: Range<usize>| file.text.get(range).unwrap_or_default();
-        match token.tok() {
-            Tok::Str => hints(text(range)),
-            Tok::Ident => range.len() == CONCAT.len() && text(range) == CONCAT,
-            _ => false,
-        }
-    });
-    if !likely {
+    // One look at the strings, and nothing more, for the many files without SQL.
+    let joined = file.marked(words::CONCAT).next().is_some();
+    if !joined && !file.strings().any(|at| hints(file.raw(at))) {
         return Vec::new();
     }
     let literals = file.literals();

@@ -3,6 +3,7 @@
 use super::file::File;
 use super::sql::judge;
 use super::{Deeds, Kind, Node};
+use crate::scan::PathUse;
 
 const WRITERS: [&str; 4] = [
     "insert_into",
@@ -57,7 +58,7 @@ pub(super) fn note(file: &File<'_>, at: usize, node: &Node, deeds: &mut Deeds) {
 /// `diesel::update`, `diesel::delete`, under any name.
 fn changes(file: &File<'_>, at: usize) -> bool {
     file.source.paths_at(at).any(|path| {
-        let last = path.segments.last().map_or("", String::as_str);
+        let last = path.last();
         path.tokens.end == at + 1 && path.root() == "diesel" && matches!(last, "update" | "delete")
             || path.tokens.end == at + 1 && path.root() == "diesel" && WRITERS.contains(&last)
     })
@@ -82,7 +83,7 @@ fn tables(file: &File<'_>, at: usize, node: &Node, deeds: &mut Deeds) {
     let named = |range: std::ops::Range<usize>| -> Vec<(String, usize)> {
         let paths = source.paths_in(range);
         paths
-            .filter_map(|path| Some((table_of(&path.segments)?, path.tokens.start)))
+            .filter_map(|path| Some((table_of(path)?, path.tokens.start)))
             .collect()
     };
     let mut found = named(at..close + 1);
@@ -97,14 +98,10 @@ fn tables(file: &File<'_>, at: usize, node: &Node, deeds: &mut Deeds) {
 }
 
 /// `crate::schema::runs::table` is the table `runs`.
-fn table_of(segments: &[String]) -> Option<String> {
-    let last = segments.iter().position(|segment| segment == "table");
-    let schema = segments
-        .iter()
-        .position(|segment| segment == "schema")
-        .map(|at| at + 2);
-    let end = last.or(schema)?;
-    segments.get(end.checked_sub(1)?).cloned()
+fn table_of(path: &PathUse) -> Option<String> {
+    let position = |wanted: &str| path.segments().position(|segment| segment == wanted);
+    let end = position("table").or_else(|| position("schema").map(|at| at + 2))?;
+    path.segments().nth(end.checked_sub(1)?).map(str::to_owned)
 }
 
 /// Notes what the strings of a file say, each for the innermost node around it.

@@ -52,8 +52,7 @@ impl<'a> File<'a> {
                 renamed.map_or(other, |(_, lib)| lib.as_str())
             }
         };
-        let rest = path.segments.iter().skip(1).map(String::as_str);
-        std::iter::once(root).chain(rest).collect::<Vec<_>>().join("::")
+        [root, path.behind_root()].concat()
     }
 
     /// The module around a token, from the crate on.

@@ -117,7 +117,7 @@ fn exports(file: &File<'_>) -> Vec<(String, String)> {
     let export = public.map(|path| {
         let at = path.tokens.start;
         let renamed = path.tokens.end >= 2 && file.source.word(path.tokens.end - 2) == "as";
-        let last = path.segments.last().map_or("", String::as_str);
+        let last = path.last();
         let name = if renamed {
             file.source.word(path.tokens.end - 1)
         } else {
@@ -145,7 +145,7 @@ fn fields<'a>(file: &File<'a>) -> Vec<(String, Vec<&'a str>)> {
 fn globs(file: &File<'_>) -> Vec<String> {
     let imports = file.source.paths().iter().filter(|path| path.import);
     imports
-        .filter(|path| path.segments.last().is_some_and(|last| last == "*"))
+        .filter(|path| path.last() == "*")
         .map(|path| file.absolute(path).trim_end_matches("::*").to_owned())
         .collect()
 }

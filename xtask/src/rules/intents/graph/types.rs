@@ -224,7 +224,7 @@ impl Types {
             let brought = source
                 .paths()
                 .iter()
-                .filter(|path| path.import && path.segments.last().is_some_and(|last| last == "*"))
+                .filter(|path| path.import && path.last() == "*")
                 .any(|path| file.absolute(path).starts_with(&self.store));
             return (brought || file.speaks_sql).then_some(*known);
         }
@@ -233,10 +233,9 @@ impl Types {
             .into_iter()
             .filter(|path| path.tokens.end == at + 1)
             .find_map(|path| {
-                let last = path.segments.last()?;
                 let leads = file.absolute(path);
                 let ours = leads == self.store || leads.starts_with(&format!("{}::", self.store));
-                self.own.get(last).copied().filter(|_| ours)
+                self.own.get(path.last()).copied().filter(|_| ours)
             })
     }
 }
