@@ -3,12 +3,16 @@
 //! The table of failure codes says how bad a failure is and of which kind. From severity high on, a run that failed opens
 //! an Incident; nothing below does, and a run that succeeded never does.
 
+mod failure;
+
 use alloc::format;
 use alloc::string::String;
 
 use model::id::{IncidentId, RunId, SignatureId, TenantId};
 use model::incident::{CauseType, FailureCode, IncidentCategory, Signature};
 use model::severity::Severity;
+
+pub use self::failure::failure;
 
 /// The engine's name in decision snapshots.
 pub const NAME: &str = "incidents";

@@ -35,7 +35,7 @@ pub struct Recorded {
 pub struct Draft {
     /// What the rule is to say.
     pub definition: Definition,
-    /// The failure it is made for.
+    /// The failure it is made for, or its family if the input is left out.
     pub signature: SignatureId,
     /// How sure it is that the rule meets the failure and nothing else; see [`confidence`].
     pub confidence: Permille,
@@ -116,7 +116,11 @@ pub fn draft_from(signature: &Signature, history: &[Recorded]) -> Draft {
             },
             on_stream: OnStream::Block,
         },
-        signature: signature.id(),
+        signature: if widened {
+            signature.family()
+        } else {
+            signature.id()
+        },
         confidence,
         failures_met,
         successes_met,
