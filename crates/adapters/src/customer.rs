@@ -2,11 +2,13 @@
 
 pub mod analytics;
 pub mod checks;
+pub mod effectiveness;
 pub mod keys;
 pub mod labels;
 pub mod limits;
 pub mod overrides;
 pub mod policies;
 pub mod projections;
+pub mod proposals;
 pub mod runs;
 pub mod scopes;

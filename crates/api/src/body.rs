@@ -65,7 +65,7 @@ impl<T: Body + 'static> FromRequest for Json<T> {
 }
 
 /// A JSON object whose members may all be left out, and so may the body.
-pub(crate) struct OptionalJson<T>(pub(crate) T);
+pub(crate) struct OptionalJson<T>(pub(crate) T, pub(crate) Bytes);
 
 impl<T: Body + Default + 'static> FromRequest for OptionalJson<T> {
     type Error = ApiError;
@@ -73,10 +73,10 @@ impl<T: Body + Default + 'static> FromRequest for OptionalJson<T> {
 
     fn from_request(request: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
         if has_no_body(request) {
-            return Box::pin(std::future::ready(Ok(Self(T::default()))));
+            return Box::pin(std::future::ready(Ok(Self(T::default(), Bytes::new()))));
         }
         let json = Json::<T>::from_request(request, payload);
-        Box::pin(async move { json.await.map(|json| Self(json.value)) })
+        Box::pin(async move { json.await.map(|json| Self(json.value, json.bytes)) })
     }
 }
 

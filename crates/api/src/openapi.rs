@@ -22,6 +22,9 @@ mod shared;
         v1::limits::get, v1::limits_change::update, v1::limits_change::delete,
         v1::limits_overrides::list, v1::limits_overrides::create, v1::limits_overrides::get,
         v1::limits_overrides::delete,
+        v1::effectiveness::of_rule, v1::effectiveness::mark,
+        v1::proposals::list, v1::proposals::create, v1::proposals::get,
+        v1::proposals::approve, v1::proposals::reject,
         v1::contract::labels, v1::runtime::incidents, v1::runtime::rules, v1::runtime::limits,
         v1::rules::list, v1::rules_change::create, v1::rules::get, v1::rules_change::update, v1::rules::versions,
         v1::holds::settle, v1::holds::release,
@@ -60,9 +63,14 @@ struct OptionalBodies;
 
 impl utoipa::Modify for OptionalBodies {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
-        let freezes = document.paths.paths.iter_mut();
-        let freezes = freezes.filter(|(path, _)| path.ends_with("/freeze"));
-        for body in freezes.filter_map(|(_, item)| item.post.as_mut()?.request_body.as_mut()) {
+        let optional = |path: &str| {
+            ["/freeze", "/approve", "/reject"]
+                .iter()
+                .any(|end| path.ends_with(end))
+        };
+        let posts = document.paths.paths.iter_mut();
+        let posts = posts.filter(|(path, _)| optional(path));
+        for body in posts.filter_map(|(_, item)| item.post.as_mut()?.request_body.as_mut()) {
             if let RefOr::T(body) = body {
                 body.required = Some(Required::False);
             }

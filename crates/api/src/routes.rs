@@ -67,6 +67,12 @@ pub(crate) fn public(config: &mut ServiceConfig) {
         delete => v1::limits_overrides::delete);
     resource!(config, "/api/v1/limits/{limit_id}", get => v1::limits::get,
         put => v1::limits_change::update, delete => v1::limits_change::delete);
+    resource!(config, "/api/v1/policies/rules/{rule_id}/effectiveness", get => v1::effectiveness::of_rule);
+    resource!(config, "/api/v1/policies/preventions/{prevention_id}/false-positive", post => v1::effectiveness::mark);
+    resource!(config, "/api/v1/policy-proposals", get => v1::proposals::list, post => v1::proposals::create);
+    resource!(config, "/api/v1/policy-proposals/{proposal_id}", get => v1::proposals::get);
+    resource!(config, "/api/v1/policy-proposals/{proposal_id}/approve", post => v1::proposals::approve);
+    resource!(config, "/api/v1/policy-proposals/{proposal_id}/reject", post => v1::proposals::reject);
     resource!(config, "/api/v1/contract/labels", get => v1::contract::labels);
     resource!(config, "/api/v1/runtime/incidents", get => v1::runtime::incidents);
     resource!(config, "/api/v1/runtime/policies/rules", get => v1::runtime::rules);

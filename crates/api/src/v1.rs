@@ -2,11 +2,13 @@
 
 pub(crate) mod analytics;
 pub(crate) mod contract;
+pub(crate) mod effectiveness;
 pub(crate) mod holds;
 pub(crate) mod keys;
 pub(crate) mod limits;
 pub(crate) mod limits_change;
 pub(crate) mod limits_overrides;
+pub(crate) mod proposals;
 pub(crate) mod rules;
 pub(crate) mod rules_change;
 pub(crate) mod runs;

@@ -66,6 +66,8 @@ pub enum AuditEvent {
     PolicyProposalApproved,
     /// A proposal was rejected.
     PolicyProposalRejected,
+    /// A person said that a Policy Rule was wrong to prevent an LLM Run.
+    PreventionMarkedFalsePositive,
     /// A Limit was made.
     LimitCreated,
     /// A Limit was changed.

@@ -37,6 +37,8 @@ impl Metrics {
         metrics::counter!("plimsoll_holds_expired_total").increment(0);
         metrics::counter!("plimsoll_integrity_failures_total").increment(0);
         metrics::counter!("plimsoll_policy_rules_skipped_total").increment(0);
+        metrics::counter!("plimsoll_incidents_opened_total").increment(0);
+        metrics::counter!("plimsoll_policy_proposals_total").increment(0);
         metrics::gauge!("plimsoll_requests_in_flight").set(0.0);
         metrics::gauge!("plimsoll_requests_waiting").set(0.0);
         for outcome in [Outcome::Allow, Outcome::Warn, Outcome::Block] {
@@ -69,6 +71,11 @@ fn describe() {
         "Errors that were logged but not stored"
     );
     describe_counter!("plimsoll_holds_expired_total", "Holds that nobody ended in time");
+    describe_counter!("plimsoll_incidents_opened_total", "Incidents of failed LLM Runs");
+    describe_counter!(
+        "plimsoll_policy_proposals_total",
+        "Proposals that were made of failures"
+    );
     describe_counter!(
         "plimsoll_integrity_failures_total",
         "Limits that were found not to match their histories"

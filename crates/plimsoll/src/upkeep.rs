@@ -16,6 +16,8 @@ use crate::telemetry::Metrics;
 
 const EXPIRE_HOLDS: Duration = Duration::from_secs(1);
 const EXPIRE_OVERRIDES: Duration = Duration::from_secs(10);
+const EXPLAIN_FAILURES: Duration = Duration::from_secs(1);
+const EXPIRE_PROPOSALS: Duration = Duration::from_mins(1);
 const CHECK_INTEGRITY: Duration = Duration::from_mins(10);
 /// Every limit is compared with its history once in so many seconds.
 const INTEGRITY_AGE_SECONDS: i64 = 3_600;
@@ -33,13 +35,11 @@ pub(crate) struct Upkeep {
 /// Starts them all; they end when the signal is given.
 pub(crate) fn start(cx: &Context, metrics: &Metrics, shutdown: &Shutdown) -> Upkeep {
     let holds = cx.clone();
-    let overrides = cx.clone();
-    let integrity = cx.clone();
     let keys = cx.clone();
     let journal = cx.clone();
     let errors = cx.clone();
     let metrics = metrics.clone();
-    let loops = vec![
+    let mut loops = vec![
         every(EXPIRE_HOLDS, "expire_holds", shutdown, move || {
             let cx = holds.clone();
             async move {
@@ -47,27 +47,6 @@ pub(crate) fn start(cx: &Context, metrics: &Metrics, shutdown: &Shutdown) -> Upk
                 if expired > 0 {
                     metrics::counter!("plimsoll_holds_expired_total").increment(expired);
                     tracing::warn!(expired, "holds expired that nobody ended");
-                }
-                Ok::<_, store::StoreError>(())
-            }
-        }),
-        every(EXPIRE_OVERRIDES, "expire_overrides", shutdown, move || {
-            let cx = overrides.clone();
-            async move { services::limits::overrides::expire(&cx).await.map(drop) }
-        }),
-        every(CHECK_INTEGRITY, "check_integrity", shutdown, move || {
-            let cx = integrity.clone();
-            async move {
-                let (_, limits) = services::limits::integrity::check_all(&cx, INTEGRITY_AGE_SECONDS).await?;
-                let (_, rules) = services::policies::integrity::check_all(&cx, INTEGRITY_AGE_SECONDS).await?;
-                let broken = limits.saturating_add(rules);
-                if broken > 0 {
-                    metrics::counter!("plimsoll_integrity_failures_total").increment(broken);
-                    tracing::error!(
-                        limits,
-                        rules,
-                        "limits or Policy Rules do not match their histories"
-                    );
                 }
                 Ok::<_, store::StoreError>(())
             }
@@ -95,10 +74,55 @@ pub(crate) fn start(cx: &Context, metrics: &Metrics, shutdown: &Shutdown) -> Upk
             std::future::ready(Ok::<_, store::StoreError>(()))
         }),
     ];
+    loops.extend(governance(cx, shutdown));
     Upkeep {
         loops,
         cx: cx.clone(),
     }
+}
+
+/// The loops about what governs: Limits, Policy Rules and what they come from.
+fn governance(cx: &Context, shutdown: &Shutdown) -> Vec<JoinHandle<()>> {
+    let overrides = cx.clone();
+    let failures = cx.clone();
+    let proposals = cx.clone();
+    let integrity = cx.clone();
+    vec![
+        every(EXPIRE_OVERRIDES, "expire_overrides", shutdown, move || {
+            let cx = overrides.clone();
+            async move { services::limits::overrides::expire(&cx).await.map(drop) }
+        }),
+        every(EXPLAIN_FAILURES, "explain_failures", shutdown, move || {
+            let cx = failures.clone();
+            async move {
+                let explained = services::incidents::failures::explain_all(&cx).await?;
+                metrics::counter!("plimsoll_incidents_opened_total").increment(explained.incidents);
+                metrics::counter!("plimsoll_policy_proposals_total").increment(explained.proposals);
+                Ok::<_, store::StoreError>(())
+            }
+        }),
+        every(EXPIRE_PROPOSALS, "expire_proposals", shutdown, move || {
+            let cx = proposals.clone();
+            async move { services::proposals::expire(&cx).await.map(drop) }
+        }),
+        every(CHECK_INTEGRITY, "check_integrity", shutdown, move || {
+            let cx = integrity.clone();
+            async move {
+                let (_, limits) = services::limits::integrity::check_all(&cx, INTEGRITY_AGE_SECONDS).await?;
+                let (_, rules) = services::policies::integrity::check_all(&cx, INTEGRITY_AGE_SECONDS).await?;
+                let broken = limits.saturating_add(rules);
+                if broken > 0 {
+                    metrics::counter!("plimsoll_integrity_failures_total").increment(broken);
+                    tracing::error!(
+                        limits,
+                        rules,
+                        "limits or Policy Rules do not match their histories"
+                    );
+                }
+                Ok::<_, store::StoreError>(())
+            }
+        }),
+    ]
 }
 
 impl Upkeep {

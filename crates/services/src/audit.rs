@@ -90,18 +90,55 @@ pub(crate) fn record(
         at: now,
     };
     store::audit::append(tx, &entry)?;
-    let data = serde_json::json!({ "actor": author.actor.name(), "reason": entry.reason });
-    let told = TimelineEntry {
-        id: TimelineId::generate(ids),
+    let told = Told {
         tenant: changed.tenant,
-        at: now,
         source: changed.source,
         event_type: changed.event_type,
         entity_id: entry.entity_id,
-        related: changed.related.to_string(),
+        related: changed.related,
         summary: changed.summary,
-        data: data.to_string(),
+        data: serde_json::json!({ "actor": author.actor.name(), "reason": entry.reason }),
+    };
+    tell(tx, ids, author, told, now)
+}
+
+/// What is told on the timeline.
+pub(crate) struct Told {
+    /// Whose timeline.
+    pub tenant: TenantId,
+    /// Where it happened.
+    pub source: SourceDomain,
+    /// Its word.
+    pub event_type: &'static str,
+    /// To which thing.
+    pub entity_id: String,
+    /// What else it has to do with: an object of ids.
+    pub related: Value,
+    /// What people read.
+    pub summary: String,
+    /// What else is known: an object.
+    pub data: Value,
+}
+
+/// Tells on the timeline what is no change of what governs.
+pub(crate) fn tell(
+    tx: &mut impl Writes,
+    ids: &dyn IdGenerator,
+    author: &Author,
+    told: Told,
+    now: Timestamp,
+) -> StoreResult<()> {
+    let entry = TimelineEntry {
+        id: TimelineId::generate(ids),
+        tenant: told.tenant,
+        at: now,
+        source: told.source,
+        event_type: told.event_type,
+        entity_id: told.entity_id,
+        related: told.related.to_string(),
+        summary: told.summary,
+        data: told.data.to_string(),
         correlation_id: author.correlation_id.clone(),
     };
-    store::timeline::insert(tx, &told)
+    store::timeline::insert(tx, &entry)
 }

@@ -19,9 +19,14 @@ pub mod ledger;
 pub mod limits;
 pub mod policies;
 pub mod prices;
+pub mod proposals;
 mod snapshot;
 
 pub mod gateway;
+
+pub mod effectiveness;
+pub mod incidents;
+mod recorded;
 
 pub mod analytics;
 pub mod audit;

@@ -23,6 +23,8 @@ use crate::owner::Owner;
 
 pub use self::change::{Change, update};
 
+pub(crate) use self::change::apply;
+
 /// The most ACTIVE Policy Rules an owner may have.
 pub const RULES_MAX: i64 = 1_000;
 

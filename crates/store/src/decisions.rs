@@ -5,7 +5,7 @@ use model::decision::DecisionSnapshot;
 use crate::dialect::append::{append, appended};
 use crate::dialect::prepared::{Rows as _, Value};
 use crate::error::StoreResult;
-use crate::tx::LockTx;
+use crate::tx::Writes;
 
 struct Row {
     tenant_id: String,
@@ -53,7 +53,7 @@ appended! {
 ///
 /// # Errors
 /// What the database says.
-pub fn insert(tx: &mut LockTx<'_>, snapshots: &[DecisionSnapshot]) -> StoreResult<()> {
+pub fn insert(tx: &mut impl Writes, snapshots: &[DecisionSnapshot]) -> StoreResult<()> {
     let rows: Vec<Row> = snapshots
         .iter()
         .map(|snapshot| Row {

@@ -7,7 +7,7 @@ use model::money::NanoUsd;
 use model::severity::Severity;
 use model::time::Timestamp;
 
-use crate::error::StoreResult;
+use crate::error::{StoreError, StoreResult};
 use crate::rows::{Table, at, to_json};
 use crate::schema::{incident_events, incidents};
 use crate::tx::{Tx, Writes};
@@ -59,12 +59,16 @@ pub struct Event {
 /// Adds an Incident.
 ///
 /// # Errors
-/// [`crate::StoreError::Duplicate`] if it is there.
+/// [`StoreError::Contention`] if somebody else has opened it meanwhile: repeated, the transaction finds it.
 pub fn insert(tx: &mut impl Writes, new: &Incident) -> StoreResult<()> {
-    diesel::insert_into(incidents::table)
+    let inserted = diesel::insert_into(incidents::table)
         .values(row(new))
-        .execute(tx.conn())?;
-    Ok(())
+        .execute(tx.conn());
+    match inserted.map_err(StoreError::from) {
+        Ok(_rows) => Ok(()),
+        Err(StoreError::Duplicate(source)) => Err(StoreError::Contention(source)),
+        Err(error) => Err(error),
+    }
 }
 
 /// Replaces an Incident.
@@ -164,6 +168,27 @@ pub fn of_signature(
         .load(tx.conn())?;
     let sum = costs.iter().fold(0_i64, |sum, cost| sum.saturating_add(*cost));
     Ok((i64::try_from(costs.len()).unwrap_or(i64::MAX), NanoUsd(sum)))
+}
+
+/// How many Incidents have this failure, or are of its family, and were opened from the first instant on and before the
+/// second.
+///
+/// # Errors
+/// What the database says.
+pub fn of_failure(
+    tx: &mut impl Tx,
+    tenant: TenantId,
+    failure: SignatureId,
+    (from, before): (Timestamp, Timestamp),
+) -> StoreResult<i64> {
+    let id = failure.to_string();
+    Ok(incidents::table
+        .filter(incidents::tenant_id.eq(tenant.to_string()))
+        .filter(incidents::signature_id.eq(&id).or(incidents::family_id.eq(&id)))
+        .filter(incidents::created_at.ge(from.as_micros()))
+        .filter(incidents::created_at.lt(before.as_micros()))
+        .count()
+        .get_result(tx.conn())?)
 }
 
 /// What to list.

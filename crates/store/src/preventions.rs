@@ -1,7 +1,9 @@
 //! Which LLM Runs did a Policy Rule keep from failing again?
 
+use diesel::dsl::sql;
 use diesel::prelude::*;
-use model::id::{PreventionId, RuleId, TenantId};
+use diesel::sql_types::BigInt;
+use model::id::{PreventionId, RuleId, RunId, TenantId};
 use model::money::NanoUsd;
 use model::policy::{Prevention, PreventionOutcome};
 use model::time::Timestamp;
@@ -64,36 +66,82 @@ pub fn insert(tx: &mut impl Writes, new: &Prevention) -> StoreResult<()> {
     Ok(())
 }
 
-/// What became of the LLM Runs that a rule met since some time.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Effect {
-    /// One entry per prevention, oldest first: what became of it, what failing would have cost, when.
-    pub preventions: Vec<(PreventionOutcome, NanoUsd, Timestamp)>,
-    /// How many of them people have called false positives.
-    pub false_positives: i64,
-}
-
-/// What a rule has prevented since.
+/// Whether a rule has kept this LLM Run from failing, or has tried to.
 ///
 /// # Errors
 /// What the database says.
-pub fn effect(tx: &mut impl Tx, tenant: TenantId, rule: RuleId, since: Timestamp) -> StoreResult<Effect> {
-    let rows: Vec<(String, i64, i64)> = prevention_records::table
+pub fn is_recorded(tx: &mut impl Tx, tenant: TenantId, run: RunId) -> StoreResult<bool> {
+    let recorded: i64 = prevention_records::table
         .filter(prevention_records::tenant_id.eq(tenant.to_string()))
-        .filter(prevention_records::rule_id.eq(rule.to_string()))
-        .filter(prevention_records::created_at.ge(since.as_micros()))
-        .order(prevention_records::created_at)
-        .select((
-            prevention_records::outcome,
-            prevention_records::estimated_saving,
-            prevention_records::created_at,
-        ))
-        .load(tx.conn())?;
-    let preventions = rows
-        .into_iter()
-        .map(|(outcome, saving, when)| Ok((TABLE.parse("outcome", &outcome)?, NanoUsd(saving), at(when))));
-    let preventions: StoreResult<Vec<_>> = preventions.collect();
-    let false_positives = prevention_feedback::table
+        .filter(prevention_records::blocked_run_id.eq(run.to_string()))
+        .count()
+        .get_result(tx.conn())?;
+    Ok(recorded > 0)
+}
+
+/// What became of the LLM Runs that a rule met on a day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sum {
+    /// The day (UTC) since 1970.
+    pub day: i64,
+    /// What became of them.
+    pub outcome: PreventionOutcome,
+    /// How many they were.
+    pub times: i64,
+    /// What failing would have cost.
+    pub saving: NanoUsd,
+    /// When the last one was.
+    pub last_at: Timestamp,
+}
+
+/// What a rule has prevented since, by day and outcome.
+///
+/// # Errors
+/// What the database says.
+pub fn sums(tx: &mut impl Tx, tenant: TenantId, rule: RuleId, since: Timestamp) -> StoreResult<Vec<Sum>> {
+    const OUTCOMES: [PreventionOutcome; 3] = [
+        PreventionOutcome::Prevented,
+        PreventionOutcome::Mitigated,
+        PreventionOutcome::Failed,
+    ];
+    let mut sums = Vec::new();
+    for outcome in OUTCOMES {
+        // Sums are NUMERIC on PostgreSQL unless they are cast back; a day has 86,400,000,000 microseconds.
+        let rows: Vec<(i64, i64, i64, i64)> = prevention_records::table
+            .filter(prevention_records::tenant_id.eq(tenant.to_string()))
+            .filter(prevention_records::rule_id.eq(rule.to_string()))
+            .filter(prevention_records::created_at.ge(since.as_micros()))
+            .filter(prevention_records::outcome.eq(outcome.as_str()))
+            .group_by(sql::<BigInt>("created_at / 86400000000"))
+            .select((
+                sql::<BigInt>("created_at / 86400000000"),
+                sql::<BigInt>("COUNT(*)"),
+                sql::<BigInt>("CAST(SUM(estimated_saving) AS BIGINT)"),
+                sql::<BigInt>("MAX(created_at)"),
+            ))
+            .load(tx.conn())?;
+        sums.extend(rows.into_iter().map(|(day, times, saving, last_at)| Sum {
+            day,
+            outcome,
+            times,
+            saving: NanoUsd(saving),
+            last_at: at(last_at),
+        }));
+    }
+    Ok(sums)
+}
+
+/// How many preventions of a rule since people have called false positives.
+///
+/// # Errors
+/// What the database says.
+pub fn false_positives(
+    tx: &mut impl Tx,
+    tenant: TenantId,
+    rule: RuleId,
+    since: Timestamp,
+) -> StoreResult<i64> {
+    Ok(prevention_feedback::table
         .inner_join(
             prevention_records::table.on(prevention_records::tenant_id
                 .eq(prevention_feedback::tenant_id)
@@ -104,11 +152,7 @@ pub fn effect(tx: &mut impl Tx, tenant: TenantId, rule: RuleId, since: Timestamp
         .filter(prevention_records::created_at.ge(since.as_micros()))
         .filter(prevention_feedback::false_positive.eq(true))
         .count()
-        .get_result(tx.conn())?;
-    Ok(Effect {
-        preventions: preventions?,
-        false_positives,
-    })
+        .get_result(tx.conn())?)
 }
 
 /// The rule of a prevention.

@@ -1,15 +1,18 @@
 //! Which proposals are there to make, change or retire a Policy Rule?
 
+use std::collections::BTreeMap;
+
 use diesel::prelude::*;
 use model::id::{ProposalId, SignatureId, TenantId};
 use model::permille::Permille;
 use model::policy::{Proposal, ProposalStatus, ProposalType, Provenance, Review};
 use model::time::Timestamp;
 
+use crate::dialect::governed;
 use crate::error::{StoreError, StoreResult};
 use crate::rows::{Table, at, to_json};
 use crate::schema::policy_proposals;
-use crate::tx::{Tx, Writes};
+use crate::tx::{LockTx, Tx, Writes};
 
 const TABLE: Table = Table("policy_proposals");
 
@@ -74,6 +77,55 @@ pub fn find(tx: &mut impl Tx, tenant: TenantId, id: ProposalId) -> StoreResult<O
         .get_result(tx.conn())
         .optional()?;
     row.map(proposal).transpose()
+}
+
+/// One proposal, which nobody else reviews until this transaction ends.
+///
+/// # Errors
+/// What the database says.
+pub fn lock(tx: &mut LockTx<'_>, tenant: TenantId, id: ProposalId) -> StoreResult<Option<Proposal>> {
+    let key = (tenant.to_string(), id.to_string());
+    governed::lock::<governed::OneProposal>(crate::tx::sealed::Connected::conn(tx), &key)?;
+    find(tx, tenant, id)
+}
+
+/// The latest proposal for this failure, whatever became of it.
+///
+/// # Errors
+/// What the database says.
+pub fn latest_for(
+    tx: &mut impl Tx,
+    tenant: TenantId,
+    signature: SignatureId,
+) -> StoreResult<Option<Proposal>> {
+    let row: Option<Row> = policy_proposals::table
+        .filter(policy_proposals::tenant_id.eq(tenant.to_string()))
+        .filter(policy_proposals::signature_id.eq(signature.to_string()))
+        .order(policy_proposals::id.desc())
+        .first(tx.conn())
+        .optional()?;
+    row.map(proposal).transpose()
+}
+
+/// The failures that proposals were made for, by proposal; those of no failure are left out.
+///
+/// # Errors
+/// What the database says.
+pub fn signatures(
+    tx: &mut impl Tx,
+    tenant: TenantId,
+    proposals: &[ProposalId],
+) -> StoreResult<BTreeMap<ProposalId, SignatureId>> {
+    let which: Vec<String> = proposals.iter().map(ToString::to_string).collect();
+    let rows: Vec<(String, Option<String>)> = policy_proposals::table
+        .filter(policy_proposals::tenant_id.eq(tenant.to_string()))
+        .filter(policy_proposals::id.eq_any(which))
+        .select((policy_proposals::id, policy_proposals::signature_id))
+        .load(tx.conn())?;
+    rows.into_iter()
+        .filter_map(|(id, signature)| signature.map(|signature| (id, signature)))
+        .map(|(id, signature)| Ok((TABLE.parse("id", &id)?, TABLE.parse("signature_id", &signature)?)))
+        .collect()
 }
 
 /// The proposal for this failure that waits for a person, if there is one.

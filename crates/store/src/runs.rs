@@ -1,5 +1,7 @@
 //! The LLM Runs.
 
+mod unexplained;
+
 use std::sync::Arc;
 
 use diesel::dsl::sql;
@@ -18,6 +20,8 @@ use crate::error::StoreResult;
 use crate::rows::{Table, at, micros, to_json};
 use crate::schema::runs;
 use crate::tx::{LockTx, Tx, Writes};
+
+pub use self::unexplained::{Unexplained, explained, unexplained};
 
 const TABLE: Table = Table("runs");
 
@@ -50,6 +54,7 @@ struct Row {
     tools: Option<String>,
     input_fingerprint: Option<String>,
     traits: Option<String>,
+    unexplained_since: Option<i64>,
 }
 
 impl Row {
@@ -98,6 +103,7 @@ impl Row {
             Value::Number(self.retries.into()),
             Value::MaybeNumber(self.first_byte_at),
             Value::MaybeNumber(self.completed_at),
+            Value::MaybeNumber(self.unexplained_since),
             Value::Text(&self.tenant_id),
             Value::Text(&self.id),
         ]
@@ -117,7 +123,7 @@ updated! {
     /// What is known of a run when it has ended, and not before.
     Ended: runs (
         status, served_model, usage, usage_source, cost, http_status, error_code, retries, first_byte_at,
-        completed_at
+        completed_at, unexplained_since
     )
 }
 
@@ -165,6 +171,7 @@ pub fn crash(
                 runs::status.eq(RunStatus::Crashed.as_str()),
                 runs::error_code.eq("hold_expired"),
                 runs::completed_at.eq(at.as_micros()),
+                runs::unexplained_since.eq(at.as_micros()),
             ))
             .execute(tx.conn())?;
         if marked > 0 {
@@ -288,6 +295,11 @@ pub fn count(tx: &mut impl Tx, status: RunStatus) -> StoreResult<i64> {
         .get_result(tx.conn())?)
 }
 
+/// Whether somebody has to look at it.
+fn failed(run: &Run) -> bool {
+    matches!(run.status, RunStatus::Failed | RunStatus::Crashed)
+}
+
 fn row(run: &Run) -> Row {
     Row {
         tenant_id: run.tenant.to_string(),
@@ -316,6 +328,7 @@ fn row(run: &Run) -> Row {
         tools: (!run.tools.is_empty()).then(|| to_json(&run.tools)),
         input_fingerprint: run.input_fingerprint.clone(),
         traits: Some(run.traits().digest().to_string()),
+        unexplained_since: micros(run.completed_at.filter(|_| failed(run))),
     }
 }
 

@@ -168,6 +168,7 @@ diesel::table! {
         tools -> Nullable<Text>,
         input_fingerprint -> Nullable<Text>,
         traits -> Nullable<Text>,
+        unexplained_since -> Nullable<BigInt>,
     }
 }
 

@@ -3,15 +3,15 @@
 //! They are written straight into the database: a test of what is shown needs none of the services that make them.
 
 use model::digest::Digest;
-use model::id::{EnforcementId, IncidentId, RuleId, RunId, TenantId};
+use model::id::{EnforcementId, IncidentId, PreventionId, RuleId, RunId, SignatureId, TenantId};
 use model::incident::{
     Acknowledgement, CauseType, Incident, IncidentCategory, IncidentLifecycle, Resolution, ResolutionMethod,
 };
 use model::money::NanoUsd;
 use model::permille::Permille;
 use model::policy::{
-    Definition, Enforcement, EnforcementAction, EnforcementMode, OnStream, Rule, RuleScope, RuleSource,
-    RuleStatus, RuleType, Stage,
+    Definition, Enforcement, EnforcementAction, EnforcementMode, OnStream, Prevention, PreventionOutcome,
+    Rule, RuleScope, RuleSource, RuleStatus, RuleType, Stage,
 };
 use model::severity::Severity;
 use model::time::Timestamp;
@@ -150,4 +150,32 @@ pub async fn add_incidents(db: &Db, incidents: Vec<Incident>) {
     added
         .await
         .unwrap_or_else(|error| panic!("no Incidents: {error:?}"));
+}
+
+/// Writes down that a rule of a tenant, born of an Incident, kept a run from failing, which would have cost so many
+/// nano-USD.
+pub async fn prevent(
+    db: &Db,
+    (tenant, rule, incident): (TenantId, RuleId, IncidentId),
+    (id, run): (PreventionId, RunId),
+    saving: i64,
+    at: Timestamp,
+) {
+    let record = Prevention {
+        id,
+        tenant,
+        rule,
+        rule_version: 1,
+        signature: SignatureId::of(Digest::ZERO),
+        original_incident: incident,
+        blocked_run: run,
+        outcome: PreventionOutcome::Prevented,
+        confidence: Permille::new(700),
+        estimated_saving: NanoUsd(saving),
+        at,
+    };
+    let added = db.write(move |tx| store::preventions::insert(tx, &record));
+    added
+        .await
+        .unwrap_or_else(|error| panic!("no prevention: {error:?}"));
 }

@@ -4,12 +4,15 @@
 
 use std::collections::BTreeSet;
 
-use model::id::TenantId;
+use model::id::{PreventionId, RunId, TenantId};
 use model::key::KeyScope::{self, Llm, Manage, Read};
+use model::time::Clock as _;
 use serde_json::{Value, json};
 use testkit::db::TestDb;
+use testkit::governance::prevent;
 
 use crate::harness::{Call, World, budget};
+use crate::policy_proposals::failure;
 use crate::routes::{Route, closed};
 
 /// Open to everybody. This list may only shrink.
@@ -28,7 +31,7 @@ enum Who {
 
 use Who::{Operator, Sdk, Tenant};
 
-const TABLE: [(&str, &str, Who); 60] = [
+const TABLE: [(&str, &str, Who); 67] = [
     ("POST", "/v1/chat/completions", Sdk),
     ("POST", "/v1/completions", Sdk),
     ("POST", "/v1/embeddings", Sdk),
@@ -41,6 +44,29 @@ const TABLE: [(&str, &str, Who); 60] = [
     ("GET", "/api/v1/limits/usage", Tenant(Read)),
     ("POST", "/api/v1/limits/check", Tenant(Llm)),
     ("POST", "/api/v1/limits/simulate", Tenant(Read)),
+    (
+        "GET",
+        "/api/v1/policies/rules/{rule_id}/effectiveness",
+        Tenant(Read),
+    ),
+    (
+        "POST",
+        "/api/v1/policies/preventions/{prevention_id}/false-positive",
+        Tenant(Manage),
+    ),
+    ("GET", "/api/v1/policy-proposals", Tenant(Read)),
+    ("POST", "/api/v1/policy-proposals", Tenant(Manage)),
+    ("GET", "/api/v1/policy-proposals/{proposal_id}", Tenant(Read)),
+    (
+        "POST",
+        "/api/v1/policy-proposals/{proposal_id}/approve",
+        Tenant(Manage),
+    ),
+    (
+        "POST",
+        "/api/v1/policy-proposals/{proposal_id}/reject",
+        Tenant(Manage),
+    ),
     ("GET", "/api/v1/contract/labels", Tenant(Read)),
     ("GET", "/api/v1/runtime/incidents", Tenant(Read)),
     ("GET", "/api/v1/runtime/policies/rules", Tenant(Read)),
@@ -249,6 +275,8 @@ fn body(path: &str) -> Value {
     match path.rsplit('/').next().unwrap() {
         "settle" => json!({ "cost_usd": 1 }),
         "freeze" => json!({ "reason": "a test" }),
+        "approve" | "reject" => json!({}),
+        "false-positive" => json!({ "reason": "a test of tenants" }),
         "floor-price" => json!({ "floor_price_nano_usd": null }),
         "keys" => json!({ "name": "a key" }),
         "{limit_id}" | "{rule_id}" => json!({ "name": "another name" }),
@@ -272,6 +300,13 @@ testkit::both_databases! {
         let rule = json!({ "name": "a rule", "condition": "run.stream", "enforcement_mode": "LOG" });
         let their_rule = world.post("/api/v1/policies/rules", &rule).with(&their_key).send().await.text("/rule_id");
         let our_rule = world.post("/api/v1/policies/rules", &rule).send().await.text("/rule_id");
+        failure(&world, &their_key).await;
+        let proposal = world.get("/api/v1/policy-proposals").with(&their_key).send().await.text("/items/0/proposal_id");
+        let incident = world.get("/api/v1/runtime/incidents?topic=ACTIVE").with(&their_key).send().await;
+        let incident = incident.text("/items/0/incident_id").parse().unwrap();
+        let prevention = PreventionId::from_bits(1).to_string();
+        let born = (theirs, their_rule.parse().unwrap(), incident);
+        prevent(&world.cx.db, born, (PreventionId::from_bits(1), RunId::from_bits(1)), 1, world.clock.now()).await;
         let platform = TenantId::PLATFORM.to_string();
         let ours = world.limit(&budget(50)).await;
         let mut checked = 0;
@@ -282,6 +317,8 @@ testkit::both_databases! {
                 "{limit_id}" => (&limit, "LIM-01M7YQ1WE0000000000000ZZZZ"),
                 "{rule_id}" if who == Operator => (&our_rule, "PR-01M7YQ1WE0000000000000ZZZZ"),
                 "{rule_id}" => (&their_rule, "PR-01M7YQ1WE0000000000000ZZZZ"),
+                "{proposal_id}" => (&proposal, "prop_01M7YQ1WE0000000000000ZZZZ"),
+                "{prevention_id}" => (&prevention, "prev_01M7YQ1WE0000000000000ZZZZ"),
                 "{override_id}" => (&raise, "ovr_01M7YQ1WE0000000000000ZZZZ"),
                 "{hold_id}" => (&hold, "hold_01M7YQ1WE0000000000000ZZZZ"),
                 "{run_id}" => (&run, "run_01M7YQ1WE0000000000000ZZZZ"),
@@ -306,7 +343,7 @@ testkit::both_databases! {
             assert!(answers.iter().all(|body| body == &answers[0]), "{method} {path}: {answers:?}");
             checked += 1;
         }
-        assert_eq!(checked, 25);
+        assert_eq!(checked, 30);
         // Nothing of it was done, and no list shows it.
         let lists = ["/api/v1/limits", "/api/v1/limits/usage", "/api/v1/runs", "/api/v1/keys", "/api/v1/analytics/costs?group_by=api_key", "/api/v1/policies/rules"];
         for path in lists {

@@ -69,7 +69,7 @@ pub(crate) fn assert(name: &str, text: &str) {
 
 /// JSON with one member per line; texts and numbers stay as they are written.
 fn spread(json: &str) -> String {
-    let json = unsigned(&blot(json));
+    let json = unkeyed(&unsigned(&blot(json)));
     let (mut text, mut depth, mut quoted, mut escaped) = (String::new(), 0, false, false);
     for (place, character) in json.char_indices() {
         if quoted {
@@ -128,6 +128,23 @@ fn unsigned(text: &str) -> String {
         plain.push('.');
         plain.push_str(if signed { "[signature]" } else { "" });
         plain.push_str(if signed { &part[32..] } else { part });
+    }
+    plain
+}
+
+/// A text of JSON without the hashes of inputs, and the failures that are told apart by them: they are made with a key that
+/// each database has of its own.
+fn unkeyed(text: &str) -> String {
+    let mut plain = text.to_owned();
+    for opening in ["input.fingerprint == \\\"", "\"sig_"] {
+        let mut parts = plain.split(opening);
+        let mut hidden = parts.next().unwrap().to_owned();
+        for part in parts {
+            hidden.push_str(opening);
+            hidden.push_str("[keyed]");
+            hidden.push_str(part.trim_start_matches(|digit: char| digit.is_ascii_hexdigit()));
+        }
+        plain = hidden;
     }
     plain
 }

@@ -31,6 +31,8 @@ mod patience;
 #[cfg(test)]
 mod platform;
 #[cfg(test)]
+mod policy_proposals;
+#[cfg(test)]
 mod problems;
 #[cfg(test)]
 mod raw;

@@ -178,8 +178,9 @@ testkit::both_databases! {
         let refused = forbidden(&world, &chat(&json!({ "stream": true }))).await;
         assert_eq!(refused.judgement.deciding().and_then(|found| found.source_incident), Some(origin.id));
         let (tenant, id, since) = (world.tenant, rule.id, world.now());
-        let effect = world.cx.db.read(move |tx| store::preventions::effect(tx, tenant, id, since)).await.unwrap();
-        assert_eq!(effect.preventions, [(PreventionOutcome::Prevented, NanoUsd(3 * USD), world.now())]);
+        let sums = world.cx.db.read(move |tx| store::preventions::sums(tx, tenant, id, since)).await.unwrap();
+        let sums: Vec<_> = sums.iter().map(|sum| (sum.outcome, sum.times, sum.saving, sum.last_at)).collect();
+        assert_eq!(sums, [(PreventionOutcome::Prevented, 1, NanoUsd(3 * USD), world.now())]);
         let run = refused.run;
         let opened = world.cx.db.read(move |tx| store::incidents::of_run(tx, tenant, run)).await.unwrap();
         assert_eq!(opened, []);

@@ -33,6 +33,8 @@ mod gateway_store;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
+mod incidents;
+#[cfg(test)]
 mod journal;
 #[cfg(test)]
 mod journal_errors;
@@ -54,3 +56,5 @@ mod limits_overrides;
 mod limits_window;
 #[cfg(test)]
 mod policies;
+#[cfg(test)]
+mod proposals;

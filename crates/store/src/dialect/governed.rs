@@ -1,4 +1,4 @@
-//! Limits and Policy Rules: locked to be changed.
+//! Limits, Policy Rules and proposals: locked to be changed.
 
 use diesel::prelude::*;
 
@@ -23,7 +23,16 @@ impl Statement for OneRule {
     type Row = ();
 }
 
-/// Locks the limit or rule of `(tenant_id, id)`, if there is one.
+/// A proposal.
+pub(crate) struct OneProposal;
+
+impl Statement for OneProposal {
+    const SQL: &'static str = "SELECT p.id FROM policy_proposals p JOIN unnest($, $) AS k (tenant_id, id) \
+        USING (tenant_id, id) FOR NO KEY UPDATE OF p";
+    type Row = ();
+}
+
+/// Locks the limit, rule or proposal of `(tenant_id, id)`, if there is one.
 pub(crate) fn lock<S: Statement<Row = ()>>(
     conn: &mut AnyConnection,
     (tenant, id): &(String, String),

@@ -324,12 +324,19 @@ testkit::both_databases! {
             preventions::insert(tx, &prevented(2))
         }).await.unwrap();
         let say = |wrong| db.write(move |tx| preventions::say(tx, (ACME, PreventionId::from_bits(2)), wrong, ("key_1", None), at(2)));
-        let effect = || db.read(|tx| preventions::effect(tx, ACME, RuleId::from_bits(1), at(0)));
+        let wrong = |since| db.read(move |tx| preventions::false_positives(tx, ACME, RuleId::from_bits(1), since));
         say(true).await.unwrap();
-        let found = effect().await.unwrap();
-        assert_eq!((found.preventions.len(), found.false_positives), (2, 1));
+        assert_eq!((wrong(at(0)).await.unwrap(), wrong(at(2)).await.unwrap()), (1, 0));
         say(false).await.unwrap();
-        assert_eq!(effect().await.unwrap().false_positives, 0);
+        assert_eq!(wrong(at(0)).await.unwrap(), 0);
+        let sums = db.read(|tx| preventions::sums(tx, ACME, RuleId::from_bits(1), at(0))).await.unwrap();
+        let day = at(1).as_micros() / 86_400_000_000;
+        let sum = preventions::Sum {
+            day, outcome: PreventionOutcome::Prevented, times: 2, saving: NanoUsd(10), last_at: at(1),
+        };
+        assert_eq!(sums, [sum]);
+        let recorded = |run: u128| db.read(move |tx| preventions::is_recorded(tx, ACME, RunId::from_bits(run)));
+        assert_eq!((recorded(2).await.unwrap(), recorded(3).await.unwrap()), (true, false));
         let of = db.read(|tx| preventions::rule_of(tx, ACME, PreventionId::from_bits(2))).await.unwrap();
         assert_eq!(of, Some(RuleId::from_bits(1)));
     }

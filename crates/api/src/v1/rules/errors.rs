@@ -11,7 +11,7 @@ use crate::problem::ApiError;
 pub(crate) fn rule_error(error: PolicyError) -> ApiError {
     match error {
         PolicyError::NotFound => ApiError::not_found(),
-        PolicyError::Invalid(problems) => invalid(problems),
+        PolicyError::Invalid(problems) => invalid("", problems),
         PolicyError::Scope => ApiError::new(
             403,
             "insufficient-scope",
@@ -53,15 +53,15 @@ pub(crate) fn rule_error(error: PolicyError) -> ApiError {
     }
 }
 
-/// A condition that is wrong and one that is too much have codes of their own.
-fn invalid(problems: Vec<RuleProblem>) -> ApiError {
+/// A condition that is wrong and one that is too much have codes of their own. `within` is the pointer of the definition.
+pub(crate) fn invalid(within: &str, problems: Vec<RuleProblem>) -> ApiError {
     let conditions: Vec<_> = problems.iter().filter_map(|it| it.condition.as_ref()).collect();
     let (wrong, only_too_much) = (
         !conditions.is_empty(),
         conditions.iter().all(|problem| problem.code.is_complexity()),
     );
     let fields = problems.into_iter().map(|problem| FieldProblem {
-        pointer: format!("/{}", problem.field),
+        pointer: format!("{within}/{}", problem.field),
         place: problem.condition.as_ref().map(|found| TextPlace {
             code: found.code.as_str(),
             line: found.place.line,

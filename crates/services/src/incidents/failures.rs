@@ -1,0 +1,238 @@
+//! What becomes of an LLM Run that failed?
+//!
+//! The end of a run records facts only, among them that nobody has looked at its failure yet. This job looks at every such
+//! run, also at those that a process has left behind that is gone: it decides whether an Incident is opened and whether a
+//! Policy Rule is proposed, and commits all of that at once. That it has been looked at is a fact again, and committed
+//! after that; whatever is looked at twice has the same id and opens nothing.
+
+use domain::incidents::{self as engine, FailedRun, Opening};
+use domain::policy::proposals::{Draft, Recorded, draft_from, is_worth_a_proposal};
+use infra::secrets;
+use model::audit::Actor;
+use model::decision::{DecisionSnapshot, Outcome};
+use model::id::{DecisionId, IdGenerator, RunId, TenantId};
+use model::incident::{Incident, IncidentLifecycle, Signature};
+use model::run::{Run, RunStatus};
+use model::time::Timestamp;
+use serde_json::json;
+use store::{ReadTx, StoreError, StoreResult, WriteTx};
+
+use crate::audit::Author;
+use crate::context::Context;
+use crate::proposals::{self, Cause};
+use crate::recorded::{history, signature};
+
+/// Runs that are found at a time.
+const MOST: i64 = 100;
+
+/// What was made of failures.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Explained {
+    /// How many runs were looked at.
+    pub runs: u64,
+    /// How many Incidents were opened.
+    pub incidents: u64,
+    /// How many proposals were made.
+    pub proposals: u64,
+}
+
+/// Looks at every run that has failed and that nobody has looked at. One that cannot be looked at now is left for the
+/// next time.
+///
+/// # Errors
+/// What the database says.
+pub async fn explain_all(cx: &Context) -> Result<Explained, StoreError> {
+    let (mut sum, mut after) = (Explained::default(), None);
+    loop {
+        let failed = cx
+            .db
+            .read(move |tx| store::runs::unexplained(tx, after, MOST))
+            .await?;
+        let is_last = i64::try_from(failed.len()).is_ok_and(|found| found < MOST);
+        after = failed.last().copied().or(after);
+        let mut looked_at = Vec::new();
+        for one in failed {
+            match explain(cx, one.tenant, one.run).await {
+                Ok((incident, proposal)) => {
+                    looked_at.push(one);
+                    sum.runs += 1;
+                    sum.incidents += u64::from(incident);
+                    sum.proposals += u64::from(proposal);
+                }
+                Err(error) => {
+                    tracing::warn!(%error, run_id = %one.run, "a failed run could not be looked at yet");
+                }
+            }
+        }
+        cx.db
+            .write(move |tx| store::runs::explained(tx, &looked_at))
+            .await?;
+        if is_last {
+            return Ok(sum);
+        }
+    }
+}
+
+/// Looks at one run: whether an Incident was opened, and whether a rule was proposed.
+async fn explain(cx: &Context, tenant: TenantId, run: RunId) -> Result<(bool, bool), StoreError> {
+    let now = cx.clock.now();
+    let failed = cx.db.read(move |tx| Failed::load(tx, tenant, run, now)).await?;
+    let Some(failed) = failed else {
+        return Ok((false, false));
+    };
+    let decided = failed.decide();
+    if !decided.opening.opens && decided.draft.is_none() {
+        return Ok((false, false));
+    }
+    let ids = cx.ids.clone();
+    cx.db
+        .write(move |tx| commit(tx, ids.as_ref(), &failed, &decided, now))
+        .await
+}
+
+/// A run that failed, and what is known beside it.
+struct Failed {
+    run: Run,
+    signature: Signature,
+    history: Vec<Recorded>,
+}
+
+/// What was decided about it.
+struct Decided {
+    opening: Opening,
+    draft: Option<Draft>,
+}
+
+impl Failed {
+    /// None if it has not failed after all: a hold that expired can still be settled by its process.
+    fn load(tx: &mut ReadTx<'_>, tenant: TenantId, run: RunId, now: Timestamp) -> StoreResult<Option<Self>> {
+        let Some(run) = store::runs::find(tx, tenant, run)?.filter(has_failed) else {
+            return Ok(None);
+        };
+        let history = history(tx, tenant, now)?;
+        let signature = signature(&run);
+        Ok(Some(Self {
+            run,
+            signature,
+            history,
+        }))
+    }
+
+    fn decide(&self) -> Decided {
+        let opening = engine::open(&FailedRun {
+            tenant: self.run.tenant,
+            run: self.run.id,
+            signature: &self.signature,
+        });
+        let family = self.history.iter().filter(|recorded| self.is_of_family(recorded));
+        let draft = is_worth_a_proposal(opening.severity, family.count())
+            .then(|| draft_from(&self.signature, &self.history));
+        Decided { opening, draft }
+    }
+
+    fn is_of_family(&self, recorded: &Recorded) -> bool {
+        let other = recorded.failure.as_ref().map(|failure| Signature {
+            failure: failure.clone(),
+            request: recorded.request.clone(),
+        });
+        other.is_some_and(|other| other.family() == self.signature.family())
+    }
+}
+
+fn has_failed(run: &Run) -> bool {
+    matches!(run.status, RunStatus::Failed | RunStatus::Crashed)
+}
+
+/// Writes down what was decided, unless that was done before or a Policy Rule has prevented it.
+fn commit(
+    tx: &mut WriteTx<'_>,
+    ids: &dyn IdGenerator,
+    failed: &Failed,
+    decided: &Decided,
+    now: Timestamp,
+) -> StoreResult<(bool, bool)> {
+    let run = &failed.run;
+    if store::preventions::is_recorded(tx, run.tenant, run.id)? {
+        return Ok((false, false));
+    }
+    let author = Author {
+        actor: Actor::SYSTEM,
+        correlation_id: run.correlation_id.clone(),
+    };
+    let incident = decided
+        .opening
+        .opens
+        .then(|| incident(failed, &decided.opening, now));
+    let opened = match &incident {
+        Some(new) => super::open(tx, ids, &author, new, Some(run))?,
+        None => false,
+    };
+    if incident.is_some() && !opened {
+        return Ok((false, false));
+    }
+    let cause = Cause {
+        tenant: run.tenant,
+        run: Some(run.id),
+        incident: incident.map(|incident| incident.id),
+    };
+    let proposed = match &decided.draft {
+        Some(draft) => proposals::propose(tx, ids, &author, (cause, draft), now)?.is_some(),
+        None => false,
+    };
+    if opened || proposed {
+        store::decisions::insert(tx, &[snapshot(ids, failed, decided, now)])?;
+    }
+    Ok((opened, proposed))
+}
+
+fn incident(failed: &Failed, opening: &Opening, now: Timestamp) -> Incident {
+    let run = &failed.run;
+    Incident {
+        id: opening.incident,
+        tenant: run.tenant,
+        lifecycle: IncidentLifecycle::Active,
+        severity: opening.severity,
+        category: opening.category,
+        title: opening.title.clone(),
+        cause_type: opening.cause_type,
+        run: Some(run.id),
+        error_code: Some(failed.signature.failure.error_class.clone()),
+        signature: Some(failed.signature.clone()),
+        cost: run.cost.unwrap_or_default(),
+        acknowledgement: None,
+        resolution: None,
+        correlation_id: run.correlation_id.clone(),
+        created_at: now,
+        updated_at: now,
+    }
+}
+
+/// What the engine was given and what it said, so that it can be asked again.
+fn snapshot(ids: &dyn IdGenerator, failed: &Failed, decided: &Decided, now: Timestamp) -> DecisionSnapshot {
+    let run = &failed.run;
+    let input =
+        json!({ "tenant_id": run.tenant, "run_id": run.id, "signature": failed.signature }).to_string();
+    let draft = decided.draft.as_ref().map(|draft| {
+        json!({
+            "condition": draft.definition.condition,
+            "confidence": draft.confidence.to_string(),
+            "failures_met": draft.failures_met,
+            "successes_met": draft.successes_met,
+        })
+    });
+    DecisionSnapshot {
+        id: DecisionId::generate(ids),
+        tenant: run.tenant,
+        engine: engine::NAME,
+        engine_version: engine::VERSION,
+        // There is something to be said about it; nothing is refused.
+        outcome: Outcome::Warn,
+        run: Some(run.id),
+        hold: run.hold,
+        input_hash: secrets::sha256_hex(input.as_bytes()),
+        input,
+        output: json!({ "opening": decided.opening, "draft": draft }).to_string(),
+        correlation_id: run.correlation_id.clone(),
+        created_at: now,
+    }
+}

@@ -1,0 +1,311 @@
+//! What becomes of a proposal?
+//!
+//! It ends once. To say the same again changes nothing and is answered with what was done; to say something else is
+//! refused.
+
+use model::id::{IdGenerator, ProposalId, TenantId};
+use model::policy::{
+    Definition, EnforcementMode, Proposal, ProposalStatus, ProposalType, Review, RuleSource, RuleStatus,
+};
+use model::text::is_hidden;
+use model::time::Timestamp;
+use store::{LockTx, StoreError, StoreResult, WriteTx};
+
+use super::view::Known;
+use super::write::invalid;
+use super::{Active, ProposalError, finish, told};
+use crate::audit::{self, Author};
+use crate::context::Context;
+use crate::once::{Done, Once, Render};
+use crate::owner::Owner;
+use crate::policies::{self, Change, Origin};
+
+/// How long notes are, in characters.
+const NOTES_MAX: usize = 1_000;
+/// Proposals that are ended at a time.
+const EXPIRE_MOST: i64 = 100;
+
+/// How a proposal is approved.
+#[derive(Debug, Clone, Default)]
+pub struct Approval {
+    /// What the rule does when it matches; what was proposed if it is left out.
+    pub mode: Option<EnforcementMode>,
+    /// What people should know.
+    pub notes: Option<String>,
+}
+
+/// Who reviews, and when.
+struct Reviewer<'a> {
+    ids: &'a dyn IdGenerator,
+    author: &'a Author,
+    now: Timestamp,
+}
+
+/// Approves a proposal: what it wants is done with it.
+///
+/// # Errors
+/// [`ProposalError`].
+pub async fn approve(
+    cx: &Context,
+    author: Author,
+    (tenant, id): (TenantId, ProposalId),
+    approval: Approval,
+    once: Option<Once>,
+    render: Render<Known>,
+) -> Result<Done<Known>, ProposalError> {
+    let (clock, ids) = (cx.clock.clone(), cx.ids.clone());
+    valid_notes(approval.notes.as_deref())?;
+    cx.db
+        .locked(move |tx| -> Result<Done<Known>, ProposalError> {
+            if let Some(before) = once.as_ref().map(|once| once.before(tx)).transpose()?.flatten() {
+                return Ok(Done::Before(before));
+            }
+            let by = Reviewer {
+                ids: ids.as_ref(),
+                author: &author,
+                now: clock.now(),
+            };
+            let known = waiting(tx, (tenant, id), ProposalStatus::Approved, by.now)?;
+            let approved = match known {
+                Waiting::Yes(proposal) => approved(tx, &by, &proposal, &approval)?,
+                Waiting::Done(proposal) => proposal,
+            };
+            finish(tx, once.as_ref(), 200, approved, render, by.now)
+        })
+        .await
+}
+
+/// Rejects a proposal.
+///
+/// # Errors
+/// [`ProposalError`].
+pub async fn reject(
+    cx: &Context,
+    author: Author,
+    (tenant, id): (TenantId, ProposalId),
+    notes: Option<String>,
+    once: Option<Once>,
+    render: Render<Known>,
+) -> Result<Done<Known>, ProposalError> {
+    let (clock, ids) = (cx.clock.clone(), cx.ids.clone());
+    valid_notes(notes.as_deref())?;
+    cx.db
+        .locked(move |tx| -> Result<Done<Known>, ProposalError> {
+            if let Some(before) = once.as_ref().map(|once| once.before(tx)).transpose()?.flatten() {
+                return Ok(Done::Before(before));
+            }
+            let by = Reviewer {
+                ids: ids.as_ref(),
+                author: &author,
+                now: clock.now(),
+            };
+            let known = waiting(tx, (tenant, id), ProposalStatus::Rejected, by.now)?;
+            let rejected = match known {
+                Waiting::Yes(proposal) => {
+                    let definition = proposal.definition.clone();
+                    reviewed(
+                        tx,
+                        &by,
+                        &proposal,
+                        (ProposalStatus::Rejected, definition),
+                        notes.clone(),
+                    )?
+                }
+                Waiting::Done(proposal) => proposal,
+            };
+            finish(tx, once.as_ref(), 200, rejected, render, by.now)
+        })
+        .await
+}
+
+enum Waiting {
+    /// It waits to be reviewed.
+    Yes(Proposal),
+    /// The same was said before.
+    Done(Proposal),
+}
+
+fn waiting(
+    tx: &mut LockTx<'_>,
+    (tenant, id): (TenantId, ProposalId),
+    wanted: ProposalStatus,
+    now: Timestamp,
+) -> Result<Waiting, ProposalError> {
+    let found = store::proposals::lock(tx, tenant, id)?.ok_or(ProposalError::NotFound)?;
+    match found.status {
+        ProposalStatus::Pending if found.expires_at <= now => {
+            Err(ProposalError::Reviewed(ProposalStatus::Expired))
+        }
+        ProposalStatus::Pending => Ok(Waiting::Yes(found)),
+        status if status == wanted => Ok(Waiting::Done(found)),
+        status => Err(ProposalError::Reviewed(status)),
+    }
+}
+
+fn approved(
+    tx: &mut LockTx<'_>,
+    by: &Reviewer<'_>,
+    proposal: &Proposal,
+    approval: &Approval,
+) -> Result<Proposal, ProposalError> {
+    let definition = proposal.definition.clone().map(|definition| Definition {
+        mode: approval.mode.unwrap_or(definition.mode),
+        ..definition
+    });
+    if definition.is_none() && approval.mode.is_some() {
+        return Err(invalid(
+            "enforcement_mode",
+            "a Policy Rule that is retired has none",
+        ));
+    }
+    if let Some(definition) = &definition {
+        let active = Active::load(tx, proposal.tenant)?;
+        let mut conflicts = active.at_odds(definition, proposal.provenance.signature, proposal.target);
+        conflicts.retain(|conflict| conflict.kind.is_blocking());
+        if !conflicts.is_empty() {
+            return Err(ProposalError::Conflicts(conflicts));
+        }
+    }
+    let status = ProposalStatus::Approved;
+    let done = reviewed(
+        tx,
+        by,
+        proposal,
+        (status, definition.clone()),
+        approval.notes.clone(),
+    )?;
+    carry_out(tx, by, proposal, definition)?;
+    Ok(done)
+}
+
+/// Does what a proposal wants.
+fn carry_out(
+    tx: &mut LockTx<'_>,
+    by: &Reviewer<'_>,
+    proposal: &Proposal,
+    definition: Option<Definition>,
+) -> Result<(), ProposalError> {
+    let owner = Owner::Tenant(proposal.tenant);
+    match (proposal.proposal_type, proposal.target, definition) {
+        (ProposalType::Create, _, Some(definition)) => {
+            let from = &proposal.provenance;
+            let learned = from.triggering_incident.is_some() || from.signature.is_some();
+            let origin = Origin {
+                source: if learned {
+                    RuleSource::Learned
+                } else {
+                    RuleSource::Manual
+                },
+                proposal: Some(proposal.id),
+                incident: from.triggering_incident,
+                run: from.triggering_run,
+            };
+            // What was valid when it was proposed may not be so for ever.
+            let definition = policies::valid(owner, definition)?;
+            policies::make(tx, by.ids, owner, by.author, (definition, origin), by.now)?;
+        }
+        (ProposalType::Modify, Some(target), Some(wanted)) => {
+            let change = Change {
+                name: Some(wanted.name),
+                description: wanted.description,
+                condition: wanted.condition,
+                min_confidence: Some(wanted.min_confidence),
+                mode: Some(wanted.mode),
+                on_stream: Some(wanted.on_stream),
+                reason: Some(proposal.reason.clone()),
+                ..Change::default()
+            };
+            policies::apply(tx, by.ids, owner, by.author, (target, &change), by.now)?;
+        }
+        (ProposalType::Retire, Some(target), _) => {
+            let change = Change {
+                status: Some(RuleStatus::Retired),
+                retirement_reason: Some(proposal.reason.clone()),
+                ..Change::default()
+            };
+            policies::apply(tx, by.ids, owner, by.author, (target, &change), by.now)?;
+        }
+        _ => {
+            return Err(StoreError::Corrupt {
+                table: "policy_proposals",
+                column: "definition",
+            }
+            .into());
+        }
+    }
+    Ok(())
+}
+
+fn reviewed(
+    tx: &mut LockTx<'_>,
+    by: &Reviewer<'_>,
+    before: &Proposal,
+    (status, definition): (ProposalStatus, Option<Definition>),
+    notes: Option<String>,
+) -> Result<Proposal, ProposalError> {
+    let after = Proposal {
+        status,
+        definition,
+        review: Some(Review {
+            by: by.author.actor.name().to_owned(),
+            at: by.now,
+            notes,
+        }),
+        ..before.clone()
+    };
+    if !store::proposals::review(tx, &after)? {
+        return Err(ProposalError::Reviewed(before.status));
+    }
+    audit::record(tx, by.ids, by.author, told::reviewed(before, &after), by.now)?;
+    Ok(after)
+}
+
+fn valid_notes(notes: Option<&str>) -> Result<(), ProposalError> {
+    let is_valid = |text: &str| {
+        let length = text.trim().chars().count();
+        (1..=NOTES_MAX).contains(&length) && !text.chars().any(|c| is_hidden(c) && c != '\n')
+    };
+    if notes.is_none_or(is_valid) {
+        return Ok(());
+    }
+    Err(invalid(
+        "review_notes",
+        "1 to 1000 characters, none of them invisible",
+    ))
+}
+
+/// Ends every proposal that nobody has reviewed in time, and says how many there were.
+///
+/// # Errors
+/// What the database says.
+pub async fn expire(cx: &Context) -> Result<u64, StoreError> {
+    let now = cx.clock.now();
+    let mut ended = 0;
+    loop {
+        let due = cx
+            .db
+            .read(move |tx| store::proposals::due(tx, now, EXPIRE_MOST))
+            .await?;
+        let is_last = i64::try_from(due.len()).is_ok_and(|found| found < EXPIRE_MOST);
+        for one in due {
+            let ids = cx.ids.clone();
+            ended += cx.db.write(move |tx| end(tx, ids.as_ref(), &one, now)).await?;
+        }
+        if is_last {
+            return Ok(ended);
+        }
+    }
+}
+
+fn end(tx: &mut WriteTx<'_>, ids: &dyn IdGenerator, due: &Proposal, now: Timestamp) -> StoreResult<u64> {
+    let ended = Proposal {
+        status: ProposalStatus::Expired,
+        ..due.clone()
+    };
+    // Another node, or a person, may have been faster.
+    if !store::proposals::review(tx, &ended)? {
+        return Ok(0);
+    }
+    audit::tell(tx, ids, &Author::system(), told::expired(&ended), now)?;
+    Ok(1)
+}

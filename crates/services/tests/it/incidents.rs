@@ -1,0 +1,228 @@
+//! Does a failed LLM Run open one Incident, with everything that belongs to it?
+
+use model::event::OpsEventType;
+use model::id::{IncidentId, PreventionId, RunId};
+use model::incident::{FailureCode, Incident, IncidentCategory, IncidentLifecycle};
+use model::money::NanoUsd;
+use model::permille::Permille;
+use model::policy::{Prevention, PreventionOutcome, Proposal, ProposalStatus, ProposedBy};
+use model::run::{Operation, Run, RunStatus};
+use model::severity::Severity;
+use serde_json::json;
+use services::incidents::failures::{Explained, explain_all};
+use store::proposals::Filter;
+use testkit::db::TestDb;
+use testkit::governance::{add_incidents, add_rules, incident, rule};
+use testkit::upstream::Fault;
+
+use crate::gateway::chat;
+use crate::harness::World;
+
+/// The provider answers the next request with this status.
+pub(crate) fn fails(world: &World, status: u16) {
+    world.upstream.fault(Fault::Status {
+        status,
+        body: None,
+        headers: [].into(),
+    });
+}
+
+/// A run that the provider answers with this status.
+pub(crate) async fn failed(world: &World, status: u16) -> RunId {
+    fails(world, status);
+    let got = world.call(Operation::Chat, &chat(&json!({}))).await;
+    assert_eq!(got.status.as_u16(), status);
+    got.run
+}
+
+async fn explained(world: &World) -> (u64, u64, u64) {
+    let Explained {
+        runs,
+        incidents,
+        proposals,
+    } = explain_all(&world.cx).await.unwrap();
+    (runs, incidents, proposals)
+}
+
+pub(crate) async fn incidents_of(world: &World, run: RunId) -> Vec<Incident> {
+    let tenant = world.tenant;
+    let found = world
+        .cx
+        .db
+        .read(move |tx| store::incidents::of_run(tx, tenant, run));
+    found.await.unwrap()
+}
+
+pub(crate) async fn proposals(world: &World) -> Vec<Proposal> {
+    let tenant = world.tenant;
+    let found = world
+        .cx
+        .db
+        .read(move |tx| store::proposals::list(tx, tenant, &Filter::default(), 100));
+    found.await.unwrap()
+}
+
+pub(crate) async fn timeline(world: &World, entity: String) -> Vec<String> {
+    let tenant = world.tenant;
+    let found = world
+        .cx
+        .db
+        .read(move |tx| store::timeline::events_of(tx, tenant, &entity));
+    found.await.unwrap()
+}
+
+/// What the audit ledger says of a thing, newest first.
+pub(crate) async fn audited(world: &World, entity: String) -> Vec<&'static str> {
+    let tenant = world.tenant;
+    let all = world
+        .cx
+        .db
+        .read(move |tx| store::audit::list(tx, tenant, &store::audit::Filter::default(), 1_000));
+    let of = all
+        .await
+        .unwrap()
+        .into_iter()
+        .filter(|placed| placed.entry.entity_id == entity);
+    of.map(|placed| placed.entry.event.as_str()).collect()
+}
+
+async fn unexplained(world: &World) -> usize {
+    let found = world.cx.db.read(|tx| store::runs::unexplained(tx, None, 100));
+    found.await.unwrap().len()
+}
+
+/// Writes down anew how a run ended, as its process does when it comes back late.
+async fn ends(world: &World, run: Run) {
+    let ended = world
+        .cx
+        .db
+        .write(move |tx| store::runs::finish(tx, std::slice::from_ref(&run)));
+    ended.await.unwrap();
+}
+
+testkit::both_databases! {
+    async fn a_failed_run_opens_one_incident_and_proposes_the_rule_that_would_have_prevented_it(db: TestDb) {
+        let world = World::new(db).await;
+        let run = failed(&world, 500).await;
+        assert_eq!(unexplained(&world).await, 1);
+        assert_eq!(explained(&world).await, (1, 1, 1));
+        let all = incidents_of(&world, run).await;
+        let [opened] = all.as_slice() else { panic!("{all:?}") };
+        assert_eq!(opened.id, IncidentId::derive(world.tenant, &run.to_string()));
+        assert_eq!(
+            (opened.lifecycle, opened.severity, opened.category),
+            (IncidentLifecycle::Active, Severity::Sev2, IncidentCategory::ExecutionFailure)
+        );
+        let signature = opened.signature.as_ref().unwrap();
+        assert_eq!(signature.failure.code, FailureCode::StepFailure);
+        assert_eq!(signature.failure.upstream_status, Some(500));
+        assert_eq!(signature.request.model.as_deref(), Some("round-1"));
+        assert_eq!(opened.correlation_id, world.run(run).await.correlation_id);
+        let (tenant, id) = (world.tenant, opened.id);
+        let events = world.cx.db.read(move |tx| store::incidents::event_types(tx, tenant, id)).await.unwrap();
+        assert_eq!(events, ["detection"]);
+        assert_eq!(audited(&world, id.to_string()).await, ["IncidentCreated"]);
+        assert_eq!(timeline(&world, id.to_string()).await, ["incident_created"]);
+        assert_eq!(world.events(OpsEventType::IncidentCreated).await, 1);
+        let proposed = proposals(&world).await;
+        let [proposal] = proposed.as_slice() else { panic!("{proposed:?}") };
+        assert_eq!((proposal.status, proposal.proposed_by), (ProposalStatus::Pending, ProposedBy::System));
+        assert_eq!(proposal.provenance.triggering_incident, Some(id));
+        assert_eq!(proposal.provenance.triggering_run, Some(run));
+        assert_eq!(proposal.confidence, Permille::new(600));
+        assert_eq!(timeline(&world, proposal.id.to_string()).await, ["policy_proposed"]);
+        // It has been looked at.
+        assert_eq!((unexplained(&world).await, explained(&world).await), (0, (0, 0, 0)));
+    }
+
+    async fn what_was_looked_at_when_the_process_died_is_looked_at_again_and_opens_nothing(db: TestDb) {
+        let world = World::new(db).await;
+        let run = failed(&world, 500).await;
+        explained(&world).await;
+        ends(&world, world.run(run).await).await;
+        assert_eq!((unexplained(&world).await, explained(&world).await), (1, (1, 0, 0)));
+        assert_eq!(incidents_of(&world, run).await.len(), 1);
+        assert_eq!(audited(&world, incidents_of(&world, run).await[0].id.to_string()).await.len(), 1);
+        assert_eq!(unexplained(&world).await, 0);
+    }
+
+    async fn two_processes_that_look_at_once_open_one(db: TestDb) {
+        let world = World::new(db).await;
+        let run = failed(&world, 503).await;
+        let (one, other) = tokio::join!(explain_all(&world.cx), explain_all(&world.cx));
+        let opened = one.unwrap().incidents + other.unwrap().incidents;
+        assert_eq!((opened, incidents_of(&world, run).await.len(), proposals(&world).await.len()), (1, 1, 1));
+        assert_eq!(world.events(OpsEventType::IncidentCreated).await, 1);
+        assert_eq!(unexplained(&world).await, 0);
+    }
+
+    async fn a_failure_that_is_less_than_high_opens_nothing_and_is_proposed_when_it_recurs(db: TestDb) {
+        let world = World::new(db).await;
+        for nth in 1..=3 {
+            let run = failed(&world, 429).await;
+            let proposed = u64::from(nth == 3);
+            assert_eq!(explained(&world).await, (1, 0, proposed), "{nth}");
+            assert_eq!(incidents_of(&world, run).await, []);
+        }
+        let proposed = proposals(&world).await;
+        assert_eq!(proposed.len(), 1);
+        assert_eq!(proposed[0].provenance.triggering_incident, None);
+        assert_eq!(proposed[0].confidence, Permille::new(800));
+        failed(&world, 429).await;
+        assert_eq!(explained(&world).await, (1, 0, 0), "it waits already");
+    }
+
+    async fn a_run_whose_process_is_gone_opens_one_too_unless_it_ends_well_after_all(db: TestDb) {
+        let world = World::new(db).await;
+        let lost = world.call(Operation::Chat, &chat(&json!({}))).await.run;
+        let back = world.call(Operation::Chat, &chat(&json!({}))).await.run;
+        let ended = world.run(back).await;
+        for run in [lost, back] {
+            ends(&world, Run { status: RunStatus::Running, completed_at: None, ..world.run(run).await }).await;
+        }
+        let (tenant, now) = (world.tenant, world.now());
+        let both = world.cx.db.locked(move |tx| store::runs::crash(tx, &[(tenant, lost), (tenant, back)], now)).await;
+        assert_eq!(both.unwrap().len(), 2);
+        assert_eq!(unexplained(&world).await, 2);
+        ends(&world, ended).await;
+        assert_eq!(explained(&world).await, (1, 1, 1));
+        let opened = &incidents_of(&world, lost).await[0];
+        assert_eq!((opened.severity, opened.signature.as_ref().unwrap().failure.code), (Severity::Sev1, FailureCode::AgentCrash));
+        assert_eq!(incidents_of(&world, back).await, []);
+    }
+
+    async fn where_a_prevention_was_written_no_incident_is_opened(db: TestDb) {
+        let world = World::new(db).await;
+        let run = failed(&world, 500).await;
+        let (tenant, at) = (world.tenant, world.now());
+        let made = rule(tenant, 1, at);
+        add_rules(&world.cx.db, vec![made.clone()]).await;
+        let from = incident(tenant, 1, at);
+        add_incidents(&world.cx.db, vec![from.clone()]).await;
+        let record = Prevention {
+            id: PreventionId::from_bits(1),
+            tenant,
+            rule: made.id,
+            rule_version: 1,
+            signature: "sig_00000000000000000000000000000000".parse().unwrap(),
+            original_incident: from.id,
+            blocked_run: run,
+            outcome: PreventionOutcome::Failed,
+            confidence: Permille::new(700),
+            estimated_saving: NanoUsd(0),
+            at,
+        };
+        world.cx.db.write(move |tx| store::preventions::insert(tx, &record)).await.unwrap();
+        assert_eq!(explained(&world).await, (1, 0, 0));
+        assert_eq!(incidents_of(&world, run).await, []);
+        assert_eq!(unexplained(&world).await, 0);
+    }
+
+    async fn a_run_that_was_refused_or_went_well_is_not_looked_at(db: TestDb) {
+        let world = World::new(db).await;
+        world.call(Operation::Chat, &chat(&json!({}))).await;
+        world.budget(1).await;
+        world.refused(Operation::Chat, &chat(&json!({}))).await;
+        assert_eq!(explained(&world).await, (0, 0, 0));
+    }
+}
