@@ -19,6 +19,8 @@ mod patience;
 #[cfg(test)]
 mod scenario;
 #[cfg(test)]
+mod scenario_2;
+#[cfg(test)]
 mod sdk;
 #[cfg(test)]
 mod secrets;

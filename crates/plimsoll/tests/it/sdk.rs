@@ -47,7 +47,8 @@ pub(crate) fn python() -> PathBuf {
     found.unwrap_or_else(|| panic!("no Python with the SDKs; run: {MAKE_PYTHON}"))
 }
 
-fn run(script: &str, args: &[&str]) -> Ended {
+/// Runs a script to its end.
+pub(crate) fn run(script: &str, args: &[&str]) -> Ended {
     let mut command = Command::new(python());
     command
         .arg(root().join("crates/testkit/python").join(script))

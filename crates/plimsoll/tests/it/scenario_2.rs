@@ -1,0 +1,94 @@
+//! Scenario 2 of the build plan: from a failure to the Policy Rule that prevents the next one, with a real SDK.
+
+use serde_json::{Value, json};
+use testkit::upstream::Fault;
+
+use crate::harness::{Home, World, nano};
+use crate::sdk;
+
+fn step(world: &World, key: &str, step: &str) -> Value {
+    let ended = sdk::run("scenario_2.py", &[&world.server.base_url, key, step]);
+    serde_json::from_str(&ended.stdout).unwrap_or_else(|error| panic!("{error}: {}", ended.stdout))
+}
+
+async fn check(home: Home) {
+    let world = World::with(home, "");
+    let tenant = world.tenant("Harbour Freight").await;
+    let key = tenant.client.key().to_owned();
+
+    // 1. and 2. A run breaks off in the middle; an Incident is opened, once.
+    world.provider.fault(Fault::DropAfterEvents { events: 3 });
+    let failed = step(&world, &key, "fail");
+    assert_eq!(failed["incidents"]["total"], json!(1), "{failed}");
+    let incident = &failed["incidents"]["items"][0];
+    assert_eq!(
+        (&incident["severity"], &incident["cause_type"]),
+        (&json!("high"), &json!("LLM_RUN"))
+    );
+    // 3. It proposes a rule.
+    let proposal = &failed["proposals"][0];
+    assert_eq!(
+        proposal["triggering_incident_id"], incident["incident_id"],
+        "{failed}"
+    );
+    assert_eq!(proposal["triggering_run_id"], incident["llm_run_id"]);
+    let run = incident["llm_run_id"].as_str().unwrap();
+    let run = tenant
+        .client
+        .get(&format!("/api/v1/runs/{run}"))
+        .await
+        .expect(200);
+    assert_eq!(
+        (&run["status"], &run["tools"]),
+        (&json!("failed"), &json!(["berths"]))
+    );
+    let cost = nano(&run["cost_nano_usd"]);
+    assert!(cost > 0, "what was streamed before the break is paid: {run}");
+    let asked = world.provider.request_count();
+
+    // 4. to 6. It is approved; the same call is refused before it is sent, and no second Incident is opened.
+    let prevented = step(&world, &key, "prevent");
+    let refused = &prevented["refused"];
+    assert_eq!(refused["code"], "policy_violation", "{prevented}");
+    assert_eq!(refused["headers"]["x-plimsoll-rule-id"], prevented["rule_id"]);
+    assert_eq!(
+        refused["headers"]["x-plimsoll-incident-id"],
+        incident["incident_id"]
+    );
+    let blocked = refused["headers"]["x-plimsoll-run-id"].as_str().unwrap();
+    let blocked = tenant
+        .client
+        .get(&format!("/api/v1/runs/{blocked}"))
+        .await
+        .expect(200);
+    assert_eq!(
+        (&blocked["status"], &blocked["cost_usd"]),
+        (&json!("blocked"), &json!(null))
+    );
+    assert_eq!(world.provider.request_count(), asked);
+    assert_eq!(prevented["incidents"]["total"], json!(1));
+    let rule = &prevented["rules"]["items"][0];
+    assert_eq!(
+        (&rule["rule_id"], &rule["trigger_count_30d"]),
+        (&prevented["rule_id"], &json!(1))
+    );
+
+    // 7. The rule has prevented one, and saved what the failure had cost.
+    let effect = &prevented["effectiveness"];
+    assert_eq!(
+        (&effect["prevented_count"], &effect["incidents_before"]),
+        (&json!(1), &json!(1)),
+        "{effect}"
+    );
+    assert_eq!(nano(&effect["estimated_cost_saved_nano_usd"]), cost);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failure_becomes_the_rule_that_prevents_the_next_one_on_sqlite() {
+    check(Home::sqlite()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failure_becomes_the_rule_that_prevents_the_next_one_on_postgres() {
+    check(Home::postgres()).await;
+}
