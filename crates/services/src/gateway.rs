@@ -11,6 +11,7 @@ mod caps;
 mod end;
 mod estimate;
 mod facts;
+mod failures;
 mod flight;
 mod judge;
 mod models;

@@ -10,12 +10,14 @@ use domain::policy::outcome;
 use domain::policy::prepared::Prepared;
 use domain::policy::{JudgeInput, Judgement, judge};
 use model::id::TenantId;
+use model::incident::RequestTraits;
 use model::money::NanoUsd;
 use model::policy::Stage;
 use model::zone::Zone;
 use serde_json::{Value, json};
 
 use super::facts::Parsed;
+use super::failures::{self, OnRecord};
 use crate::context::Context;
 use crate::governing::Governing;
 use crate::ledger::{Answer, HoldCommand, Judged, LedgerError, Verdict};
@@ -44,18 +46,20 @@ pub(super) async fn hold(
     question: &Question<'_>,
 ) -> Result<Answer, LedgerError> {
     let mut rules = cx.rules.governing(&cx.db, command.tenant).await?;
-    let mut found = None;
+    let (mut found, mut failed) = (None, None);
     for _ in 0..ATTEMPTS {
+        if failed.is_none() && rules.rules.iter().any(|rule| asks_for_failures(rule)) {
+            let request = traits(&command, question.parsed);
+            failed = failures::of(cx, command.tenant, request).await?;
+        }
         if found.is_none() && rules.rules.iter().any(|rule| looks_at_input(rule)) {
             found = Some(findings(question.parsed.said()).await?);
         }
-        let (judged, outcome, judgement) = judged(
-            cx,
-            &command,
-            question,
-            &rules,
-            found.as_deref().unwrap_or_default(),
-        );
+        let known = Known {
+            findings: found.as_deref().unwrap_or_default(),
+            failed: failed.as_ref(),
+        };
+        let (judged, outcome, judgement) = judged(cx, &command, question, &rules, &known);
         let asked = HoldCommand {
             judged: Some(Box::new(judged)),
             ..command.clone()
@@ -78,6 +82,29 @@ pub(super) async fn hold(
     Err(LedgerError::Store(store::StoreError::overtaken()))
 }
 
+/// What had to be found out before the rules could be asked.
+struct Known<'a> {
+    findings: &'a [Finding],
+    failed: Option<&'a OnRecord>,
+}
+
+fn asks_for_failures(rule: &Prepared) -> bool {
+    rule.rule().definition.stage == Stage::Input && rule.needs_failure()
+}
+
+/// What the request looks like, in the words of the failures on record.
+fn traits(command: &HoldCommand, parsed: &Parsed) -> RequestTraits {
+    let subject = &command.subject;
+    RequestTraits {
+        provider: subject.provider.clone(),
+        model: subject.model.clone(),
+        agent: subject.agent_id.clone(),
+        feature: subject.feature.clone(),
+        tools: parsed.tools.clone(),
+        input_fingerprint: parsed.input_fingerprint.clone(),
+    }
+}
+
 fn looks_at_input(rule: &Prepared) -> bool {
     rule.rule().definition.stage == Stage::Input && rule.needs_findings()
 }
@@ -98,7 +125,7 @@ fn judged(
     command: &HoldCommand,
     question: &Question<'_>,
     governing: &Governing,
-    findings: &[Finding],
+    known: &Known<'_>,
 ) -> (Judged, Option<String>, Option<Judgement>) {
     let versions = governing.versions;
     if governing.rules.is_empty() {
@@ -130,9 +157,10 @@ fn judged(
             input_fingerprint: text(parsed.input_fingerprint.as_ref()),
             hour,
             weekday,
+            failure: known.failed.map(OnRecord::context),
             ..Asked::default()
         },
-        findings,
+        findings: known.findings,
         rules: &governing.rules,
     };
     let judgement = judge(&input);

@@ -16,6 +16,7 @@ use services::gateway::GatewayError;
 use services::ledger::Forbidden;
 use services::policies::Change;
 use testkit::db::TestDb;
+use testkit::upstream::Fault;
 
 use crate::gateway::chat;
 use crate::harness::{USD, World};
@@ -150,6 +151,22 @@ testkit::both_databases! {
         }
         let messages = json!({ "model": "claude-haiku-4-5", "max_tokens": 5, "system": "ann.smith@example.com", "messages": [] });
         assert!(matches!(world.serve(Operation::Messages, &messages).await, Err(GatewayError::Forbidden(_))));
+    }
+
+    async fn what_has_failed_before_can_be_asked_for(db: TestDb) {
+        let world = World::new(db).await;
+        let twice = "failure.count >= 2 && failure.code == 'STEP_FAILURE' && failure.status == 500";
+        create(&world, definition(twice, EnforcementMode::Block)).await.unwrap();
+        let body = chat(&json!({}));
+        for _ in 0..2 {
+            world.upstream.fault(Fault::Status { status: 500, body: None, headers: [].into() });
+            assert_eq!(outcome(&world, &body).await.as_deref(), Some("allow"));
+        }
+        forbidden(&world, &body).await;
+        // Another input has not failed yet.
+        let other = chat(&json!({ "messages": [{ "role": "user", "content": "something else" }] }));
+        assert_eq!(outcome(&world, &other).await.as_deref(), Some("allow"));
+        world.all_ended().await;
     }
 
     async fn a_rule_that_cannot_be_judged_refuses_and_any_other_is_passed_over(db: TestDb) {
