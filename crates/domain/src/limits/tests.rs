@@ -2,6 +2,7 @@
 
 mod raised;
 mod remedies;
+mod table;
 mod windows;
 
 use alloc::string::ToString as _;

@@ -49,6 +49,8 @@ mod ledger_race;
 #[cfg(test)]
 mod ledger_scans;
 #[cfg(test)]
+mod ledger_stacked;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod limits_overrides;
