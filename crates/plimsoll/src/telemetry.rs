@@ -41,6 +41,9 @@ impl Metrics {
         metrics::counter!("plimsoll_policy_proposals_total").increment(0);
         metrics::gauge!("plimsoll_requests_in_flight").set(0.0);
         metrics::gauge!("plimsoll_requests_waiting").set(0.0);
+        for outcome in ["served", "timeout", "left"] {
+            metrics::counter!("plimsoll_queue_waits_total", "outcome" => outcome).increment(0);
+        }
         for outcome in [Outcome::Allow, Outcome::Warn, Outcome::Block] {
             metrics::counter!("plimsoll_limit_decisions_total", "outcome" => outcome.as_str()).increment(0);
             metrics::counter!("plimsoll_policy_decisions_total", "outcome" => outcome.as_str()).increment(0);

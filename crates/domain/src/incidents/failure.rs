@@ -53,6 +53,8 @@ fn code(status: RunStatus, error_code: Option<&str>, http_status: Option<u16>) -
         "upstream_timeout" | "timeout" | "timeout_error" | "request_timeout" | "deadline_exceeded" => {
             FailureCode::ExecutionTimeout
         }
+        // Nobody is served by this provider until somebody changes the configuration.
+        "upstream_credential_rejected" => FailureCode::StepFailure,
         "insufficient_quota" | "billing_error" | "billing_hard_limit_reached" => FailureCode::BudgetExceeded,
         "rate_limit_error" | "tokens" | "requests" => FailureCode::RateLimitExceeded,
         "context_length_exceeded"
@@ -71,7 +73,9 @@ fn by_status(word: &str, http_status: Option<u16>) -> FailureCode {
         Some(402) => FailureCode::BudgetExceeded,
         Some(429) => FailureCode::RateLimitExceeded,
         Some(413 | 529) => FailureCode::ResourceExhaustion,
-        Some(400..) => FailureCode::StepFailure,
+        // The provider took the request for a mistake of whoever sent it: nothing broke that others depend on.
+        Some(400..=499) => FailureCode::Unknown,
+        Some(500..) => FailureCode::StepFailure,
         // It gave no answer, broke off, or said within its answer that it failed.
         _ if !word.is_empty() => FailureCode::StepFailure,
         _ => FailureCode::Unknown,
@@ -100,8 +104,8 @@ mod tests {
             (Some("upstream_status_500"), Some(500), Code::StepFailure),
             (Some("server_error"), Some(500), Code::StepFailure),
             (Some("api_error"), Some(200), Code::StepFailure),
-            (Some("invalid_request_error"), Some(400), Code::StepFailure),
-            (Some("model_not_found"), Some(404), Code::StepFailure),
+            (Some("invalid_request_error"), Some(400), Code::Unknown),
+            (Some("model_not_found"), Some(404), Code::Unknown),
             (
                 Some("context_length_exceeded"),
                 Some(400),
