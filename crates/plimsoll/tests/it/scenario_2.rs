@@ -3,12 +3,17 @@
 use serde_json::{Value, json};
 use testkit::upstream::Fault;
 
-use crate::harness::{Home, World, nano};
+use crate::harness::{Home, Tenant, World, nano};
 use crate::sdk;
 
 fn step(world: &World, key: &str, step: &str) -> Value {
     let ended = sdk::run("scenario_2.py", &[&world.server.base_url, key, step]);
     serde_json::from_str(&ended.stdout).unwrap_or_else(|error| panic!("{error}: {}", ended.stdout))
+}
+
+async fn run_of(tenant: &Tenant, id: &Value) -> Value {
+    let path = format!("/api/v1/runs/{}", id.as_str().unwrap());
+    tenant.client.get(&path).await.expect(200)
 }
 
 async fn check(home: Home) {
@@ -32,12 +37,7 @@ async fn check(home: Home) {
         "{failed}"
     );
     assert_eq!(proposal["triggering_run_id"], incident["llm_run_id"]);
-    let run = incident["llm_run_id"].as_str().unwrap();
-    let run = tenant
-        .client
-        .get(&format!("/api/v1/runs/{run}"))
-        .await
-        .expect(200);
+    let run = run_of(&tenant, &incident["llm_run_id"]).await;
     assert_eq!(
         (&run["status"], &run["tools"]),
         (&json!("failed"), &json!(["berths"]))
@@ -55,12 +55,7 @@ async fn check(home: Home) {
         refused["headers"]["x-plimsoll-incident-id"],
         incident["incident_id"]
     );
-    let blocked = refused["headers"]["x-plimsoll-run-id"].as_str().unwrap();
-    let blocked = tenant
-        .client
-        .get(&format!("/api/v1/runs/{blocked}"))
-        .await
-        .expect(200);
+    let blocked = run_of(&tenant, &refused["headers"]["x-plimsoll-run-id"]).await;
     assert_eq!(
         (&blocked["status"], &blocked["cost_usd"]),
         (&json!("blocked"), &json!(null))
