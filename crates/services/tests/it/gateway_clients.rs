@@ -164,6 +164,8 @@ testkit::both_databases! {
             timeout(patience, world.call(Operation::Chat, &body))
         });
         futures_util::future::join_all(calls).await;
+        // Some of those that nobody waits for any more have not been held yet.
+        assert!(world.cx.gateway.flights.landed(Duration::from_secs(10)).await);
         let mut sum = 0;
         for hold in world.holds().await {
             let run = hold.run.unwrap();
