@@ -144,13 +144,6 @@ pub struct Run {
 impl Run {
     /// What the request looked like, as far as a failure may depend on it.
     pub fn traits(&self) -> RequestTraits {
-        RequestTraits {
-            provider: self.subject.provider.clone(),
-            model: self.subject.model.clone(),
-            agent: self.subject.agent_id.clone(),
-            feature: self.subject.feature.clone(),
-            tools: self.tools.clone(),
-            input_fingerprint: self.input_fingerprint.clone(),
-        }
+        RequestTraits::of(&self.subject, &self.tools, self.input_fingerprint.as_deref())
     }
 }

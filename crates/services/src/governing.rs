@@ -15,6 +15,8 @@ use crate::ledger::Born;
 /// Tenants whose rules are kept; beyond that the copies start anew.
 const TENANTS_MAX: usize = 50_000;
 
+type Rules = Arc<Vec<Arc<Prepared>>>;
+
 /// The ACTIVE rules of an owner, ready to be judged.
 #[derive(Debug, Clone, Default)]
 struct Copy {
@@ -22,7 +24,9 @@ struct Copy {
     version: i64,
     /// The version of the rules alone: what is compiled stays as long as it is the same.
     rules_version: i64,
-    rules: Arc<Vec<Arc<Prepared>>>,
+    rules: Rules,
+    /// The installation's rules, and those with these ones after them.
+    joined: Option<(Rules, Rules)>,
     born: Arc<BTreeMap<IncidentId, Born>>,
 }
 
@@ -34,8 +38,24 @@ pub(crate) struct RulesCache(Mutex<BTreeMap<TenantId, Copy>>);
 #[derive(Debug, Clone)]
 pub(crate) struct Governing {
     pub(crate) versions: [(TenantId, i64); 2],
-    pub(crate) rules: Arc<Vec<Arc<Prepared>>>,
+    pub(crate) rules: Rules,
     born: [Arc<BTreeMap<IncidentId, Born>>; 2],
+}
+
+impl Copy {
+    /// The installation's rules, then these: put together once, not for every request.
+    fn after(&mut self, platform: Rules) -> Rules {
+        match (&self.joined, platform.is_empty(), self.rules.is_empty()) {
+            (_, true, _) => Arc::clone(&self.rules),
+            (_, _, true) => platform,
+            (Some((of, joined)), ..) if Arc::ptr_eq(of, &platform) => Arc::clone(joined),
+            _ => {
+                let joined = Arc::new(platform.iter().chain(self.rules.iter()).cloned().collect());
+                self.joined = Some((platform, Arc::clone(&joined)));
+                joined
+            }
+        }
+    }
 }
 
 impl Governing {
@@ -51,22 +71,18 @@ impl RulesCache {
     }
 
     fn known(&self, tenant: TenantId) -> Option<Governing> {
-        let copies = self.lock();
-        let [platform, own] = [copies.get(&TenantId::PLATFORM)?, copies.get(&tenant)?];
-        let rules = match (platform.rules.is_empty(), own.rules.is_empty()) {
-            (true, _) => Arc::clone(&own.rules),
-            (_, true) => Arc::clone(&platform.rules),
-            (false, false) => Arc::new(platform.rules.iter().chain(own.rules.iter()).cloned().collect()),
-        };
+        let mut copies = self.lock();
+        let platform = copies.get(&TenantId::PLATFORM)?;
+        let (version, rules) = (platform.version, Arc::clone(&platform.rules));
+        let platform_born = Arc::clone(&platform.born);
+        let own = copies.get_mut(&tenant)?;
         Some(Governing {
-            versions: [(TenantId::PLATFORM, platform.version), (tenant, own.version)],
-            rules,
-            born: [Arc::clone(&platform.born), Arc::clone(&own.born)],
+            versions: [(TenantId::PLATFORM, version), (tenant, own.version)],
+            rules: own.after(rules),
+            born: [platform_born, Arc::clone(&own.born)],
         })
     }
-}
 
-impl RulesCache {
     /// What a tenant's requests are judged by, as it was read last.
     ///
     /// # Errors

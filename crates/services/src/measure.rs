@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use domain::policy::Judgement;
 use metrics::SharedString;
 use model::amounts::Amounts;
 use model::decision::Outcome;
@@ -31,11 +30,10 @@ pub(crate) fn decided(outcome: Outcome) {
     metrics::counter!("plimsoll_limit_decisions_total", "outcome" => outcome.as_str()).increment(1);
 }
 
-/// The Policy Rules have judged a request or an answer.
-pub(crate) fn judged(judgement: &Judgement) {
-    metrics::counter!("plimsoll_policy_decisions_total", "outcome" => judgement.outcome.as_str())
-        .increment(1);
-    let broken = u64::try_from(judgement.skipped.len()).unwrap_or(u64::MAX);
+/// The Policy Rules have judged a request or an answer, and passed over the `skipped` ones.
+pub(crate) fn judged(outcome: Outcome, skipped: usize) {
+    metrics::counter!("plimsoll_policy_decisions_total", "outcome" => outcome.as_str()).increment(1);
+    let broken = u64::try_from(skipped).unwrap_or(u64::MAX);
     if broken > 0 {
         metrics::counter!("plimsoll_policy_rules_skipped_total").increment(broken);
     }

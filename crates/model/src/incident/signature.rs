@@ -1,9 +1,11 @@
 //! Which failures are the same?
 
+use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::digest::{Canonical, Digest};
+use crate::hold::Subject;
 use crate::id::SignatureId;
 use crate::wire::wire_enum;
 
@@ -56,6 +58,18 @@ pub struct RequestTraits {
 }
 
 impl RequestTraits {
+    /// What a request of this subject looks like, with these tools and this input.
+    pub fn of(subject: &Subject, tools: &[String], input_fingerprint: Option<&str>) -> Self {
+        Self {
+            provider: subject.provider.clone(),
+            model: subject.model.clone(),
+            agent: subject.agent_id.clone(),
+            feature: subject.feature.clone(),
+            tools: tools.to_vec(),
+            input_fingerprint: input_fingerprint.map(ToOwned::to_owned),
+        }
+    }
+
     /// The hash of requests that look the same, over the canonical form `traits/1`.
     pub fn digest(&self) -> Digest {
         self.fields(Canonical::new("traits/1"), self.input_fingerprint.as_deref())

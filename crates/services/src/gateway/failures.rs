@@ -1,12 +1,13 @@
 //! Has a request like this failed before?
 
-use domain::incidents::failure;
 use domain::policy::context::FailureContext;
+use model::digest::Digest;
 use model::id::TenantId;
-use model::incident::{RequestTraits, Signature};
+use model::incident::Signature;
 use store::StoreResult;
 
 use crate::context::Context;
+use crate::recorded;
 
 /// The latest failure on record of requests that look the same, and how many there are.
 #[derive(Debug, Clone)]
@@ -32,25 +33,17 @@ impl OnRecord {
     }
 }
 
-/// What is on record of requests like this one.
+/// What is on record of requests of these traits.
 ///
 /// # Errors
 /// What the database says.
-pub(super) async fn of(
-    cx: &Context,
-    tenant: TenantId,
-    request: RequestTraits,
-) -> StoreResult<Option<OnRecord>> {
-    let traits = request.digest();
+pub(super) async fn of(cx: &Context, tenant: TenantId, traits: Digest) -> StoreResult<Option<OnRecord>> {
     let latest = cx
         .db
         .read(move |tx| store::runs::latest_failure(tx, tenant, traits))
         .await?;
     Ok(latest.map(|(run, count)| {
-        let of = Signature {
-            failure: failure(run.status, run.error_code.as_deref(), run.http_status),
-            request,
-        };
+        let of = recorded::signature(&run);
         OnRecord {
             id: of.id().to_string(),
             family: of.family().to_string(),

@@ -8,7 +8,8 @@ use domain::policy::findings::accuracy::Unknowns;
 use domain::policy::findings::{Finding, scan};
 use domain::policy::outcome;
 use domain::policy::prepared::Prepared;
-use domain::policy::{JudgeInput, Judgement, judge};
+use domain::policy::{JudgeInput, judge};
+use model::decision::Outcome;
 use model::id::TenantId;
 use model::incident::RequestTraits;
 use model::money::NanoUsd;
@@ -49,8 +50,10 @@ pub(super) async fn hold(
     let (mut found, mut failed) = (None, None);
     for _ in 0..ATTEMPTS {
         if failed.is_none() && rules.rules.iter().any(|rule| asks_for_failures(rule)) {
-            let request = traits(&command, question.parsed);
-            failed = failures::of(cx, command.tenant, request).await?;
+            let parsed = question.parsed;
+            let fingerprint = parsed.input_fingerprint.as_deref();
+            let request = RequestTraits::of(&command.subject, &parsed.tools, fingerprint);
+            failed = failures::of(cx, command.tenant, request.digest()).await?;
         }
         if found.is_none() && rules.rules.iter().any(|rule| looks_at_input(rule)) {
             found = Some(findings(question.parsed.said()).await?);
@@ -59,7 +62,7 @@ pub(super) async fn hold(
             findings: found.as_deref().unwrap_or_default(),
             failed: failed.as_ref(),
         };
-        let (judged, outcome, judgement) = judged(cx, &command, question, &rules, &known);
+        let (judged, said) = judged(cx, &command, question, &rules, &known);
         let asked = HoldCommand {
             judged: Some(Box::new(judged)),
             ..command.clone()
@@ -69,9 +72,11 @@ pub(super) async fn hold(
             mut answer => {
                 // Who waits is judged with every attempt, and counted once.
                 let is_last = !matches!(&answer, Ok(answer) if answer.is_provisional());
-                judgement.iter().filter(|_| is_last).for_each(measure::judged);
-                if let Ok(Answer::Decided(decided)) = &mut answer {
-                    decided.policy = outcome;
+                if let Some(said) = said.filter(|_| is_last) {
+                    measure::judged(said.outcome, said.skipped);
+                    if let Ok(Answer::Decided(decided)) = &mut answer {
+                        decided.policy = Some(said.header);
+                    }
                 }
                 return answer;
             }
@@ -82,6 +87,14 @@ pub(super) async fn hold(
     Err(LedgerError::Store(store::StoreError::overtaken()))
 }
 
+/// What is told of what the rules say.
+struct Said {
+    outcome: Outcome,
+    skipped: usize,
+    /// The value of the header.
+    header: String,
+}
+
 /// What had to be found out before the rules could be asked.
 struct Known<'a> {
     findings: &'a [Finding],
@@ -90,19 +103,6 @@ struct Known<'a> {
 
 fn asks_for_failures(rule: &Prepared) -> bool {
     rule.rule().definition.stage == Stage::Input && rule.needs_failure()
-}
-
-/// What the request looks like, in the words of the failures on record.
-fn traits(command: &HoldCommand, parsed: &Parsed) -> RequestTraits {
-    let subject = &command.subject;
-    RequestTraits {
-        provider: subject.provider.clone(),
-        model: subject.model.clone(),
-        agent: subject.agent_id.clone(),
-        feature: subject.feature.clone(),
-        tools: parsed.tools.clone(),
-        input_fingerprint: parsed.input_fingerprint.clone(),
-    }
 }
 
 fn looks_at_input(rule: &Prepared) -> bool {
@@ -119,21 +119,21 @@ async fn findings(text: String) -> Result<Vec<Finding>, LedgerError> {
         .map_err(|_panicked| LedgerError::Store(store::StoreError::Panicked))
 }
 
-/// What the rules say, the header that says so, and what is counted of it; none if there are no rules.
+/// What the rules say, and what is told of it; none if there are no rules.
 fn judged(
     cx: &Context,
     command: &HoldCommand,
     question: &Question<'_>,
     governing: &Governing,
     known: &Known<'_>,
-) -> (Judged, Option<String>, Option<Judgement>) {
+) -> (Judged, Option<Said>) {
     let versions = governing.versions;
     if governing.rules.is_empty() {
         let nothing = Judged {
             versions,
             verdict: None,
         };
-        return (nothing, None, None);
+        return (nothing, None);
     }
     let (subject, parsed) = (&command.subject, question.parsed);
     let key = subject.api_key_id.map(|id| id.to_string()).unwrap_or_default();
@@ -164,9 +164,12 @@ fn judged(
         rules: &governing.rules,
     };
     let judgement = judge(&input);
-    let outcome = Some(outcome::header(&judgement));
+    let said = Said {
+        outcome: judgement.outcome,
+        skipped: judgement.skipped.len(),
+        header: outcome::header(&judgement),
+    };
     let silent = judgement.matches.is_empty() && judgement.skipped.is_empty();
-    let counted = judgement.clone();
     let verdict = (!silent).then(|| Verdict {
         input: redacted(&input, versions, &governing.rules),
         born: judgement
@@ -176,7 +179,7 @@ fn judged(
             .collect(),
         judgement,
     });
-    (Judged { versions, verdict }, outcome, Some(counted))
+    (Judged { versions, verdict }, Some(said))
 }
 
 fn text(given: Option<&String>) -> &str {

@@ -58,9 +58,9 @@ pub(super) fn fingerprint(body: &Body, key: &str, tenant: TenantId) -> Option<St
 }
 
 /// The key under which inputs are hashed.
-pub(super) async fn key(cx: &Context) -> Result<String, store::StoreError> {
+pub(super) async fn key(cx: &Context) -> Result<&str, store::StoreError> {
     let read = || async { cx.db.read(|tx| store::installation::input_key(tx)).await };
-    cx.input_key.get_or_try_init(read).await.cloned()
+    cx.input_key.get_or_try_init(read).await.map(String::as_str)
 }
 
 #[cfg(test)]
