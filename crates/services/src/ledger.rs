@@ -8,6 +8,7 @@ mod apply;
 mod batch;
 mod cache;
 mod command;
+mod facts;
 mod judged;
 mod late;
 mod load;

@@ -11,7 +11,7 @@ use model::decision::{DecisionSnapshot, Outcome};
 use model::event::{OpsEvent, OpsEventType};
 use model::hold::{Hold, HoldItem, HoldStatus};
 use model::id::{BreachId, EventId, HoldId, RunId, TenantId};
-use model::run::{Run, RunStatus, UsageSource};
+use model::run::{Run, RunStatus};
 use model::time::Timestamp;
 use store::counters::{Counter, CounterKey};
 use store::idempotency::StoredAnswer;
@@ -21,11 +21,12 @@ use super::batch::Batch;
 use super::command::{
     Answer, EndAnswer, EndCommand, HoldAnswer, HoldCommand, Instead, LedgerError, RenewCommand,
 };
+use super::facts;
 use super::judged::{Ruled, Verdict};
 use super::late::passed;
 use super::load::{Counters, applying};
 use super::memory::Witness;
-use super::patience::{asked_for, provisional};
+use super::patience::provisional;
 use crate::snapshot::{self, Beside};
 
 /// Everything a batch writes.
@@ -169,55 +170,28 @@ impl Batch<'_> {
         hold: Option<&Hold>,
     ) -> Option<Run> {
         let new = command.run.as_ref()?;
-        let run = Run {
-            id: new.id,
-            tenant: command.tenant,
-            status: if hold.is_some() {
-                RunStatus::Running
-            } else {
-                RunStatus::Blocked
-            },
-            operation: new.operation,
-            subject: asked_for(command),
-            served_model: command
-                .instead
-                .as_ref()
-                .map(|instead| instead.served_model.clone()),
-            stream: new.stream,
-            decision: command.decision,
-            hold: hold.map(|hold| hold.id),
-            estimated: command.amounts,
-            usage: None,
-            usage_source: UsageSource::None,
-            cost: None,
-            http_status: None,
+        let instead = command.instead.as_ref();
+        let refused = Run {
+            served_model: instead.map(|instead| instead.served_model.clone()),
             error_code: refusal_code(output).map(str::to_owned),
-            retries: 0,
-            started_at: self.now,
-            first_byte_at: None,
-            completed_at: hold.is_none().then_some(self.now),
-            correlation_id: command.correlation_id.clone(),
-            tools: new.tools.clone(),
-            input_fingerprint: new.input_fingerprint.clone(),
+            ..facts::blocked(command, new, self.now)
+        };
+        let run = match hold {
+            None => refused,
+            Some(hold) => Run {
+                status: RunStatus::Running,
+                hold: Some(hold.id),
+                completed_at: None,
+                ..refused
+            },
         };
         if let Some(blocking) = output.blocking.first().or(output.unpriced.first()) {
             let metadata = serde_json::json!({
                 "policy_id": blocking.limit, "reason": refusal_code(output), "run_id": run.id,
             });
-            self.effects.events.push(OpsEvent {
-                id: EventId::generate(self.ids),
-                at: self.now,
-                tenant: Some(command.tenant),
-                event_type: OpsEventType::PolicyBlocked,
-                user_id: command.subject.end_user.clone(),
-                session_id: command.subject.session_id.clone(),
-                entity_type: Some("policy"),
-                entity_id: Some(blocking.limit.to_string()),
-                severity: Some(3),
-                latency_ms: None,
-                cost: None,
-                metadata: metadata.to_string(),
-            });
+            let at = (EventId::generate(self.ids), self.now);
+            let told = facts::refusal(command, blocking.limit.to_string(), &metadata, at);
+            self.effects.events.push(told);
         }
         self.effects.started.push(run.clone());
         Some(run)

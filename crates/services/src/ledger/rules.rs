@@ -7,19 +7,18 @@
 use domain::policy::Match;
 use infra::secrets;
 use model::decision::{DecisionSnapshot, Outcome};
-use model::event::{OpsEvent, OpsEventType};
 use model::id::{DecisionId, EnforcementId, EventId, PreventionId, RunId, TenantId, TimelineId};
 use model::permille::Permille;
 use model::policy::{Enforcement, Prevention, PreventionOutcome, RuleScope, Stage};
-use model::run::{Run, RunStatus, UsageSource};
+use model::run::Run;
 use model::time::Timestamp;
 use model::timeline::{SourceDomain, TimelineEntry};
 use serde_json::json;
 
 use super::batch::Batch;
 use super::command::{Answer, HoldCommand, LedgerError, NewRun};
+use super::facts;
 use super::judged::{Born, Forbidden, Verdict};
-use super::patience::asked_for;
 
 impl Batch<'_> {
     /// Decides about a request that was judged by the rules that apply now.
@@ -69,7 +68,10 @@ impl Batch<'_> {
 
     fn forbid(&mut self, command: &HoldCommand, new: &NewRun, verdict: &Verdict) -> Forbidden {
         self.record_matches(command, new, verdict);
-        self.effects.started.push(self.blocked(command, new));
+        self.effects.started.push(Run {
+            error_code: Some("policy_violation".to_owned()),
+            ..facts::blocked(command, new, self.now)
+        });
         self.effects.decisions.push(self.snapshot(command, new, verdict));
         if let Some(deciding) = verdict.judgement.deciding() {
             self.record_prevention(command, new, deciding, verdict);
@@ -79,33 +81,6 @@ impl Batch<'_> {
             decision: command.decision,
             run: new.id,
             judgement: verdict.judgement.clone(),
-        }
-    }
-
-    fn blocked(&self, command: &HoldCommand, new: &NewRun) -> Run {
-        Run {
-            id: new.id,
-            tenant: command.tenant,
-            status: RunStatus::Blocked,
-            operation: new.operation,
-            subject: asked_for(command),
-            served_model: None,
-            stream: new.stream,
-            decision: command.decision,
-            hold: None,
-            estimated: command.amounts,
-            usage: None,
-            usage_source: UsageSource::None,
-            cost: None,
-            http_status: None,
-            error_code: Some("policy_violation".to_owned()),
-            retries: 0,
-            started_at: self.now,
-            first_byte_at: None,
-            completed_at: Some(self.now),
-            correlation_id: command.correlation_id.clone(),
-            tools: new.tools.clone(),
-            input_fingerprint: new.input_fingerprint.clone(),
         }
     }
 
@@ -157,25 +132,13 @@ impl Batch<'_> {
     }
 
     fn tell(&mut self, command: &HoldCommand, new: &NewRun, deciding: &Match) {
-        let subject = &command.subject;
         let metadata = json!({
             "policy_id": deciding.rule, "reason": "policy_violation", "run_id": new.id,
             "incident_id": deciding.source_incident,
         });
-        self.effects.events.push(OpsEvent {
-            id: EventId::generate(self.ids),
-            at: self.now,
-            tenant: Some(command.tenant),
-            event_type: OpsEventType::PolicyBlocked,
-            user_id: subject.end_user.clone(),
-            session_id: subject.session_id.clone(),
-            entity_type: Some("policy"),
-            entity_id: Some(deciding.rule.to_string()),
-            severity: Some(3),
-            latency_ms: None,
-            cost: None,
-            metadata: metadata.to_string(),
-        });
+        let at = (EventId::generate(self.ids), self.now);
+        let told = facts::refusal(command, deciding.rule.to_string(), &metadata, at);
+        self.effects.events.push(told);
         let related = json!({
             "rule_id": deciding.rule, "run_id": new.id, "incident_id": deciding.source_incident,
             "decision_id": command.decision,
