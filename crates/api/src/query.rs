@@ -34,6 +34,16 @@ impl<T: DeserializeOwned> FromRequest for Query<T> {
     }
 }
 
+/// A parameter that is one of the words which are `allowed`.
+pub(crate) fn word<T: std::str::FromStr>(
+    name: &str,
+    text: Option<&str>,
+    allowed: &str,
+) -> Result<Option<T>, ApiError> {
+    let wrong = || ApiError::parameter(name, &format!("must be one of {allowed}"));
+    text.map(|text| text.parse().ok().ok_or_else(wrong)).transpose()
+}
+
 fn read<T: DeserializeOwned>(request: &HttpRequest) -> Result<Query<T>, ApiError> {
     let text = rest(request);
     serde_urlencoded::from_str(&text)

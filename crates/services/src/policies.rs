@@ -301,10 +301,14 @@ pub async fn list(
         .db
         .read(move |tx| -> Result<Vec<Known>, PolicyError> {
             let rules = store::policy_rules::list(tx, owner.id(), &filter, most + 1)?;
-            rules
-                .into_iter()
-                .map(|rule| known(tx, rule, Vec::new()))
-                .collect()
+            let ids: Vec<RuleId> = rules.iter().map(|rule| rule.id).collect();
+            let found = store::policy_rules::found_of(tx, owner.id(), &ids)?;
+            let known = |rule: Rule| Known {
+                integrity: found.get(&rule.id).map(|found| found.integrity),
+                rule,
+                conflicts: Vec::new(),
+            };
+            Ok(rules.into_iter().map(known).collect())
         })
         .await?;
     let more = items.len() > usize::try_from(page.limit).unwrap_or(usize::MAX);

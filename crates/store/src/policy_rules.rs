@@ -7,6 +7,8 @@ mod history;
 mod row;
 mod shown;
 
+use std::collections::BTreeMap;
+
 use diesel::prelude::*;
 use model::id::{ProposalId, RuleId, TenantId};
 use model::policy::{EnforcementMode, Rule, RuleScope, RuleSource, RuleStatus, RuleType};
@@ -133,17 +135,45 @@ pub fn find(tx: &mut impl Tx, owner: TenantId, id: RuleId) -> StoreResult<Option
     row.map(rule).transpose()
 }
 
-/// The rule that a proposal has made.
+/// Those of these rules that there are.
 ///
 /// # Errors
 /// What the database says.
-pub fn of_proposal(tx: &mut impl Tx, owner: TenantId, proposal: ProposalId) -> StoreResult<Option<Rule>> {
-    let row: Option<Row> = policy_rules::table
+pub fn find_all(tx: &mut impl Tx, owner: TenantId, ids: &[RuleId]) -> StoreResult<BTreeMap<RuleId, Rule>> {
+    let which: Vec<String> = ids.iter().map(ToString::to_string).collect();
+    let rows: Vec<Row> = policy_rules::table
         .filter(policy_rules::tenant_id.eq(owner.to_string()))
-        .filter(policy_rules::source_proposal_id.eq(proposal.to_string()))
-        .first(tx.conn())
-        .optional()?;
-    row.map(rule).transpose()
+        .filter(policy_rules::id.eq_any(which))
+        .load(tx.conn())?;
+    let named = |row| rule(row).map(|rule| (rule.id, rule));
+    rows.into_iter().map(named).collect()
+}
+
+/// The rules that these proposals have made.
+///
+/// # Errors
+/// What the database says.
+pub fn of_proposals(
+    tx: &mut impl Tx,
+    owner: TenantId,
+    proposals: &[ProposalId],
+) -> StoreResult<BTreeMap<ProposalId, RuleId>> {
+    let which: Vec<String> = proposals.iter().map(ToString::to_string).collect();
+    let rows: Vec<(Option<String>, String)> = policy_rules::table
+        .filter(policy_rules::tenant_id.eq(owner.to_string()))
+        .filter(policy_rules::source_proposal_id.eq_any(which))
+        .select((policy_rules::source_proposal_id, policy_rules::id))
+        .load(tx.conn())?;
+    let made = rows
+        .into_iter()
+        .filter_map(|(proposal, rule)| Some((proposal?, rule)));
+    made.map(|(proposal, rule)| {
+        Ok((
+            row::TABLE.parse("source_proposal_id", &proposal)?,
+            row::TABLE.parse("id", &rule)?,
+        ))
+    })
+    .collect()
 }
 
 /// One rule, which nobody else changes until this transaction ends.

@@ -28,7 +28,7 @@ use crate::decimal::Decimal;
 use crate::idempotency;
 use crate::paging;
 use crate::problem::ApiError;
-use crate::query::Query;
+use crate::query::{Query, word};
 use crate::state::State;
 use crate::text;
 
@@ -54,15 +54,6 @@ pub(crate) struct ListQuery {
     limit: Option<String>,
     /// `next_cursor` of the previous page.
     cursor: Option<String>,
-}
-
-fn word<T: std::str::FromStr>(name: &str, text: Option<&str>, allowed: &str) -> Result<Option<T>, ApiError> {
-    text.map(|text| {
-        text.parse()
-            .ok()
-            .ok_or_else(|| ApiError::parameter(name, &format!("must be one of {allowed}")))
-    })
-    .transpose()
 }
 
 /// List Limits

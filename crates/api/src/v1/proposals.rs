@@ -20,7 +20,7 @@ use crate::body::{Body, Json, OptionalJson};
 use crate::idempotency;
 use crate::paging;
 use crate::problem::ApiError;
-use crate::query::Query;
+use crate::query::{Query, word};
 use crate::state::State;
 
 /// What is proposed: either the Policy Rule that would have prevented an Incident, drafted from the LLM Runs on record,
@@ -206,11 +206,6 @@ pub(crate) struct ListQuery {
     limit: Option<String>,
     /// `next_cursor` of the previous page.
     cursor: Option<String>,
-}
-
-fn word<T: std::str::FromStr>(name: &str, text: Option<&str>, allowed: &str) -> Result<Option<T>, ApiError> {
-    let wrong = || ApiError::parameter(name, &format!("must be one of {allowed}"));
-    text.map(|text| text.parse().ok().ok_or_else(wrong)).transpose()
 }
 
 /// List proposals

@@ -17,7 +17,7 @@ use utoipa::IntoParams;
 use crate::actor::ReadActor;
 use crate::paging;
 use crate::problem::ApiError;
-use crate::query::Query;
+use crate::query::{Query, word};
 use crate::state::State;
 
 pub(crate) use self::errors::{invalid as invalid_rule, rule_error};
@@ -42,11 +42,6 @@ pub(crate) struct ListQuery {
     limit: Option<String>,
     /// `next_cursor` of the previous page.
     cursor: Option<String>,
-}
-
-fn word<T: std::str::FromStr>(name: &str, text: Option<&str>, allowed: &str) -> Result<Option<T>, ApiError> {
-    let wrong = || ApiError::parameter(name, &format!("must be one of {allowed}"));
-    text.map(|text| text.parse().ok().ok_or_else(wrong)).transpose()
 }
 
 /// A piece of the rules of an owner.

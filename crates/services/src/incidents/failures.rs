@@ -5,6 +5,9 @@
 //! Policy Rule is proposed, and commits all of that at once. That it has been looked at is a fact again, and committed
 //! after that; whatever is looked at twice has the same id and opens nothing.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use domain::incidents::{self as engine, FailedRun, Opening};
 use domain::policy::proposals::{Draft, Recorded, draft_from, is_worth_a_proposal};
 use infra::secrets;
@@ -50,9 +53,9 @@ pub async fn explain_all(cx: &Context) -> Result<Explained, StoreError> {
             .await?;
         let is_last = i64::try_from(failed.len()).is_ok_and(|found| found < MOST);
         after = failed.last().copied().or(after);
-        let mut looked_at = Vec::new();
+        let (mut looked_at, mut histories) = (Vec::new(), BTreeMap::new());
         for one in failed {
-            match explain(cx, one.tenant, one.run).await {
+            match explain(cx, one.tenant, one.run, &mut histories).await {
                 Ok((incident, proposal)) => {
                     looked_at.push(one);
                     sum.runs += 1;
@@ -74,12 +77,22 @@ pub async fn explain_all(cx: &Context) -> Result<Explained, StoreError> {
 }
 
 /// Looks at one run: whether an Incident was opened, and whether a rule was proposed.
-async fn explain(cx: &Context, tenant: TenantId, run: RunId) -> Result<(bool, bool), StoreError> {
+async fn explain(
+    cx: &Context,
+    tenant: TenantId,
+    run: RunId,
+    histories: &mut Histories,
+) -> Result<(bool, bool), StoreError> {
     let now = cx.clock.now();
-    let failed = cx.db.read(move |tx| Failed::load(tx, tenant, run, now)).await?;
+    let known = histories.get(&tenant).cloned();
+    let failed = cx
+        .db
+        .read(move |tx| Failed::load(tx, tenant, run, (known.clone(), now)))
+        .await?;
     let Some(failed) = failed else {
         return Ok((false, false));
     };
+    histories.insert(tenant, Arc::clone(&failed.history));
     let decided = failed.decide();
     if !decided.opening.opens && decided.draft.is_none() {
         return Ok((false, false));
@@ -90,11 +103,14 @@ async fn explain(cx: &Context, tenant: TenantId, run: RunId) -> Result<(bool, bo
         .await
 }
 
+/// What is on record of each tenant, read once for all of its runs that are looked at together.
+type Histories = BTreeMap<TenantId, Arc<Vec<Recorded>>>;
+
 /// A run that failed, and what is known beside it.
 struct Failed {
     run: Run,
     signature: Signature,
-    history: Vec<Recorded>,
+    history: Arc<Vec<Recorded>>,
 }
 
 /// What was decided about it.
@@ -105,11 +121,19 @@ struct Decided {
 
 impl Failed {
     /// None if it has not failed after all: a hold that expired can still be settled by its process.
-    fn load(tx: &mut ReadTx<'_>, tenant: TenantId, run: RunId, now: Timestamp) -> StoreResult<Option<Self>> {
+    fn load(
+        tx: &mut ReadTx<'_>,
+        tenant: TenantId,
+        run: RunId,
+        (known, now): (Option<Arc<Vec<Recorded>>>, Timestamp),
+    ) -> StoreResult<Option<Self>> {
         let Some(run) = store::runs::find(tx, tenant, run)?.filter(has_failed) else {
             return Ok(None);
         };
-        let history = history(tx, tenant, now)?;
+        let history = match known {
+            Some(known) => known,
+            None => Arc::new(history(tx, tenant, now)?),
+        };
         let signature = signature(&run);
         Ok(Some(Self {
             run,

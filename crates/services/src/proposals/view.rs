@@ -1,9 +1,11 @@
 //! Which proposals are there, and what speaks against them?
 
+use std::collections::BTreeMap;
+
 use domain::policy::proposals::{Change, Conflict, all, diff};
 use model::id::{ProposalId, RuleId, TenantId};
 use model::page::PageRequest;
-use model::policy::{Definition, Proposal, ProposalStatus, ProposalType};
+use model::policy::{Proposal, ProposalStatus, ProposalType, Rule};
 use store::{StoreResult, Tx};
 
 use super::{Active, ProposalError};
@@ -66,53 +68,65 @@ pub async fn list(
             let mut found = store::proposals::list(tx, tenant, &filter, i64::from(page.limit) + 1)?;
             let more = found.len() > most;
             found.truncate(most);
-            let active = Active::load(tx, tenant)?;
-            let items: StoreResult<Vec<Known>> =
-                found.into_iter().map(|one| seen(tx, one, &active)).collect();
-            Ok((items?, more))
+            let about = About::load(tx, tenant, &found)?;
+            Ok((found.into_iter().map(|one| about.seen(one)).collect(), more))
         })
         .await?;
     Ok((items, more))
 }
 
 pub(super) fn known(tx: &mut impl Tx, proposal: Proposal) -> StoreResult<Known> {
-    let active = Active::load(tx, proposal.tenant)?;
-    seen(tx, proposal, &active)
+    let about = About::load(tx, proposal.tenant, std::slice::from_ref(&proposal))?;
+    Ok(about.seen(proposal))
 }
 
-fn seen(tx: &mut impl Tx, proposal: Proposal, active: &Active) -> StoreResult<Known> {
-    let waits = proposal.status == ProposalStatus::Pending;
-    let wanted = proposal.definition.as_ref();
-    let conflicts = wanted
-        .filter(|_| waits)
-        .map(|definition| active.at_odds(definition, proposal.provenance.signature, proposal.target));
-    Ok(Known {
-        rule: rule_of(tx, &proposal)?,
-        conflicts: conflicts.unwrap_or_default(),
-        changes: changes(tx, &proposal)?,
-        proposal,
-    })
+/// What has to be known about proposals of a tenant, read at once.
+struct About {
+    active: Active,
+    /// The rules that they want to change or retire.
+    targets: BTreeMap<RuleId, Rule>,
+    /// The rules that they have made.
+    made: BTreeMap<ProposalId, RuleId>,
 }
 
-fn rule_of(tx: &mut impl Tx, of: &Proposal) -> StoreResult<Option<RuleId>> {
-    match (of.status, of.proposal_type) {
-        (ProposalStatus::Approved, ProposalType::Create) => {
-            let made = store::policy_rules::of_proposal(tx, of.tenant, of.id)?;
-            Ok(made.map(|rule| rule.id))
-        }
-        (ProposalStatus::Approved, ProposalType::Modify | ProposalType::Retire) => Ok(of.target),
-        _ => Ok(None),
+impl About {
+    fn load(tx: &mut impl Tx, tenant: TenantId, proposals: &[Proposal]) -> StoreResult<Self> {
+        let targets: Vec<RuleId> = proposals.iter().filter_map(|one| one.target).collect();
+        let approved = |one: &&Proposal| one.status == ProposalStatus::Approved;
+        let approved: Vec<ProposalId> = proposals.iter().filter(approved).map(|one| one.id).collect();
+        Ok(Self {
+            active: Active::load(tx, tenant)?,
+            targets: store::policy_rules::find_all(tx, tenant, &targets)?,
+            made: store::policy_rules::of_proposals(tx, tenant, &approved)?,
+        })
     }
-}
 
-/// What would be different: against the rule as it is now, or everything that a new one says.
-fn changes(tx: &mut impl Tx, of: &Proposal) -> StoreResult<Vec<Change>> {
-    let Some(wanted) = &of.definition else {
-        return Ok(Vec::new());
-    };
-    let before: Option<Definition> = match of.target {
-        Some(target) => store::policy_rules::find(tx, of.tenant, target)?.map(|rule| rule.definition),
-        None => None,
-    };
-    Ok(before.map_or_else(|| all(wanted), |before| diff(&before, wanted)))
+    fn seen(&self, proposal: Proposal) -> Known {
+        let waits = proposal.status == ProposalStatus::Pending;
+        let wanted = proposal.definition.as_ref().filter(|_| waits);
+        let signature = proposal.provenance.signature;
+        let conflicts = wanted.map(|wanted| self.active.at_odds(wanted, signature, proposal.target));
+        Known {
+            rule: self.rule_of(&proposal),
+            conflicts: conflicts.unwrap_or_default(),
+            changes: self.changes(&proposal),
+            proposal,
+        }
+    }
+
+    fn rule_of(&self, of: &Proposal) -> Option<RuleId> {
+        match (of.status, of.proposal_type) {
+            (ProposalStatus::Approved, ProposalType::Create) => self.made.get(&of.id).copied(),
+            (ProposalStatus::Approved, ProposalType::Modify | ProposalType::Retire) => of.target,
+            _ => None,
+        }
+    }
+
+    /// What would be different: against the rule as it is now, or everything that a new one says.
+    fn changes(&self, of: &Proposal) -> Vec<Change> {
+        let before = of.target.and_then(|target| self.targets.get(&target));
+        of.definition.as_ref().map_or_else(Vec::new, |wanted| {
+            before.map_or_else(|| all(wanted), |before| diff(&before.definition, wanted))
+        })
+    }
 }

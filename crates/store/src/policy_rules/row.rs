@@ -8,7 +8,7 @@ use crate::error::{StoreError, StoreResult};
 use crate::rows::{Table, at};
 use crate::schema::policy_rules;
 
-const TABLE: Table = Table("policy_rules");
+pub(super) const TABLE: Table = Table("policy_rules");
 
 #[derive(Queryable, Insertable, AsChangeset)]
 #[diesel(table_name = policy_rules, primary_key(tenant_id, id), treat_none_as_null = true)]
