@@ -1,5 +1,6 @@
 //! What does a source file say? Everything here works on the compiler's tokens, never on lines.
 
+mod hits;
 mod items;
 mod lexer;
 mod list;

@@ -21,10 +21,18 @@ pub(crate) struct SourceFile {
     pub(crate) tokens: Tokens,
     /// Token ranges that exist in tests only, ascending.
     pub(crate) tests: Vec<Range<usize>>,
-    pub(crate) items: OnceLock<Vec<Item>>,
-    pub(crate) literals: OnceLock<Vec<Literal>>,
-    pub(crate) paths: OnceLock<Vec<PathUse>>,
-    pub(crate) sql: OnceLock<Vec<SqlText>>,
+    pub(crate) items: OnceLock<Box<[Item]>>,
+    pub(crate) literals: OnceLock<Box<[Literal]>>,
+    pub(crate) paths: OnceLock<Box<[PathUse]>>,
+    pub(crate) sql: OnceLock<Box<[SqlText]>>,
+}
+
+/// The same in a place of its own size. What grew has room for up to as much again, and to make it smaller where it is
+/// leaves that room where it was.
+fn exact<T>(mut grown: Vec<T>) -> Box<[T]> {
+    let mut kept = Vec::with_capacity(grown.len());
+    kept.append(&mut grown);
+    kept.into_boxed_slice()
 }
 
 /// Which kind of target a file belongs to.
@@ -98,13 +106,8 @@ impl SourceFile {
 
     /// Token indexes of the word with this number.
     pub(crate) fn marked(&self, id: u16) -> impl Iterator<Item = usize> + '_ {
-        let hits = &self.tokens.hits;
-        let from = hits.partition_point(|hit| hit.0 < id);
-        hits.get(from..)
-            .unwrap_or_default()
-            .iter()
-            .take_while(move |hit| hit.0 == id)
-            .filter_map(|hit| usize::try_from(hit.1).ok())
+        let hits = self.tokens.hits.of_word(id).iter();
+        hits.filter_map(|hit| usize::try_from(*hit).ok())
     }
 
     /// Token indexes of string literals, ascending.
@@ -182,22 +185,22 @@ impl SourceFile {
 
     /// Modules, functions, types and impl blocks with their extent.
     pub(crate) fn items(&self) -> &[Item] {
-        self.items.get_or_init(|| crate::scan::items(self))
+        self.items.get_or_init(|| exact(crate::scan::items(self)))
     }
 
     /// String literals, decoded; the pieces of a `concat!` joined.
     pub(crate) fn literals(&self) -> &[Literal] {
-        self.literals.get_or_init(|| crate::scan::literals(self))
+        self.literals.get_or_init(|| exact(crate::scan::literals(self)))
     }
 
     /// Texts with a word of SQL in them, put together from their pieces.
     pub(crate) fn sql(&self) -> &[SqlText] {
-        self.sql.get_or_init(|| crate::scan::sql_texts(self))
+        self.sql.get_or_init(|| exact(crate::scan::sql_texts(self)))
     }
 
     /// `use` trees and paths in code, resolved to `krate::module::…`.
     pub(crate) fn paths(&self) -> &[PathUse] {
-        self.paths.get_or_init(|| crate::scan::paths(self))
+        self.paths.get_or_init(|| exact(crate::scan::paths(self)))
     }
 
     /// What the path in code at a token leads to; several when names have several meanings.

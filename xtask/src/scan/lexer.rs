@@ -1,9 +1,11 @@
 //! Which tokens are in a file? The compiler's own lexer; whitespace is dropped, comments are kept apart.
 
+use std::cell::RefCell;
 use std::ops::Range;
 
 use ra_ap_rustc_lexer::{FrontmatterAllowed, LiteralKind, TokenKind, strip_shebang, tokenize};
 
+use super::hits::Hits;
 use super::list::{Growing, LARGEST, List};
 use super::{Seen, Words};
 
@@ -46,31 +48,75 @@ impl Comment {
 #[derive(Debug, Default)]
 pub(crate) struct Tokens {
     pub(crate) list: List,
-    pub(crate) comments: Vec<Comment>,
+    pub(crate) comments: Box<[Comment]>,
     /// Opening and closing delimiters, by token index, ascending.
-    pub(crate) pairs: Vec<(u32, u32)>,
-    /// Needles: their number in `Words` and the token, ascending.
-    pub(crate) hits: Vec<(u16, u32)>,
+    pub(crate) pairs: Box<[(u32, u32)]>,
+    pub(crate) hits: Hits,
     /// Which identifiers there may be.
     pub(crate) seen: Seen,
     /// Strings, by token index.
-    pub(crate) strings: Vec<u32>,
+    pub(crate) strings: Box<[u32]>,
     /// Numbers, by token index.
-    pub(crate) numbers: Vec<u32>,
+    pub(crate) numbers: Box<[u32]>,
     /// The byte at which the file is not Rust, and why.
     pub(crate) broken: Option<(usize, &'static str)>,
 }
 
+/// What grows while a file is lexed. Each thread has one for all of its files: what is kept is copied out of it as
+/// large as it is, and no memory is touched for what is not.
+#[derive(Default)]
+struct Scratch {
+    list: Growing,
+    open: Vec<(u8, u32)>,
+    comments: Vec<Comment>,
+    pairs: Vec<(u32, u32)>,
+    /// The number of a needle in `Words`, and the token.
+    hits: Vec<(u16, u32)>,
+    strings: Vec<u32>,
+    numbers: Vec<u32>,
+}
+
+impl Scratch {
+    fn clear(&mut self) {
+        self.list.clear();
+        self.open.clear();
+        self.comments.clear();
+        self.pairs.clear();
+        self.hits.clear();
+        self.strings.clear();
+        self.numbers.clear();
+    }
+
+    /// Puts what is kept in order, and copies it.
+    fn keep(&mut self, tokens: &mut Tokens) {
+        self.hits.sort_unstable();
+        self.pairs.sort_unstable();
+        tokens.hits = Hits::of(&self.hits);
+        tokens.pairs = self.pairs.as_slice().into();
+        tokens.comments = self.comments.as_slice().into();
+        tokens.strings = self.strings.as_slice().into();
+        tokens.numbers = self.numbers.as_slice().into();
+    }
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
+
 /// Lexes a file and notes every needle on the way.
 pub(crate) fn lex(text: &str, words: &Words) -> Tokens {
+    SCRATCH.with_borrow_mut(|scratch| lex_with(text, words, scratch))
+}
+
+fn lex_with(text: &str, words: &Words, scratch: &mut Scratch) -> Tokens {
     let mut tokens = Tokens::default();
     if text.len() > LARGEST {
         tokens.broken = Some((LARGEST, "a file of more than 32 MiB"));
         return tokens;
     }
-    // Sparse files have a token for six bytes, dense ones one for three.
-    let mut list = Growing::with_capacity(text.len() / 3);
-    let mut open: Vec<(u8, u32)> = Vec::new();
+    scratch.clear();
+    // Every token goes into it: where the compiler knows that nobody else holds it, that is a single step.
+    let mut list = std::mem::take(&mut scratch.list);
     let skipped = strip_shebang(text).unwrap_or(0);
     let mut at = narrow(skipped);
     let source = text.get(skipped..).unwrap_or_default();
@@ -86,7 +132,7 @@ pub(crate) fn lex(text: &str, words: &Words) -> Tokens {
                         .broken
                         .get_or_insert((wide(start), "a comment without an end"));
                 }
-                tokens.comments.push(Comment {
+                scratch.comments.push(Comment {
                     start,
                     end,
                     doc,
@@ -110,33 +156,33 @@ pub(crate) fn lex(text: &str, words: &Words) -> Tokens {
                     tokens.seen.note(word);
                 }
                 if let Some(id) = words.id(word) {
-                    tokens.hits.push((id, index));
+                    scratch.hits.push((id, index));
                 }
             }
-            Tok::P(punctuation) => pair(punctuation, index, wide(start), &mut open, &mut tokens),
-            Tok::Str if words.wanted => tokens.strings.push(index),
-            Tok::Number if words.wanted => tokens.numbers.push(index),
+            Tok::P(punctuation) => pair(punctuation, index, wide(start), scratch, &mut tokens),
+            Tok::Str if words.wanted => scratch.strings.push(index),
+            Tok::Number if words.wanted => scratch.numbers.push(index),
             _ => {}
         }
         list.push(start, token.len, tok);
     }
     tokens.list = list.done();
-    if let Some((_, index)) = open.last() {
+    scratch.list = list;
+    if let Some((_, index)) = scratch.open.last() {
         let start = tokens.list.range(wide(*index)).map_or(0, |range| range.start);
         tokens
             .broken
             .get_or_insert((start, "a delimiter that is never closed"));
     }
-    tokens.hits.sort_unstable();
-    tokens.pairs.sort_unstable();
+    scratch.keep(&mut tokens);
     tokens
 }
 
-fn pair(punctuation: u8, index: u32, start: usize, open: &mut Vec<(u8, u32)>, tokens: &mut Tokens) {
+fn pair(punctuation: u8, index: u32, start: usize, scratch: &mut Scratch, tokens: &mut Tokens) {
     match punctuation {
-        b'(' | b'[' | b'{' => open.push((punctuation, index)),
-        b')' | b']' | b'}' => match open.pop() {
-            Some((opening, first)) if closes(opening) == punctuation => tokens.pairs.push((first, index)),
+        b'(' | b'[' | b'{' => scratch.open.push((punctuation, index)),
+        b')' | b']' | b'}' => match scratch.open.pop() {
+            Some((opening, first)) if closes(opening) == punctuation => scratch.pairs.push((first, index)),
             _ => {
                 tokens
                     .broken
@@ -262,8 +308,7 @@ mod tests {
         let words = Words::new(["todo"]);
         let tokens = lex("// todo\nfn f() { \"todo\"; todo!(); r#todo; todos }", &words);
         let todo = words.id("todo");
-        let found = tokens.hits.iter().filter(|(id, _)| Some(*id) == todo);
-        assert_eq!(found.count(), 2);
+        assert_eq!(todo.map(|id| tokens.hits.of_word(id).len()), Some(2));
         assert_eq!(tokens.comments.len(), 1);
         assert!(tokens.broken.is_none());
         assert_eq!(tokens.pairs.len(), 3);

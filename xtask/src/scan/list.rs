@@ -9,10 +9,10 @@ use super::Tok;
 #[derive(Debug, Default)]
 pub(crate) struct List {
     /// Where each begins in the upper 25 bits, what it is in the lower 7.
-    places: Vec<u32>,
-    lengths: Vec<u8>,
+    places: Box<[u32]>,
+    lengths: Box<[u8]>,
     /// Lengths of the tokens whose length does not fit, by index, ascending.
-    long: Vec<(usize, u32)>,
+    long: Box<[(usize, u32)]>,
 }
 
 /// A larger file does not fit.
@@ -28,6 +28,7 @@ const CHAR: u8 = 4;
 const NUMBER: u8 = 5;
 
 /// A list that grows: wider, so that adding to it is a single step.
+#[derive(Default)]
 pub(super) struct Growing {
     /// Where each begins and what it is, as in the list, and its length.
     all: Vec<(u32, u32)>,
@@ -35,11 +36,9 @@ pub(super) struct Growing {
 }
 
 impl Growing {
-    pub(super) fn with_capacity(count: usize) -> Self {
-        Self {
-            all: Vec::with_capacity(count),
-            long: Vec::new(),
-        }
+    pub(super) fn clear(&mut self) {
+        self.all.clear();
+        self.long.clear();
     }
 
     /// Adds a token that begins within `LARGEST`.
@@ -62,7 +61,8 @@ impl Growing {
         self.all.len()
     }
 
-    pub(super) fn done(self) -> List {
+    /// What it is now, as large as it is.
+    pub(super) fn done(&self) -> List {
         let short = |length: u32| {
             let [short, ..] = length.min(u32::from(LONG)).to_le_bytes();
             short
@@ -70,7 +70,7 @@ impl Growing {
         List {
             places: self.all.iter().map(|(place, _)| *place).collect(),
             lengths: self.all.iter().map(|(_, length)| short(*length)).collect(),
-            long: self.long,
+            long: self.long.as_slice().into(),
         }
     }
 }
@@ -148,7 +148,7 @@ mod tests {
             Tok::P(b'~'),
             Tok::P(0),
         ];
-        let mut list = Growing::with_capacity(1);
+        let mut list = Growing::default();
         let mut start = 0;
         let mut expected = Vec::new();
         for length in lengths {

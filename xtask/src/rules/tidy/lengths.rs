@@ -64,7 +64,7 @@ impl Rule for FunctionLength {
     fn check(&self, ctx: &Ctx<'_>, out: &mut Sink<'_>) {
         let ratchet = Ratchet::read(ctx.workspace).unwrap_or_default();
         out.each(&ctx.workspace.sources.0, |source, out| {
-            let mut pairs = source.tokens.pairs.as_slice();
+            let mut pairs = &*source.tokens.pairs;
             for at in source.hits(ctx.words, "fn") {
                 let Some(body) = body(source, at, &mut pairs) else {
                     continue;
