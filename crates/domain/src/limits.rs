@@ -5,6 +5,7 @@
 //! Either everything is held or nothing is.
 
 pub mod draft;
+pub mod history;
 pub mod matching;
 mod raise;
 mod remedy;

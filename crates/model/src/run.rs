@@ -146,4 +146,138 @@ impl Run {
     pub fn traits(&self) -> RequestTraits {
         RequestTraits::of(&self.subject, &self.tools, self.input_fingerprint.as_deref())
     }
+
+    /// What it used for good; none as long as it runs. What was refused or released used nothing.
+    pub fn used(&self) -> Option<Amounts> {
+        self.completed_at?;
+        let requests = self.estimated.requests;
+        Some(match (self.usage, self.usage_source) {
+            (Some(usage), _) => Amounts {
+                cost: self.cost.unwrap_or_default(),
+                input_tokens: usage.input,
+                output_tokens: usage.output,
+                requests,
+            },
+            (None, UsageSource::Estimated) => self.estimated,
+            // To count tokens is a request, and nothing else.
+            (None, _) if self.operation == Operation::CountTokens && self.status == RunStatus::Succeeded => {
+                Amounts {
+                    requests,
+                    ..Amounts::ZERO
+                }
+            }
+            (None, _) => Amounts::ZERO,
+        })
+    }
+
+    /// The most that it could cost, as it was known when it was authorised; none if nobody knew. A run of a model that
+    /// is free and of which nothing was settled cannot be told from one of a model without a price.
+    pub fn estimated_cost(&self) -> Option<NanoUsd> {
+        let is_known = self.operation == Operation::CountTokens
+            || self.estimated.cost > NanoUsd::ZERO
+            || self.cost.is_some();
+        is_known.then_some(self.estimated.cost)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ASKED: Amounts = Amounts {
+        cost: NanoUsd(900),
+        input_tokens: 70,
+        output_tokens: 20,
+        requests: 1,
+    };
+
+    fn run(status: RunStatus, usage_source: UsageSource) -> Run {
+        let at = Timestamp::from_micros(5);
+        Run {
+            id: RunId::from_bits(1),
+            tenant: TenantId::from_bits(1),
+            status,
+            operation: Operation::Chat,
+            subject: Arc::default(),
+            served_model: None,
+            stream: false,
+            decision: DecisionId::from_bits(1),
+            hold: Some(HoldId::from_bits(1)),
+            estimated: ASKED,
+            usage: None,
+            usage_source,
+            cost: None,
+            http_status: None,
+            error_code: None,
+            retries: 0,
+            started_at: at,
+            first_byte_at: None,
+            completed_at: Some(at),
+            correlation_id: String::new(),
+            tools: Vec::new(),
+            input_fingerprint: None,
+        }
+    }
+
+    #[test]
+    fn what_a_run_used_is_what_was_settled_for_it() {
+        let reported = Run {
+            usage: Some(TokenUsage {
+                input: 7,
+                output: 2,
+                ..TokenUsage::default()
+            }),
+            cost: Some(NanoUsd(90)),
+            ..run(RunStatus::Succeeded, UsageSource::Provider)
+        };
+        let used = Amounts {
+            cost: NanoUsd(90),
+            input_tokens: 7,
+            output_tokens: 2,
+            requests: 1,
+        };
+        assert_eq!(reported.used(), Some(used));
+        let estimated = run(RunStatus::Failed, UsageSource::Estimated);
+        assert_eq!(estimated.used(), Some(ASKED));
+        let released = run(RunStatus::Failed, UsageSource::None);
+        assert_eq!(released.used(), Some(Amounts::ZERO));
+        let open = Run {
+            completed_at: None,
+            ..run(RunStatus::Running, UsageSource::None)
+        };
+        assert_eq!(open.used(), None);
+        let counted = Run {
+            operation: Operation::CountTokens,
+            ..run(RunStatus::Succeeded, UsageSource::None)
+        };
+        let one = Amounts {
+            requests: 1,
+            ..Amounts::ZERO
+        };
+        assert_eq!(counted.used(), Some(one));
+    }
+
+    #[test]
+    fn a_cost_that_nobody_knew_is_not_zero() {
+        let known = run(RunStatus::Failed, UsageSource::None);
+        assert_eq!(known.estimated_cost(), Some(NanoUsd(900)));
+        let free = Run {
+            estimated: Amounts {
+                cost: NanoUsd::ZERO,
+                ..ASKED
+            },
+            ..known
+        };
+        assert_eq!(free.estimated_cost(), None);
+        let settled = Run {
+            cost: Some(NanoUsd::ZERO),
+            ..free.clone()
+        };
+        assert_eq!(settled.estimated_cost(), Some(NanoUsd::ZERO));
+        let counted = Run {
+            operation: Operation::CountTokens,
+            ..free
+        };
+        assert_eq!(counted.estimated_cost(), Some(NanoUsd::ZERO));
+    }
 }

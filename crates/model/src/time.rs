@@ -24,6 +24,7 @@ pub struct TimestampError;
 impl Timestamp {
     /// Microseconds in one second.
     pub const MICROS_PER_SECOND: i64 = 1_000_000;
+    const MICROS_PER_DAY: i64 = 86_400 * Self::MICROS_PER_SECOND;
 
     /// The instant this many microseconds after the epoch.
     pub const fn from_micros(micros: i64) -> Self {
@@ -63,6 +64,16 @@ impl Timestamp {
         } else {
             (micros - 1) / Self::MICROS_PER_SECOND + 1
         }
+    }
+
+    /// Its day: the number of days since 1970-01-01 (UTC).
+    pub const fn day(self) -> i64 {
+        self.0.div_euclid(Self::MICROS_PER_DAY)
+    }
+
+    /// The first instant of a day (UTC); saturates.
+    pub const fn start_of_day(day: i64) -> Self {
+        Self(day.saturating_mul(Self::MICROS_PER_DAY))
     }
 
     pub(crate) fn to_jiff(self) -> jiff::Timestamp {
@@ -143,6 +154,27 @@ mod tests {
         ] {
             assert_eq!(bad.parse::<Timestamp>(), Err(TimestampError), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_day_begins_at_midnight_utc_also_before_1970() {
+        let at = |text: &str| -> Timestamp { text.parse().unwrap() };
+        assert_eq!(
+            at("2026-11-22T00:00:00Z").day(),
+            at("2026-11-22T23:59:59.999Z").day()
+        );
+        assert_eq!(
+            at("2026-11-21T23:59:59.999Z").day(),
+            at("2026-11-22T00:00:00Z").day() - 1
+        );
+        assert_eq!(
+            Timestamp::start_of_day(at("2026-11-22T09:30:00Z").day()),
+            at("2026-11-22T00:00:00Z")
+        );
+        assert_eq!(
+            (Timestamp::from_micros(-1).day(), Timestamp::from_micros(0).day()),
+            (-1, 0)
+        );
     }
 
     #[test]
