@@ -25,6 +25,7 @@ mod snapshot;
 pub mod gateway;
 
 pub mod effectiveness;
+pub mod history;
 pub mod incidents;
 mod recorded;
 

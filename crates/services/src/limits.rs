@@ -2,6 +2,7 @@
 
 mod change;
 mod check;
+mod history;
 pub mod integrity;
 pub mod overrides;
 mod told;
@@ -13,6 +14,8 @@ use domain::limits::draft::{Draft, Problem, validate};
 use model::id::{LimitId, TenantId};
 use model::limit::{Limit, LimitCategory, LimitScope, LimitStatus};
 use model::page::PageRequest;
+use model::time::Timestamp;
+use model::window::WindowSpec;
 use store::{StoreError, Tx, TxError};
 
 use crate::audit::{self, Author};
@@ -22,6 +25,7 @@ use crate::once::{Once, OnceError};
 
 pub use self::change::{Change, update};
 pub use self::check::{CheckError, CheckRequest, check, settle_by_client, simulate};
+pub use self::history::{Simulated, simulate_history};
 pub use self::usage::{LimitUsage, platform_usage, usage};
 pub use self::written::Written;
 pub use crate::once::{Done, Render};
@@ -93,7 +97,29 @@ pub async fn create(
     if (draft.scope == LimitScope::Global) != (owner == Owner::Platform) {
         return Err(LimitError::Scope);
     }
-    let limit = Limit {
+    let limit = of_draft(draft, window, (owner, id), now);
+    let ids = cx.ids.clone();
+    cx.db
+        .write(move |tx| -> Result<Done<Limit>, LimitError> {
+            // The key is read last: a twin that somebody made with this very key is then answered, not refused.
+            let known = store::limits::active(tx, limit.tenant)?;
+            if let Some(before) = once.as_ref().map(|once| once.before(tx)).transpose()?.flatten() {
+                return Ok(Done::Before(before));
+            }
+            refuse_twin(&known, &limit)?;
+            check_key(tx, &limit)?;
+            store::limits::insert(tx, &limit)?;
+            refuse_too_many(tx, limit.tenant)?;
+            audit::record(tx, ids.as_ref(), &author, told::created(&limit), now)?;
+            let written = Written::of(tx, limit.clone(), &providers, now)?;
+            finish(tx, once.as_ref(), 201, &written, render, now)
+        })
+        .await
+}
+
+/// The limit that a valid draft describes.
+fn of_draft(draft: Draft, window: WindowSpec, (owner, id): (Owner, LimitId), now: Timestamp) -> Limit {
+    Limit {
         id,
         tenant: owner.id(),
         name: names::normal(&draft.name),
@@ -112,24 +138,7 @@ pub async fn create(
         raise: None,
         created_at: now,
         updated_at: now,
-    };
-    let ids = cx.ids.clone();
-    cx.db
-        .write(move |tx| -> Result<Done<Limit>, LimitError> {
-            // The key is read last: a twin that somebody made with this very key is then answered, not refused.
-            let known = store::limits::active(tx, limit.tenant)?;
-            if let Some(before) = once.as_ref().map(|once| once.before(tx)).transpose()?.flatten() {
-                return Ok(Done::Before(before));
-            }
-            refuse_twin(&known, &limit)?;
-            check_key(tx, &limit)?;
-            store::limits::insert(tx, &limit)?;
-            refuse_too_many(tx, limit.tenant)?;
-            audit::record(tx, ids.as_ref(), &author, told::created(&limit), now)?;
-            let written = Written::of(tx, limit.clone(), &providers, now)?;
-            finish(tx, once.as_ref(), 201, &written, render, now)
-        })
-        .await
+    }
 }
 
 /// Disables a limit for good; its history stays.
@@ -232,7 +241,7 @@ fn finish(
     status: u16,
     written: &Written,
     render: Render<Written>,
-    now: model::time::Timestamp,
+    now: Timestamp,
 ) -> Result<Done<Limit>, LimitError> {
     let body = render(written);
     if let Some(once) = once {

@@ -1,5 +1,6 @@
 //! The LLM Runs.
 
+mod history;
 mod unexplained;
 
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use crate::rows::{Table, at, micros, to_json};
 use crate::schema::runs;
 use crate::tx::{LockTx, Tx, Writes};
 
+pub use self::history::{Place, before_latest, stretch};
 pub use self::unexplained::{Unexplained, explained, unexplained};
 
 const TABLE: Table = Table("runs");
@@ -131,7 +133,7 @@ updated! {
 ///
 /// # Errors
 /// What the database says.
-pub fn insert(tx: &mut LockTx<'_>, list: &[Run]) -> StoreResult<()> {
+pub fn insert(tx: &mut impl Writes, list: &[Run]) -> StoreResult<()> {
     let rows: Vec<Row> = list.iter().map(row).collect();
     let values: Vec<_> = rows.iter().flat_map(Row::values).collect();
     Ok(append::<NewRuns>(

@@ -6,6 +6,7 @@ pub mod clock;
 pub mod data;
 pub mod db;
 pub mod governance;
+pub mod history;
 pub mod ids;
 pub mod postgres;
 pub mod providers;

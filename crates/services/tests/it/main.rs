@@ -53,6 +53,8 @@ mod ledger_stacked;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod limits_history;
+#[cfg(test)]
 mod limits_overrides;
 #[cfg(test)]
 mod limits_window;

@@ -7,7 +7,7 @@ use model::money::NanoUsd;
 use model::page::{Cursor, PageRequest};
 use model::run::{Run, RunStatus, UsageSource};
 use store::Db;
-use store::runs::{self, Filter};
+use store::runs::{self, Filter, Place};
 use testkit::db::TestDb;
 
 use crate::support::samples::{ACME, at, run, usage};
@@ -54,6 +54,37 @@ testkit::both_databases! {
         assert_eq!(latest(other.clone()).await, Some((other, 1)));
         let unlike = Run { input_fingerprint: None, ..run(1, at(0)) };
         assert_eq!(latest(unlike).await, None);
+    }
+
+    async fn a_stretch_has_no_gap_and_no_repeat_and_begins_where_the_latest_do(db: TestDb) {
+        // Three start at the same instant; one is another tenant's, and one is too early.
+        let mut list: Vec<Run> = [1, 2, 3].map(|n| run(n, at(10))).into();
+        list.extend([run(4, at(20)), run(5, at(30)), run(6, at(9))]);
+        list.push(Run { tenant: TenantId::from_bits(2), ..run(8, at(15)) });
+        insert(&db, list).await;
+        let from = at(10);
+        let stretch = async |after, most| {
+            let found = db.read(move |tx| runs::stretch(tx, ACME, from, after, most)).await.unwrap();
+            found.into_iter().map(|run| (run.id.bits(), run.started_at)).collect::<Vec<_>>()
+        };
+        for most in 1..=6 {
+            let (mut seen, mut after) = (Vec::new(), None);
+            loop {
+                let piece = stretch(after, most).await;
+                let Some((n, at)) = piece.last().copied() else { break };
+                after = Some(Place { at, run: RunId::from_bits(n) });
+                seen.extend(piece.into_iter().map(|(n, _)| n));
+            }
+            assert_eq!(seen, [1, 2, 3, 4, 5], "{most} at a time");
+        }
+        let before = async |most| {
+            let found = db.read(move |tx| runs::before_latest(tx, ACME, from, most)).await.unwrap();
+            found.map(|place| (place.run.bits(), place.at))
+        };
+        assert_eq!(before(3).await, Some((2, at(10))));
+        let after = before(3).await.map(|(n, at)| Place { at, run: RunId::from_bits(n) });
+        assert_eq!(stretch(after, 9).await.len(), 3);
+        assert_eq!((before(5).await, before(4).await), (None, Some((1, at(10)))));
     }
 
     async fn a_run_comes_back_as_it_was_and_as_it_ended(db: TestDb) {
