@@ -3,8 +3,10 @@
 pub mod analytics;
 pub mod checks;
 pub mod effectiveness;
+pub mod history;
 pub mod keys;
 pub mod labels;
+pub mod limit_history;
 pub mod limits;
 pub mod overrides;
 pub mod policies;

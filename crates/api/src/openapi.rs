@@ -19,6 +19,7 @@ mod shared;
         llm::serve::chat, llm::serve::completions, llm::serve::embeddings, llm::serve::responses,
         llm::serve::messages, llm::serve::count_tokens, llm::serve::models,
         v1::limits::list, v1::limits_change::create, v1::limits::usage::usage, v1::limits::check, v1::limits::simulate,
+        v1::limits_history::simulate,
         v1::limits::get, v1::limits_change::update, v1::limits_change::delete,
         v1::limits_overrides::list, v1::limits_overrides::create, v1::limits_overrides::get,
         v1::limits_overrides::delete,

@@ -97,6 +97,18 @@ impl ApiError {
         }])
     }
 
+    /// The same of a member that stands below `parent` in the body.
+    pub(crate) fn under(mut self, parent: &str) -> Self {
+        for field in &mut self.errors {
+            let pointer = format!("{parent}{}", field.pointer);
+            self.detail = self
+                .detail
+                .replace(&format!("`{}`", field.pointer), &format!("`{pointer}`"));
+            field.pointer = pointer;
+        }
+        self
+    }
+
     pub(crate) fn retry_after(mut self, seconds: i64) -> Self {
         self.retry_after = Some(seconds);
         self

@@ -44,6 +44,21 @@ fn only(path: &str, routes: Vec<Route>, methods: &'static [&'static str]) -> Res
     }))
 }
 
+/// The routes of limits; a route before those that name one.
+fn limits(config: &mut ServiceConfig) {
+    resource!(config, "/api/v1/limits", get => v1::limits::list, post => v1::limits_change::create);
+    resource!(config, "/api/v1/limits/usage", get => v1::limits::usage::usage);
+    resource!(config, "/api/v1/limits/check", post => v1::limits::check);
+    resource!(config, "/api/v1/limits/simulate", post => v1::limits::simulate);
+    resource!(config, "/api/v1/limits/simulate/history", post => v1::limits_history::simulate);
+    resource!(config, "/api/v1/limits/overrides", get => v1::limits_overrides::list,
+        post => v1::limits_overrides::create);
+    resource!(config, "/api/v1/limits/overrides/{override_id}", get => v1::limits_overrides::get,
+        delete => v1::limits_overrides::delete);
+    resource!(config, "/api/v1/limits/{limit_id}", get => v1::limits::get,
+        put => v1::limits_change::update, delete => v1::limits_change::delete);
+}
+
 /// The routes of the public listener.
 pub(crate) fn public(config: &mut ServiceConfig) {
     // First, so that finding it costs as little as finding a route can.
@@ -57,16 +72,7 @@ pub(crate) fn public(config: &mut ServiceConfig) {
     plain!(config, "/v1/messages/count_tokens", post => llm::serve::count_tokens);
     plain!(config, "/v1/models", get => llm::serve::models);
 
-    resource!(config, "/api/v1/limits", get => v1::limits::list, post => v1::limits_change::create);
-    resource!(config, "/api/v1/limits/usage", get => v1::limits::usage::usage);
-    resource!(config, "/api/v1/limits/check", post => v1::limits::check);
-    resource!(config, "/api/v1/limits/simulate", post => v1::limits::simulate);
-    resource!(config, "/api/v1/limits/overrides", get => v1::limits_overrides::list,
-        post => v1::limits_overrides::create);
-    resource!(config, "/api/v1/limits/overrides/{override_id}", get => v1::limits_overrides::get,
-        delete => v1::limits_overrides::delete);
-    resource!(config, "/api/v1/limits/{limit_id}", get => v1::limits::get,
-        put => v1::limits_change::update, delete => v1::limits_change::delete);
+    limits(config);
     resource!(config, "/api/v1/policies/rules/{rule_id}/effectiveness", get => v1::effectiveness::of_rule);
     resource!(config, "/api/v1/policies/preventions/{prevention_id}/false-positive", post => v1::effectiveness::mark);
     resource!(config, "/api/v1/policy-proposals", get => v1::proposals::list, post => v1::proposals::create);

@@ -7,6 +7,7 @@ pub(crate) mod holds;
 pub(crate) mod keys;
 pub(crate) mod limits;
 pub(crate) mod limits_change;
+pub(crate) mod limits_history;
 pub(crate) mod limits_overrides;
 pub(crate) mod proposals;
 pub(crate) mod rules;

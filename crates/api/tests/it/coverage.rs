@@ -31,7 +31,7 @@ enum Who {
 
 use Who::{Operator, Sdk, Tenant};
 
-const TABLE: [(&str, &str, Who); 67] = [
+const TABLE: [(&str, &str, Who); 68] = [
     ("POST", "/v1/chat/completions", Sdk),
     ("POST", "/v1/completions", Sdk),
     ("POST", "/v1/embeddings", Sdk),
@@ -44,6 +44,7 @@ const TABLE: [(&str, &str, Who); 67] = [
     ("GET", "/api/v1/limits/usage", Tenant(Read)),
     ("POST", "/api/v1/limits/check", Tenant(Llm)),
     ("POST", "/api/v1/limits/simulate", Tenant(Read)),
+    ("POST", "/api/v1/limits/simulate/history", Tenant(Read)),
     (
         "GET",
         "/api/v1/policies/rules/{rule_id}/effectiveness",

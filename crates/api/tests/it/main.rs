@@ -13,6 +13,8 @@ mod handling;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
+mod history;
+#[cfg(test)]
 mod holds;
 #[cfg(test)]
 mod idempotency;

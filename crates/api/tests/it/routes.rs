@@ -9,12 +9,19 @@ pub(crate) struct Route {
     pub(crate) path: String,
 }
 
-/// The function that makes the routes of the public listener.
-fn body() -> &'static str {
-    let (_, rest) = SOURCE
-        .split_once("pub(crate) fn public(config: &mut ServiceConfig) {")
-        .unwrap();
-    rest.split_once("\n}\n").unwrap().0
+/// The functions that make the routes of the public listener: the one that is called, and those that it calls.
+const PARTS: [&str; 2] = [
+    "\npub(crate) fn public(config: &mut ServiceConfig) {",
+    "\nfn limits(config: &mut ServiceConfig) {",
+];
+
+/// What they say.
+fn body() -> String {
+    let part = |head| {
+        let (_, rest) = SOURCE.split_once(head).unwrap();
+        rest.split_once("\n}\n").unwrap().0
+    };
+    PARTS.map(part).join("\n")
 }
 
 /// Every route of the public listener.
@@ -60,9 +67,10 @@ fn every_route_is_made_in_the_way_that_is_read_here() {
         "a route that is not always there: {text}"
     );
     // A route that is made in another way would not be seen.
+    assert!(text.contains("\n    limits(config);\n"), "{text}");
     assert_eq!(
         text.matches("config").count(),
-        text.matches("!(config, \"").count() + 1,
+        text.matches("!(config, \"").count() + PARTS.len(),
         "{text}"
     );
     assert!(text.contains("config.default_service("), "{text}");
