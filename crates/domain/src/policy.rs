@@ -4,6 +4,7 @@
 //! before LOG before `DRY_RUN`). LOG and `DRY_RUN` never refuse. A BLOCK rule that cannot be judged refuses, with a reason
 //! of its own; any other rule that cannot be judged is reported and has no effect.
 
+pub mod backtest;
 pub mod condition;
 pub mod context;
 pub mod draft;
