@@ -3,8 +3,10 @@
 //! In the order in which they started, in bounded reads of their own: no transaction stays open over all of it, and
 //! nothing is written.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
+use model::digest::Digest;
 use model::id::TenantId;
 use model::run::Run;
 use model::time::Timestamp;
@@ -58,7 +60,26 @@ pub struct Span {
     pub cut_at: Option<Timestamp>,
 }
 
-/// Goes through the runs.
+/// A piece of what is gone through.
+#[derive(Debug)]
+pub(crate) struct Piece {
+    /// In the order in which they started.
+    pub(crate) runs: Vec<Run>,
+    /// If they are asked for: of requests that look like one of these, the latest run that failed and started before
+    /// the first of all, and how many did.
+    pub(crate) failures: BTreeMap<Digest, (Run, i64)>,
+}
+
+/// Whether the failures from before are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Before {
+    /// They are.
+    Failures,
+    /// They are not.
+    Nothing,
+}
+
+/// Goes through the runs, with what failed before them if `state` asks for it.
 ///
 /// # Errors
 /// What the database says.
@@ -70,8 +91,8 @@ pub(crate) async fn through<S, B, F>(
 ) -> StoreResult<(S, Span)>
 where
     S: Send + 'static,
-    B: FnOnce(&Span) -> S,
-    F: Fn(&mut S, &[Run]) + Copy + Send + 'static,
+    B: FnOnce(&Span) -> (S, Before),
+    F: Fn(&mut S, &Piece) + Copy + Send + 'static,
 {
     let until = cx.clock.now();
     let from = Timestamp::start_of_day(until.day().saturating_sub(stretch.days.saturating_sub(1)));
@@ -86,35 +107,49 @@ where
         until,
         cut_at: cut.map(|cut| cut.at),
     };
-    let mut state = begin(&span);
+    let (mut state, before) = begin(&span);
+    let first = span.cut_at.unwrap_or(from);
     let (mut after, mut left) = (cut, most);
     while left > 0 {
-        let piece = PIECE.min(left);
-        let mut runs = cx
+        let many = PIECE.min(left);
+        let piece = cx
             .db
-            .read(move |tx| store::runs::stretch(tx, tenant, from, after, piece))
+            .read(move |tx| -> StoreResult<Piece> {
+                let mut runs = store::runs::stretch(tx, tenant, from, after, many)?;
+                runs.retain(|run| run.started_at <= until);
+                let failures = match before {
+                    Before::Failures => store::runs::failures_before(tx, tenant, &looks(&runs), first)?,
+                    Before::Nothing => BTreeMap::new(),
+                };
+                Ok(Piece { runs, failures })
+            })
             .await?;
-        runs.retain(|run| run.started_at <= until);
-        let Some(last) = runs.last() else { break };
+        let Some(last) = piece.runs.last() else { break };
         after = Some(Place {
             at: last.started_at,
             run: last.id,
         });
-        left = left.saturating_sub(piece);
-        state = stepped(state, runs, step).await?;
+        left = left.saturating_sub(many);
+        state = stepped(state, piece, step).await?;
     }
     Ok((state, span))
 }
 
+/// What the requests look like, each look once.
+fn looks(runs: &[Run]) -> Vec<Digest> {
+    let all: BTreeSet<Digest> = runs.iter().map(|run| run.traits().digest()).collect();
+    all.into_iter().collect()
+}
+
 /// Takes a step on a thread of its own, so that other requests need not wait.
-async fn stepped<S, F>(state: S, runs: Vec<Run>, step: F) -> StoreResult<S>
+async fn stepped<S, F>(state: S, piece: Piece, step: F) -> StoreResult<S>
 where
     S: Send + 'static,
-    F: Fn(&mut S, &[Run]) + Copy + Send + 'static,
+    F: Fn(&mut S, &Piece) + Copy + Send + 'static,
 {
     let taken = tokio::task::spawn_blocking(move || {
         let mut state = state;
-        step(&mut state, &runs);
+        step(&mut state, &piece);
         state
     });
     taken.await.map_err(|_panicked| StoreError::Panicked)

@@ -45,6 +45,7 @@ pub mod words {
     pub use domain::limits::draft::{Draft, Problem};
     pub use domain::limits::{CheckOutput, LimitReport};
     pub use domain::policy::Judgement;
+    pub use domain::policy::backtest::NotOnRecord;
     pub use domain::policy::draft::FieldProblem as RuleProblem;
     pub use domain::policy::outcome::header as outcome_header;
 }

@@ -1,9 +1,11 @@
 //! How are Policy Rules made, changed, looked at and retired?
 
+mod backtest;
 mod change;
 pub mod integrity;
 mod told;
 
+use domain::policy::backtest::NotOnRecord;
 use domain::policy::draft::{FieldProblem, validate};
 use domain::policy::proposals::{ActiveRule, Conflict, ConflictKind, conflicts};
 use model::digest::Digest;
@@ -21,6 +23,7 @@ use crate::names;
 use crate::once::{Done, Once, OnceError, Render};
 use crate::owner::Owner;
 
+pub use self::backtest::{Backtested, backtest};
 pub use self::change::{Change, update};
 
 pub(crate) use self::change::apply;
@@ -55,6 +58,9 @@ pub enum PolicyError {
     /// Somebody has changed it meanwhile; this is its version now.
     #[error("the rule has another version")]
     Version(u32),
+    /// What it asks about is not on record.
+    #[error("the rule cannot be tried")]
+    NotOnRecord(#[source] NotOnRecord),
     /// The idempotency key cannot be used.
     #[error(transparent)]
     Once(#[from] OnceError),

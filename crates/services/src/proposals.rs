@@ -3,6 +3,7 @@
 //! A proposal changes nothing. A person approves or rejects it once; what it wants is done in the transaction that approves
 //! it. One that nobody reviews in time ends by itself.
 
+mod backtest;
 mod review;
 mod told;
 mod view;
@@ -22,6 +23,7 @@ use crate::audit::{self, Author};
 use crate::once::{Done, Once, OnceError, Render};
 use crate::policies::PolicyError;
 
+pub use self::backtest::backtest;
 pub use self::review::{Approval, approve, expire, reject};
 pub use self::view::{Filter, Known, get, list};
 pub use self::write::{Wish, create};
@@ -53,6 +55,9 @@ pub enum ProposalError {
     /// The rule cannot be made, changed or retired.
     #[error("what the proposal wants cannot be done")]
     Policy(PolicyError),
+    /// It retires a rule, and has nothing that could be tried.
+    #[error("the proposal has nothing to try")]
+    NothingToTry,
     /// The idempotency key cannot be used.
     #[error(transparent)]
     Once(#[from] OnceError),

@@ -22,7 +22,7 @@ use crate::rows::{Table, at, micros, to_json};
 use crate::schema::runs;
 use crate::tx::{LockTx, Tx, Writes};
 
-pub use self::history::{Place, before_latest, stretch};
+pub use self::history::{Place, before_latest, failures_before, stretch};
 pub use self::unexplained::{Unexplained, explained, unexplained};
 
 const TABLE: Table = Table("runs");

@@ -13,7 +13,7 @@ use services::cursors::List;
 use services::proposals::{self, Approval, Filter, Known, ProposalError, Wish};
 use utoipa::{IntoParams, ToSchema};
 
-use super::rules::{invalid_rule, rule_error};
+use super::rules::{invalid_rule, not_on_record, rule_error};
 use super::rules_change::RuleBody;
 use crate::actor::{ManageActor, ReadActor};
 use crate::body::{Body, Json, OptionalJson};
@@ -117,7 +117,7 @@ impl ProposalBody {
     }
 }
 
-fn proposal_error(error: ProposalError) -> ApiError {
+pub(crate) fn proposal_error(error: ProposalError) -> ApiError {
     match error {
         ProposalError::NotFound => ApiError::not_found(),
         ProposalError::Invalid(problems) => invalid_rule("", problems),
@@ -152,6 +152,9 @@ fn proposal_error(error: ProposalError) -> ApiError {
             }
         }
         ProposalError::Policy(error) => rule_error(error),
+        ProposalError::NothingToTry => {
+            not_on_record("The proposal retires a Policy Rule: there is nothing to try.")
+        }
         ProposalError::Once(error) => idempotency::refusal(error),
         ProposalError::Store(error) => error.into(),
     }

@@ -20,7 +20,7 @@ use crate::problem::ApiError;
 use crate::query::{Query, word};
 use crate::state::State;
 
-pub(crate) use self::errors::{invalid as invalid_rule, rule_error};
+pub(crate) use self::errors::{invalid as invalid_rule, not_on_record, rule_error};
 
 /// What to list.
 #[derive(Deserialize, IntoParams)]

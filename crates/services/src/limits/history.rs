@@ -7,7 +7,7 @@ use model::limit::{Limit, LimitScope};
 
 use super::{LimitError, Owner, check_key, of_draft};
 use crate::context::Context;
-use crate::history::{Span, Stretch, through};
+use crate::history::{Before, Span, Stretch, through};
 
 /// What a limit would have done.
 #[derive(Debug, Clone)]
@@ -34,9 +34,9 @@ pub async fn simulate_history(cx: &Context, draft: Draft, stretch: Stretch) -> R
     let known = limit.clone();
     cx.db.read(move |tx| check_key(tx, &known)).await?;
     let asked = limit.clone();
-    let begin = |span: &Span| Replay::new(asked, span.from, span.until);
-    let (replay, span) = through(cx, stretch, begin, |replay, runs| {
-        for run in runs {
+    let begin = |span: &Span| (Replay::new(asked, span.from, span.until), Before::Nothing);
+    let (replay, span) = through(cx, stretch, begin, |replay, piece| {
+        for run in &piece.runs {
             replay.take(run);
         }
     })

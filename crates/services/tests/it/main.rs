@@ -61,4 +61,6 @@ mod limits_window;
 #[cfg(test)]
 mod policies;
 #[cfg(test)]
+mod policies_backtest;
+#[cfg(test)]
 mod proposals;

@@ -1,6 +1,11 @@
 //! Which LLM Runs were there, in the order in which they started?
 
+use std::collections::BTreeMap;
+
+use diesel::dsl::{count_star, sql};
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
+use model::digest::Digest;
 use model::id::{RunId, TenantId};
 use model::run::Run;
 use model::time::Timestamp;
@@ -77,4 +82,47 @@ pub fn before_latest(
             })
         })
         .transpose()
+}
+
+/// Of requests with these traits ([`RequestTraits::digest`]): the latest run that failed and started before this time,
+/// and how many there are. Traits that never failed are left out.
+///
+/// [`RequestTraits::digest`]: model::incident::RequestTraits::digest
+///
+/// # Errors
+/// What the database says.
+pub fn failures_before(
+    tx: &mut impl Tx,
+    tenant: TenantId,
+    traits: &[Digest],
+    before: Timestamp,
+) -> StoreResult<BTreeMap<Digest, (Run, i64)>> {
+    let asked: BTreeMap<String, Digest> = traits
+        .iter()
+        .map(|traits| (traits.to_string(), *traits))
+        .collect();
+    // The words of the partial index, so that it is seen to fit.
+    let failed = runs::table
+        .filter(runs::tenant_id.eq(tenant.to_string()))
+        .filter(runs::started_at.lt(before.as_micros()))
+        .filter(sql::<Bool>("(status = 'failed' OR status = 'crashed')"));
+    let known: Vec<(Option<String>, i64)> = failed
+        .clone()
+        .filter(runs::traits.eq_any(asked.keys().map(String::as_str)))
+        .group_by(runs::traits)
+        .select((runs::traits, count_star()))
+        .load(tx.conn())?;
+    let mut found = BTreeMap::new();
+    for (traits, count) in known {
+        let Some((text, digest)) = traits.as_ref().and_then(|text| asked.get_key_value(text)) else {
+            continue;
+        };
+        let latest: Row = failed
+            .clone()
+            .filter(runs::traits.eq(text))
+            .order((runs::started_at.desc(), runs::id.desc()))
+            .first(tx.conn())?;
+        found.insert(*digest, (run(latest)?, count));
+    }
+    Ok(found)
 }

@@ -87,6 +87,29 @@ testkit::both_databases! {
         assert_eq!((before(5).await, before(4).await), (None, Some((1, at(10)))));
     }
 
+    async fn what_failed_before_an_instant_is_found_for_many_looks_at_once(db: TestDb) {
+        let failed = |n, second, status| Run { status, ..run(n, at(second)) };
+        let other = |run: Run| Run { tools: Vec::new(), ..run };
+        insert(&db, vec![
+            failed(1, 1, RunStatus::Failed),
+            failed(2, 2, RunStatus::Crashed),
+            failed(3, 3, RunStatus::Succeeded),
+            failed(4, 9, RunStatus::Failed),
+            other(failed(5, 4, RunStatus::Failed)),
+            Run { tenant: TenantId::from_bits(2), ..failed(6, 3, RunStatus::Failed) },
+        ]).await;
+        let (look, another) = (run(1, at(0)).traits().digest(), other(run(1, at(0))).traits().digest());
+        let never = Run { input_fingerprint: None, ..run(1, at(0)) }.traits().digest();
+        let before = async |second| {
+            let asked = [look, another, never];
+            let found = db.read(move |tx| runs::failures_before(tx, ACME, &asked, at(second))).await.unwrap();
+            [look, another, never].map(|one| found.get(&one).map(|(run, count)| (run.id.bits(), *count)))
+        };
+        assert_eq!(before(9).await, [Some((2, 2)), Some((5, 1)), None]);
+        assert_eq!(before(10).await, [Some((4, 3)), Some((5, 1)), None]);
+        assert_eq!(before(2).await, [Some((1, 1)), None, None]);
+    }
+
     async fn a_run_comes_back_as_it_was_and_as_it_ended(db: TestDb) {
         let mut foreign = run(3, at(0));
         foreign.tenant = TenantId::from_bits(2);

@@ -2,7 +2,7 @@
 
 use adapters::problem::{FieldProblem, TextPlace};
 use services::policies::PolicyError;
-use services::words::RuleProblem;
+use services::words::{NotOnRecord, RuleProblem};
 
 use crate::idempotency;
 use crate::problem::ApiError;
@@ -48,9 +48,22 @@ pub(crate) fn rule_error(error: PolicyError) -> ApiError {
             "Version conflict",
             format!("The Policy Rule has version {version} now. Look at it and try again."),
         ),
+        PolicyError::NotOnRecord(why) => not_on_record(match why {
+            NotOnRecord::Answers => {
+                "A Policy Rule of the stage OUTPUT judges answers, which are not on record."
+            }
+            NotOnRecord::Contents => {
+                "It asks what is found in the request, which is not on record. Start it in the mode DRY_RUN instead."
+            }
+        }),
         PolicyError::Once(error) => idempotency::refusal(error),
         PolicyError::Store(error) => error.into(),
     }
+}
+
+/// What the rule asks about was never written down: to answer that it matches nothing would be wrong.
+pub(crate) fn not_on_record(detail: &str) -> ApiError {
+    ApiError::new(422, "not-on-record", "Not on record", detail)
 }
 
 /// A condition that is wrong and one that is too much have codes of their own. `within` is the pointer of the definition.
