@@ -1,6 +1,7 @@
 //! What may a customer see?
 
 pub mod analytics;
+pub mod backtest;
 pub mod checks;
 pub mod effectiveness;
 pub mod history;

@@ -25,7 +25,7 @@ mod shared;
         v1::limits_overrides::delete,
         v1::effectiveness::of_rule, v1::effectiveness::mark,
         v1::proposals::list, v1::proposals::create, v1::proposals::get,
-        v1::proposals::approve, v1::proposals::reject,
+        v1::proposals::approve, v1::proposals::reject, v1::backtest::rule, v1::backtest::proposal,
         v1::contract::labels, v1::runtime::incidents, v1::runtime::rules, v1::runtime::limits,
         v1::rules::list, v1::rules_change::create, v1::rules::get, v1::rules_change::update, v1::rules::versions,
         v1::holds::settle, v1::holds::release,

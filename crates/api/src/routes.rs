@@ -77,6 +77,7 @@ pub(crate) fn public(config: &mut ServiceConfig) {
     resource!(config, "/api/v1/policies/preventions/{prevention_id}/false-positive", post => v1::effectiveness::mark);
     resource!(config, "/api/v1/policy-proposals", get => v1::proposals::list, post => v1::proposals::create);
     resource!(config, "/api/v1/policy-proposals/{proposal_id}", get => v1::proposals::get);
+    resource!(config, "/api/v1/policy-proposals/{proposal_id}/backtest", get => v1::backtest::proposal);
     resource!(config, "/api/v1/policy-proposals/{proposal_id}/approve", post => v1::proposals::approve);
     resource!(config, "/api/v1/policy-proposals/{proposal_id}/reject", post => v1::proposals::reject);
     resource!(config, "/api/v1/contract/labels", get => v1::contract::labels);
@@ -84,6 +85,7 @@ pub(crate) fn public(config: &mut ServiceConfig) {
     resource!(config, "/api/v1/runtime/policies/rules", get => v1::runtime::rules);
     resource!(config, "/api/v1/runtime/policies/limits", get => v1::runtime::limits);
     resource!(config, "/api/v1/policies/rules", get => v1::rules::list, post => v1::rules_change::create);
+    resource!(config, "/api/v1/policies/rules/backtest", post => v1::backtest::rule);
     resource!(config, "/api/v1/policies/rules/{rule_id}", get => v1::rules::get, put => v1::rules_change::update);
     resource!(config, "/api/v1/policies/rules/{rule_id}/versions", get => v1::rules::versions);
     resource!(config, "/api/v1/holds/{hold_id}/settle", post => v1::holds::settle);

@@ -1,6 +1,7 @@
 //! The customer's routes below `/api/v1`.
 
 pub(crate) mod analytics;
+pub(crate) mod backtest;
 pub(crate) mod contract;
 pub(crate) mod effectiveness;
 pub(crate) mod holds;

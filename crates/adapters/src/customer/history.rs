@@ -8,6 +8,19 @@ use utoipa::ToSchema;
 
 use crate::number::Usd;
 
+/// Which LLM Runs were looked at.
+#[derive(Debug, Clone, Copy)]
+pub struct Looked {
+    /// How many days.
+    pub days: i64,
+    /// The first instant.
+    pub from: Timestamp,
+    /// The last instant.
+    pub until: Timestamp,
+    /// Where the latest ones begin, if there were too many.
+    pub cut_at: Option<Timestamp>,
+}
+
 /// An LLM Run, and when it started.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct MarkView {

@@ -6,7 +6,7 @@ use model::time::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::history::{MarkView, NoteView, TallyView};
+use super::history::{Looked, MarkView, NoteView, TallyView};
 use crate::number::{Amount, percent_of};
 
 /// What a Limit that nobody has made would have done to the recorded LLM Runs.
@@ -118,19 +118,6 @@ pub struct LimitHistoryWindowView {
     pub would_warn: i64,
     /// The most that would have been used at one time.
     pub peak: Option<PeakView>,
-}
-
-/// Which LLM Runs were looked at.
-#[derive(Debug, Clone, Copy)]
-pub struct Looked {
-    /// How many days.
-    pub days: i64,
-    /// The first instant.
-    pub from: Timestamp,
-    /// The last instant.
-    pub until: Timestamp,
-    /// Where the latest ones begin, if there were too many.
-    pub cut_at: Option<Timestamp>,
 }
 
 impl LimitHistoryView {

@@ -2,7 +2,8 @@
 
 use actix_web::HttpResponse;
 use actix_web::web::Data;
-use adapters::customer::limit_history::{LimitHistoryView, Looked};
+use adapters::customer::history::Looked;
+use adapters::customer::limit_history::LimitHistoryView;
 use adapters::problem::Problem;
 use serde::Deserialize;
 use services::history::{DAYS, DAYS_DEFAULT, Span, Stretch};

@@ -31,7 +31,7 @@ enum Who {
 
 use Who::{Operator, Sdk, Tenant};
 
-const TABLE: [(&str, &str, Who); 68] = [
+const TABLE: [(&str, &str, Who); 70] = [
     ("POST", "/v1/chat/completions", Sdk),
     ("POST", "/v1/completions", Sdk),
     ("POST", "/v1/embeddings", Sdk),
@@ -59,6 +59,11 @@ const TABLE: [(&str, &str, Who); 68] = [
     ("POST", "/api/v1/policy-proposals", Tenant(Manage)),
     ("GET", "/api/v1/policy-proposals/{proposal_id}", Tenant(Read)),
     (
+        "GET",
+        "/api/v1/policy-proposals/{proposal_id}/backtest",
+        Tenant(Read),
+    ),
+    (
         "POST",
         "/api/v1/policy-proposals/{proposal_id}/approve",
         Tenant(Manage),
@@ -81,6 +86,7 @@ const TABLE: [(&str, &str, Who); 68] = [
     ("DELETE", "/api/v1/limits/{limit_id}", Tenant(Manage)),
     ("GET", "/api/v1/policies/rules", Tenant(Read)),
     ("POST", "/api/v1/policies/rules", Tenant(Manage)),
+    ("POST", "/api/v1/policies/rules/backtest", Tenant(Read)),
     ("GET", "/api/v1/policies/rules/{rule_id}", Tenant(Read)),
     ("PUT", "/api/v1/policies/rules/{rule_id}", Tenant(Manage)),
     ("GET", "/api/v1/policies/rules/{rule_id}/versions", Tenant(Read)),
@@ -344,7 +350,7 @@ testkit::both_databases! {
             assert!(answers.iter().all(|body| body == &answers[0]), "{method} {path}: {answers:?}");
             checked += 1;
         }
-        assert_eq!(checked, 30);
+        assert_eq!(checked, 31);
         // Nothing of it was done, and no list shows it.
         let lists = ["/api/v1/limits", "/api/v1/limits/usage", "/api/v1/runs", "/api/v1/keys", "/api/v1/analytics/costs?group_by=api_key", "/api/v1/policies/rules"];
         for path in lists {

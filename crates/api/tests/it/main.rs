@@ -1,6 +1,8 @@
 //! Does the API keep its promises, over real HTTP and on both databases?
 
 #[cfg(test)]
+mod backtest;
+#[cfg(test)]
 mod bad_inputs;
 #[cfg(test)]
 mod coverage;
