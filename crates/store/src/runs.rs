@@ -211,18 +211,21 @@ pub fn latest_failure(tx: &mut impl Tx, tenant: TenantId, traits: Digest) -> Sto
         .filter(runs::tenant_id.eq(tenant.to_string()))
         .filter(runs::traits.eq(traits.to_string()))
         .filter(sql::<Bool>("(status = 'failed' OR status = 'crashed')"));
-    let latest: Option<Row> = alike
-        .clone()
-        .order((runs::started_at.desc(), runs::id.desc()))
-        .first(tx.conn())
-        .optional()?;
-    let Some(latest) = latest else {
-        return Ok(None);
-    };
+    // The index knows the instants, not the ids. Asked for both in order, SQLite would go back through all runs of the
+    // tenant, one by one.
     let known: Vec<i64> = alike
+        .clone()
         .select(runs::started_at)
+        .order(runs::started_at.desc())
         .limit(FAILURES_MAX)
         .load(tx.conn())?;
+    let Some(last) = known.first() else {
+        return Ok(None);
+    };
+    let latest: Row = alike
+        .filter(runs::started_at.eq(last))
+        .order(runs::id.desc())
+        .first(tx.conn())?;
     let count = i64::try_from(known.len()).unwrap_or(FAILURES_MAX);
     Ok(Some((run(latest)?, count)))
 }

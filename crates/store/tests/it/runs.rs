@@ -54,6 +54,9 @@ testkit::both_databases! {
         assert_eq!(latest(other.clone()).await, Some((other, 1)));
         let unlike = Run { input_fingerprint: None, ..run(1, at(0)) };
         assert_eq!(latest(unlike).await, None);
+        // Of two that started at once, the one that was named later.
+        insert(&db, vec![failed(8, 20, RunStatus::Failed), failed(7, 20, RunStatus::Crashed)]).await;
+        assert_eq!(latest(run(1, at(0))).await, Some((failed(8, 20, RunStatus::Failed), 4)));
     }
 
     async fn a_stretch_has_no_gap_and_no_repeat_and_begins_where_the_latest_do(db: TestDb) {
