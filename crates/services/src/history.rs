@@ -65,8 +65,8 @@ pub struct Span {
 pub(crate) struct Piece {
     /// In the order in which they started.
     pub(crate) runs: Vec<Run>,
-    /// If they are asked for: of requests that look like one of these, the latest run that failed and started before
-    /// the first of all, and how many did.
+    /// If they are asked for: of requests that look like one of these and like none of an earlier piece, the latest run
+    /// that failed and started before the first of all, and how many did.
     pub(crate) failures: BTreeMap<Digest, (Run, i64)>,
 }
 
@@ -109,21 +109,25 @@ where
     };
     let (mut state, before) = begin(&span);
     let first = span.cut_at.unwrap_or(from);
+    let mut looks = BTreeSet::new();
     let (mut after, mut left) = (cut, most);
     while left > 0 {
         let many = PIECE.min(left);
-        let piece = cx
+        let mut runs = cx
             .db
-            .read(move |tx| -> StoreResult<Piece> {
-                let mut runs = store::runs::stretch(tx, tenant, from, after, many)?;
-                runs.retain(|run| run.started_at <= until);
-                let failures = match before {
-                    Before::Failures => store::runs::failures_before(tx, tenant, &looks(&runs), first)?,
-                    Before::Nothing => BTreeMap::new(),
-                };
-                Ok(Piece { runs, failures })
-            })
+            .read(move |tx| store::runs::stretch(tx, tenant, from, after, many))
             .await?;
+        runs.retain(|run| run.started_at <= until);
+        let failures = match before {
+            Before::Failures => {
+                let new = new_looks(&runs, &mut looks);
+                cx.db
+                    .read(move |tx| store::runs::failures_before(tx, tenant, &new, first))
+                    .await?
+            }
+            Before::Nothing => BTreeMap::new(),
+        };
+        let piece = Piece { runs, failures };
         let Some(last) = piece.runs.last() else { break };
         after = Some(Place {
             at: last.started_at,
@@ -135,10 +139,12 @@ where
     Ok((state, span))
 }
 
-/// What the requests look like, each look once.
-fn looks(runs: &[Run]) -> Vec<Digest> {
-    let all: BTreeSet<Digest> = runs.iter().map(|run| run.traits().digest()).collect();
-    all.into_iter().collect()
+/// What the requests look like that look like none before.
+fn new_looks(runs: &[Run], known: &mut BTreeSet<Digest>) -> Vec<Digest> {
+    runs.iter()
+        .map(|run| run.traits().digest())
+        .filter(|look| known.insert(*look))
+        .collect()
 }
 
 /// Takes a step on a thread of its own, so that other requests need not wait.

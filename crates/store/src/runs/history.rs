@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use diesel::dsl::{count_star, sql};
+use diesel::dsl::{count_star, max, sql};
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 use model::digest::Digest;
@@ -106,21 +106,23 @@ pub fn failures_before(
         .filter(runs::tenant_id.eq(tenant.to_string()))
         .filter(runs::started_at.lt(before.as_micros()))
         .filter(sql::<Bool>("(status = 'failed' OR status = 'crashed')"));
-    let known: Vec<(Option<String>, i64)> = failed
+    let known: Vec<(Option<String>, i64, Option<i64>)> = failed
         .clone()
         .filter(runs::traits.eq_any(asked.keys().map(String::as_str)))
         .group_by(runs::traits)
-        .select((runs::traits, count_star()))
+        .select((runs::traits, count_star(), max(runs::started_at)))
         .load(tx.conn())?;
     let mut found = BTreeMap::new();
-    for (traits, count) in known {
+    for (traits, count, started_at) in known {
         let Some((text, digest)) = traits.as_ref().and_then(|text| asked.get_key_value(text)) else {
             continue;
         };
+        // By its instant: asked for the latest, SQLite would go back through the runs of the tenant one by one.
         let latest: Row = failed
             .clone()
             .filter(runs::traits.eq(text))
-            .order((runs::started_at.desc(), runs::id.desc()))
+            .filter(runs::started_at.nullable().eq(started_at))
+            .order(runs::id.desc())
             .first(tx.conn())?;
         found.insert(*digest, (run(latest)?, count));
     }
