@@ -1,5 +1,6 @@
 //! The routes of the providers' SDKs below `/v1`.
 
+mod cut;
 pub(crate) mod errors;
 pub(crate) mod headers;
 pub(crate) mod serve;

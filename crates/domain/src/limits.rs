@@ -7,7 +7,9 @@
 pub mod draft;
 pub mod history;
 pub mod matching;
+pub mod outcome;
 mod raise;
+pub mod rate;
 mod remedy;
 mod report;
 
@@ -28,7 +30,7 @@ pub use self::remedy::Remedy;
 /// The engine's name in decision snapshots.
 pub const NAME: &str = "limits";
 /// The engine's version; raised with every change of what it decides.
-pub const VERSION: &str = "3";
+pub const VERSION: &str = "4";
 
 /// From which share of its maximum a limit is said to be approaching, in percent.
 pub const APPROACHING_PCT: i64 = 80;
@@ -66,6 +68,8 @@ pub struct CheckInput<'a> {
     pub limits: &'a [LimitState<'a>],
     /// The QUEUE limits before which others have been waiting for longer: what room they have is not for this request.
     pub crowded: &'a [LimitId],
+    /// The DEGRADE limits whose wish is done with this request.
+    pub degraded_by: &'a [LimitId],
 }
 
 /// How a request relates to one limit.
@@ -178,6 +182,8 @@ pub fn check(input: &CheckInput<'_>) -> CheckOutput {
     for state in input.limits {
         if let Some(requested) = state.limit.limit_type.amount_of(&input.amounts) {
             weigh(input, state, requested, &mut output);
+        } else if let Some(overrun) = state.limit.overrun {
+            rate::weigh(input, state.limit, overrun, &mut output);
         }
     }
     let blocked = !output.blocking.is_empty() || !output.unpriced.is_empty();

@@ -2,6 +2,7 @@
 
 mod canonical;
 mod handling;
+mod overrun;
 mod raise;
 
 use alloc::string::String;
@@ -14,6 +15,7 @@ use crate::window::WindowSpec;
 pub(crate) use crate::wire::wire_enum;
 
 pub use self::handling::{Consequence, Degrade, Handling};
+pub use self::overrun::Overrun;
 pub use self::raise::Raise;
 
 wire_enum! {
@@ -163,11 +165,6 @@ impl LimitType {
         }
     }
 
-    /// Whether requests are judged by limits of this type in this version: by those whose amount is known beforehand.
-    pub const fn is_judged(self) -> bool {
-        self.amount_of(&Amounts::ZERO).is_some()
-    }
-
     /// The rolling window in seconds that the name itself states.
     pub const fn stated_seconds(self) -> Option<u32> {
         match self {
@@ -250,6 +247,8 @@ pub struct Limit {
     pub status: LimitStatus,
     /// The latest override.
     pub raise: Option<Raise>,
+    /// Of an `ERROR_RATE_PCT` limit: what was found when it was passed, while it is.
+    pub overrun: Option<Overrun>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it was last changed.
@@ -314,11 +313,5 @@ mod tests {
         }
         assert_eq!(LimitType::TokensTotal.amount_of(&amounts), Some(5));
         assert_eq!(LimitType::LatencyMs.amount_of(&amounts), None);
-        let not_judged = LimitType::iter().filter(|kind| !kind.is_judged());
-        let not_judged: Vec<_> = not_judged.map(LimitType::as_str).collect();
-        assert_eq!(
-            not_judged.join(" "),
-            "LATENCY_MS DURATION_MS RETRY_COUNT ERROR_RATE_PCT"
-        );
     }
 }

@@ -17,6 +17,7 @@ use crate::telemetry::Metrics;
 const EXPIRE_HOLDS: Duration = Duration::from_secs(1);
 const EXPIRE_OVERRIDES: Duration = Duration::from_secs(10);
 const EXPLAIN_FAILURES: Duration = Duration::from_secs(1);
+const MEASURE_FAILURES: Duration = Duration::from_secs(1);
 const EXPIRE_PROPOSALS: Duration = Duration::from_mins(1);
 const CHECK_INTEGRITY: Duration = Duration::from_mins(10);
 /// Every limit is compared with its history once in so many seconds.
@@ -86,6 +87,7 @@ fn governance(cx: &Context, shutdown: &Shutdown) -> Vec<JoinHandle<()>> {
     let overrides = cx.clone();
     let failures = cx.clone();
     let proposals = cx.clone();
+    let rates = cx.clone();
     let integrity = cx.clone();
     vec![
         every(EXPIRE_OVERRIDES, "expire_overrides", shutdown, move || {
@@ -98,6 +100,20 @@ fn governance(cx: &Context, shutdown: &Shutdown) -> Vec<JoinHandle<()>> {
                 let explained = services::incidents::failures::explain_all(&cx).await?;
                 metrics::counter!("plimsoll_incidents_opened_total").increment(explained.incidents);
                 metrics::counter!("plimsoll_policy_proposals_total").increment(explained.proposals);
+                Ok::<_, store::StoreError>(())
+            }
+        }),
+        every(MEASURE_FAILURES, "measure_failures", shutdown, move || {
+            let cx = rates.clone();
+            async move {
+                let (passed, over) = services::limits::failures::measure_all(&cx).await?;
+                if passed > 0 || over > 0 {
+                    tracing::warn!(
+                        passed,
+                        over,
+                        "limits on the share of failed LLM Runs were passed, or are not any more"
+                    );
+                }
                 Ok::<_, store::StoreError>(())
             }
         }),

@@ -18,6 +18,7 @@ mod models;
 mod references;
 mod serve;
 mod texts;
+mod thresholds;
 mod traits;
 
 use std::sync::Arc;
@@ -25,7 +26,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use model::id::{DecisionId, RunId};
+use model::id::{DecisionId, LimitId, RunId};
 use model::money::NanoUsd;
 use model::run::Operation;
 use store::StoreError;
@@ -175,6 +176,16 @@ pub enum GatewayError {
         /// A stable word for it.
         code: &'static str,
         /// The LLM Run that failed.
+        run: RunId,
+        /// The decision that let it run.
+        decision: DecisionId,
+    },
+    /// The LLM Run was cut off before anything of it was passed on: it took longer than a limit gives it.
+    #[error("a limit cut the LLM Run off")]
+    CutOff {
+        /// Which limit, and what people call it.
+        limit: Option<(LimitId, String)>,
+        /// The LLM Run.
         run: RunId,
         /// The decision that let it run.
         decision: DecisionId,

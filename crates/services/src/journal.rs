@@ -144,7 +144,9 @@ pub(crate) fn provider_failed(cx: &Context, run: &Run, error: &UpstreamError) {
     let class = match error {
         UpstreamError::Connect { .. } => InfraClass::Connection,
         UpstreamError::FirstByteTimeout { .. } | UpstreamError::IdleTimeout { .. } => InfraClass::Timeout,
-        UpstreamError::Broken { .. } | UpstreamError::TooLarge { .. } => InfraClass::ExternalService,
+        UpstreamError::Broken { .. } | UpstreamError::CutOff | UpstreamError::TooLarge { .. } => {
+            InfraClass::ExternalService
+        }
     };
     let (id, now) = (ErrorId::from_bits(cx.ids.next()), cx.clock.now());
     let message = "a provider did not answer, or not to the end";

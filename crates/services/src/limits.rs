@@ -2,6 +2,7 @@
 
 mod change;
 mod check;
+pub mod failures;
 mod history;
 pub mod integrity;
 pub mod overrides;
@@ -136,6 +137,7 @@ fn of_draft(draft: Draft, window: WindowSpec, (owner, id): (Owner, LimitId), now
         handling: draft.handling,
         status: LimitStatus::Active,
         raise: None,
+        overrun: None,
         created_at: now,
         updated_at: now,
     }

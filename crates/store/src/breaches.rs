@@ -11,7 +11,7 @@ use crate::dialect::append::{append, appended};
 use crate::dialect::prepared::{Rows as _, Value};
 use crate::error::StoreResult;
 use crate::schema::limit_breaches;
-use crate::tx::{LockTx, Tx};
+use crate::tx::{Tx, Writes};
 
 pub use self::days::recent;
 
@@ -57,7 +57,7 @@ appended! {
 ///
 /// # Errors
 /// What the database says.
-pub fn insert(tx: &mut LockTx<'_>, breaches: &[Breach]) -> StoreResult<()> {
+pub fn insert(tx: &mut impl Writes, breaches: &[Breach]) -> StoreResult<()> {
     let rows: Vec<Row> = breaches
         .iter()
         .map(|breach| Row {

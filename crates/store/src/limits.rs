@@ -4,7 +4,9 @@ mod history;
 mod row;
 mod shown;
 
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
 use model::id::{KeyId, LimitId, TenantId};
 use model::limit::{Limit, LimitCategory, LimitStatus};
 use model::time::Timestamp;
@@ -58,6 +60,31 @@ pub fn active(tx: &mut impl Tx, owner: TenantId) -> StoreResult<Vec<Limit>> {
         .filter(limits::status.eq(LimitStatus::Active.as_str()))
         .order(limits::id)
         .load(tx.conn())?;
+    rows.into_iter().map(limit).collect()
+}
+
+/// The ACTIVE limits of all owners on the share of LLM Runs that fail, at most `most` of them, those after `after`.
+///
+/// # Errors
+/// What the database says.
+pub fn of_failures(
+    tx: &mut impl Tx,
+    after: Option<(TenantId, LimitId)>,
+    most: i64,
+) -> StoreResult<Vec<Limit>> {
+    let mut query = limits::table
+        // The words of the partial index, so that it is seen to fit.
+        .filter(sql::<Bool>("limit_type = 'ERROR_RATE_PCT'"))
+        .filter(limits::status.eq(LimitStatus::Active.as_str()))
+        .order((limits::tenant_id, limits::id))
+        .limit(most)
+        .into_boxed();
+    if let Some((owner, id)) = after {
+        let (owner, id) = (owner.to_string(), id.to_string());
+        let later = limits::tenant_id.eq(owner.clone()).and(limits::id.gt(id));
+        query = query.filter(limits::tenant_id.gt(owner).or(later));
+    }
+    let rows: Vec<Row> = query.load(tx.conn())?;
     rows.into_iter().map(limit).collect()
 }
 

@@ -96,6 +96,9 @@ diesel::table! {
         status -> Text,
         created_at -> BigInt,
         updated_at -> BigInt,
+        overrun_value -> Nullable<BigInt>,
+        overrun_runs -> Nullable<BigInt>,
+        overrun_since -> Nullable<BigInt>,
     }
 }
 

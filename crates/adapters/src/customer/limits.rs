@@ -1,7 +1,9 @@
 //! How is a Limit shown?
 
+mod handling;
+
 use model::id::TenantId;
-use model::limit::{Consequence, Handling, Limit, LimitScope};
+use model::limit::{Limit, LimitScope, LimitStatus};
 use model::time::Timestamp;
 use model::window::{ResetPeriod, WindowSpec};
 use serde::Serialize;
@@ -9,6 +11,8 @@ use utoipa::ToSchema;
 
 use crate::number::{Amount, percent_of};
 use crate::problem::FieldProblem;
+
+pub use self::handling::{ExceededView, HandlingView};
 
 /// A Limit.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -53,9 +57,10 @@ pub struct LimitView {
     pub handling: HandlingView,
     /// ACTIVE or DISABLED.
     pub status: &'static str,
-    /// Whether requests are judged by it in this version: not yet if it bounds what an LLM Run turned out to be (its
-    /// latency, duration, retries or errors).
+    /// Whether LLM Runs are judged by it: it is ACTIVE.
     pub in_force: bool,
+    /// What was measured when it was passed, for as long as it is (`ERROR_RATE_PCT`).
+    pub exceeded: Option<ExceededView>,
     /// When it was made.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
@@ -83,6 +88,7 @@ impl From<Limit> for LimitView {
             handling,
             status,
             raise: _,
+            overrun,
             created_at,
             updated_at,
         } = limit;
@@ -116,37 +122,10 @@ impl From<Limit> for LimitView {
             enforcement: enforcement.as_str(),
             handling: handling.into(),
             status: status.as_str(),
-            in_force: limit_type.is_judged(),
+            in_force: status == LimitStatus::Active,
+            exceeded: overrun.map(Into::into),
             created_at,
             updated_at,
-        }
-    }
-}
-
-/// What a Limit does beyond refusing.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct HandlingView {
-    /// The longest that a request waits for room, in milliseconds (QUEUE).
-    pub queue_timeout_ms: Option<i64>,
-    /// The model that is served instead (DEGRADE).
-    pub degrade_model: Option<String>,
-    /// The cap of the output that is served instead, in tokens (DEGRADE).
-    pub degrade_max_output_tokens: Option<i64>,
-    /// ALERT, INCIDENT or ABORT (THRESHOLD).
-    pub consequence: Option<&'static str>,
-    /// Over how many of the last seconds failures are measured (`ERROR_RATE_PCT`).
-    pub measurement_window_seconds: Option<u32>,
-}
-
-impl From<Handling> for HandlingView {
-    fn from(handling: Handling) -> Self {
-        let degrade = handling.degrade.unwrap_or_default();
-        Self {
-            queue_timeout_ms: handling.queue_ms,
-            degrade_model: degrade.model,
-            degrade_max_output_tokens: degrade.output_tokens,
-            consequence: handling.consequence.map(Consequence::as_str),
-            measurement_window_seconds: handling.measured_seconds,
         }
     }
 }
@@ -273,6 +252,8 @@ pub struct LimitUsageView {
     /// Whether requests are judged by it in this version: not yet if it bounds what an LLM Run turned out to be (its
     /// latency, duration, retries or errors).
     pub in_force: bool,
+    /// What was measured when it was passed, for as long as it is (`ERROR_RATE_PCT`).
+    pub exceeded: Option<ExceededView>,
     /// When it was made.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
@@ -355,6 +336,7 @@ impl LimitUsageView {
             handling,
             status,
             in_force,
+            exceeded,
             created_at,
             updated_at,
         } = limit.into();
@@ -379,6 +361,7 @@ impl LimitUsageView {
             handling,
             status,
             in_force,
+            exceeded,
             created_at,
             updated_at,
             spent: Some(spent),

@@ -337,6 +337,17 @@ impl From<GatewayError> for LlmError {
                     ..Self::new(status, "server_error", code, message)
                 }
             }
+            // Once more would take as long, and cost as much.
+            GatewayError::CutOff { limit, run, decision } => Self {
+                no_retry: true,
+                run: Some((run.to_string(), decision.to_string())),
+                ..Self::new(
+                    504,
+                    "policy_violation",
+                    "threshold_cut_off",
+                    super::cut::told(limit.as_ref().map(|(id, name)| (*id, &**name))),
+                )
+            },
             GatewayError::Unenforceable(error) => Self::unenforceable(&error),
         }
     }

@@ -10,7 +10,7 @@ use serde_json::json;
 use services::gateway::{GatewayRequest, Served, ServedBody};
 
 use super::errors::{Dialect, LlmError};
-use super::headers;
+use super::{cut, headers};
 use crate::actor::credential;
 use crate::body;
 use crate::state::State;
@@ -123,18 +123,23 @@ fn respond(dialect: Dialect, served: Served) -> HttpResponse {
     match served.body {
         ServedBody::Whole(body) => response.body(body),
         ServedBody::Stream(stream) => {
+            let bound = served.answer.cuts_at_the_end();
+            let cut_off = bound.map_or_else(String::new, |bound| cut::told(Some(bound)));
             // An SDK that reads events learns of a break by an event in its provider's shape.
             let events = stream.map(move |chunk| match chunk {
                 Ok(bytes) => Ok::<Bytes, std::convert::Infallible>(bytes),
-                Err(error) => Ok(broken(dialect, error.code())),
+                Err(error) => Ok(broken(dialect, error.code(), &cut_off)),
             });
             response.streaming(events)
         }
     }
 }
 
-fn broken(dialect: Dialect, code: &str) -> Bytes {
-    let message = "The provider's answer broke off.";
+fn broken(dialect: Dialect, code: &str, cut_off: &str) -> Bytes {
+    let message = match code {
+        cut::WORD => cut_off,
+        _ => "The provider's answer broke off.",
+    };
     let text = match dialect {
         Dialect::OpenAi => {
             let body = json!({ "error": { "message": message, "type": "server_error", "param": null, "code": code } });

@@ -90,6 +90,7 @@ impl Body for LimitBody {
         "updated_at",
         "already_exceeded",
         "in_force",
+        "exceeded",
         "warnings",
     ];
 }
@@ -236,6 +237,7 @@ impl Body for ChangeBody {
         "updated_at",
         "already_exceeded",
         "in_force",
+        "exceeded",
         "warnings",
     ];
 }

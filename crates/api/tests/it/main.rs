@@ -46,3 +46,5 @@ mod routes;
 mod runtime;
 #[cfg(test)]
 mod scenario;
+#[cfg(test)]
+mod thresholds;

@@ -99,6 +99,7 @@ impl Replay {
             cost_known: run.estimated_cost().is_some(),
             limits: &[state],
             crowded: &[],
+            degraded_by: &[],
         });
         if output.outcome == Outcome::Block {
             self.report.block(run, !output.unpriced.is_empty());

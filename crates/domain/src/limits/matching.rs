@@ -61,6 +61,7 @@ mod tests {
             handling: Handling::default(),
             status: LimitStatus::Active,
             raise: None,
+            overrun: None,
             created_at: Timestamp::from_micros(0),
             updated_at: Timestamp::from_micros(0),
         }

@@ -1,5 +1,7 @@
 //! The table of what the limits engine decides.
 
+mod failures;
+mod outcomes;
 mod raised;
 mod remedies;
 mod table;
@@ -43,6 +45,7 @@ fn budget(id: u128, usd: i64) -> Limit {
         handling: Handling::default(),
         status: LimitStatus::Active,
         raise: None,
+        overrun: None,
         created_at: now(),
         updated_at: now(),
     }
@@ -83,6 +86,7 @@ fn decide(limits: &[LimitState<'_>], amounts: Amounts) -> CheckOutput {
         cost_known: true,
         limits,
         crowded: &[],
+        degraded_by: &[],
     })
 }
 
@@ -344,6 +348,7 @@ fn a_cost_that_nobody_knows_is_refused_by_a_strict_money_limit_only() {
             cost_known: false,
             limits: &limits,
             crowded: &[],
+            degraded_by: &[],
         })
     };
     let output = decide(&strict);

@@ -50,6 +50,7 @@ fn limit(id: u128, kind: (LimitCategory, LimitType, WindowSpec), enforcement: En
         handling: Handling::default(),
         status: LimitStatus::Active,
         raise: None,
+        overrun: None,
         created_at: now(),
         updated_at: now(),
     }
@@ -121,6 +122,7 @@ fn decided(limits: &[LimitState<'_>], amounts: Amounts, cost_known: bool) -> Str
         cost_known,
         limits,
         crowded: &[],
+        degraded_by: &[],
     });
     let held: Vec<_> = items
         .iter()

@@ -8,7 +8,7 @@ use crate::window::WindowSpec;
 
 impl Limit {
     /// The canonical form of its definition: everything that decides, the raise by an override included, whether it
-    /// applies, and what people read; not when it was written.
+    /// applies, and what people read; not when it was written, and not what is measured.
     pub fn canonical(&self) -> Canonical {
         let Self {
             id,
@@ -27,6 +27,7 @@ impl Limit {
             handling,
             status,
             raise,
+            overrun: _,
             created_at: _,
             updated_at: _,
         } = self;

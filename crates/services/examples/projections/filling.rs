@@ -164,6 +164,7 @@ fn limit(n: u128, at: Timestamp) -> Limit {
         model: Some(format!("model-{n}")),
         max: 1_000_000_000,
         raise: None,
+        overrun: None,
         window: WindowSpec::Calendar {
             period: ResetPeriod::Daily,
             zone: model::zone::Zone::UTC,

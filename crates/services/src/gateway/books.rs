@@ -98,10 +98,12 @@ async fn attempt(cx: &Context, command: &EndCommand) -> Result<(), StoreError> {
 /// Writes the run down without its hold; doing it twice changes nothing.
 async fn write_run(cx: &Context, command: &EndCommand, events: Vec<OpsEvent>) -> Result<(), StoreError> {
     let run = command.run.as_deref().cloned();
+    let breaches = command.breaches.clone();
     let written = cx
         .db
         .write(move |tx| -> Result<(), StoreError> {
             store::runs::finish(tx, run.as_slice())?;
+            store::breaches::insert(tx, &breaches)?;
             store::ops_events::insert(tx, &events)
         })
         .await;
@@ -172,7 +174,7 @@ fn received(cx: &Context, run: &Run, now: Timestamp) -> OpsEvent {
 
 fn called(cx: &Context, run: &Run, now: Timestamp) -> OpsEvent {
     let usage = run.usage.unwrap_or_default();
-    if run.status == RunStatus::Failed {
+    if matches!(run.status, RunStatus::Failed | RunStatus::Halted) {
         let metadata = serde_json::json!({
             "model": run.subject.model, "error_type": run.error_code, "retry_count": run.retries,
         });

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use domain::limits::outcome::{self, MESSAGE_CODE, RunBound, RunOutcome};
 use domain::settle::{Authority, End};
 use http::StatusCode;
 use model::amounts::Amounts;
@@ -20,6 +21,7 @@ use workers::upstream::{UpstreamError, UpstreamResponse};
 
 use super::books;
 use super::flight::OpenHold;
+use super::thresholds;
 use crate::context::Context;
 use crate::ledger::{CostFacts, EndCommand};
 use crate::measure;
@@ -34,6 +36,8 @@ pub(super) struct Ticket {
     pub(super) hold: Hold,
     /// Keeps it from expiring.
     pub(super) open: OpenHold,
+    /// The thresholds that the run is judged by.
+    pub(super) bounds: Vec<RunBound>,
     pub(super) run: Run,
     /// At whose prices it was held and is settled.
     pub(super) priced_at: Timestamp,
@@ -56,6 +60,7 @@ pub(super) struct Ending {
     error_code: Option<String>,
     retries: u32,
     first_byte: Option<Duration>,
+    elapsed: Duration,
 }
 
 /// What was used, as far as it is known.
@@ -70,15 +75,17 @@ struct Used {
 
 impl Ending {
     /// The provider gave no answer.
-    pub(super) fn no_answer(error: &UpstreamError) -> Self {
+    pub(super) fn no_answer(error: &UpstreamError, elapsed: Duration) -> Self {
+        let (status, code) = broken(error);
         Self {
-            status: RunStatus::Failed,
+            status,
             report: None,
             may_have_run: error.may_have_run(),
             http_status: None,
-            error_code: Some(error.code().to_owned()),
+            error_code: Some(code),
             retries: error.retries(),
             first_byte: None,
+            elapsed,
         }
     }
 
@@ -92,6 +99,7 @@ impl Ending {
             error_code: Some("upstream_credential_rejected".to_owned()),
             retries: response.retries,
             first_byte: None,
+            elapsed: response.sent_at.elapsed(),
         }
     }
 
@@ -100,17 +108,17 @@ impl Ending {
         let report = &collected.report;
         let refused = !status.is_success();
         let code = match &collected.body {
-            Err(error) => Some(error.code().to_owned()),
+            Err(error) => Some(broken(error).1),
             Ok(_) if report.upstream_error.is_some() => report.upstream_error.clone(),
             Ok(_) if refused => Some(format!("upstream_status_{}", status.as_u16())),
             Ok(_) if !report.complete => Some("upstream_malformed".to_owned()),
             Ok(_) => None,
         };
         Self {
-            status: if code.is_some() {
-                RunStatus::Failed
-            } else {
-                RunStatus::Succeeded
+            status: match &collected.body {
+                Err(error) => broken(error).0,
+                Ok(_) if code.is_some() => RunStatus::Failed,
+                Ok(_) => RunStatus::Succeeded,
             },
             report: Some(report.clone()),
             may_have_run: !refused,
@@ -118,6 +126,7 @@ impl Ending {
             error_code: code,
             retries,
             first_byte: collected.first_byte,
+            elapsed: collected.elapsed,
         }
     }
 
@@ -133,6 +142,7 @@ impl Ending {
             }
             PumpHow::Completed => (RunStatus::Succeeded, None),
             PumpHow::ClientGone { .. } => (RunStatus::Aborted, Some("client_disconnected".to_owned())),
+            PumpHow::CutOff => (RunStatus::Halted, Some(MESSAGE_CODE.to_owned())),
             PumpHow::UpstreamBroken(error) => (RunStatus::Failed, Some(error.code().to_owned())),
             PumpHow::IdleTimeout => (RunStatus::Failed, Some("upstream_timeout".to_owned())),
         };
@@ -144,6 +154,27 @@ impl Ending {
             error_code: code,
             retries,
             first_byte: end.first_byte,
+            elapsed: end.elapsed,
+        }
+    }
+}
+
+/// What a run is that ends so, and a stable word for it. What we cut off ourselves has not failed.
+fn broken(error: &UpstreamError) -> (RunStatus, String) {
+    match error {
+        UpstreamError::CutOff => (RunStatus::Halted, MESSAGE_CODE.to_owned()),
+        error => (RunStatus::Failed, error.code().to_owned()),
+    }
+}
+
+impl Ending {
+    /// What thresholds are compared with.
+    fn outcome(&self) -> RunOutcome {
+        let ms = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        RunOutcome {
+            first_byte_ms: ms(self.first_byte.unwrap_or(self.elapsed)),
+            duration_ms: ms(self.elapsed),
+            retries: self.retries.into(),
         }
     }
 }
@@ -168,6 +199,8 @@ impl Ticket {
         });
         let run = self.finished(&ending, used.as_ref(), cost, now);
         measure::ended(&self.provider, &run, used.as_ref().map(|used| used.amounts), cost);
+        let passed = outcome::violations(&self.bounds, ending.outcome());
+        thresholds::tell(&run, &passed);
         let command = EndCommand {
             tenant: self.hold.tenant,
             hold: self.hold.id,
@@ -178,6 +211,7 @@ impl Ticket {
             key: None,
             cost: facts,
             events: books::events(cx, &run, now),
+            breaches: thresholds::breaches(cx, &run, &passed, now),
             run: Some(Box::new(run)),
             idempotency: None,
         };

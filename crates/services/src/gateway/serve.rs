@@ -6,13 +6,15 @@ use domain::limits::CheckOutput;
 use model::hold::HoldItem;
 use model::limit::Unit;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use workers::upstream::pump::{Pump, PumpHow, PumpLimits, collect};
 use workers::upstream::tap::UsageTap;
-use workers::upstream::{AskUsage, Upstream, UpstreamRequest, UpstreamResponse};
+use workers::upstream::{AskUsage, Upstream, UpstreamError, UpstreamRequest, UpstreamResponse};
 
 use super::admit::{Plan, admit};
 use super::end::{Ending, Ticket};
 use super::facts::{Parsed, parse};
+use super::thresholds::Cuts;
 use super::{GatewayError, GatewayRequest, Served, ServedBody};
 use crate::context::Context;
 use crate::journal;
@@ -80,6 +82,7 @@ async fn run(
     let hide_usage = wants_usage(&upstream, &answer.output) && parsed.ask_for_usage();
     let ticket = Ticket {
         open: cx.gateway.flights.keep(&hold),
+        bounds: answer.bounds.clone(),
         hold,
         run,
         priced_at,
@@ -93,14 +96,15 @@ async fn run(
     if let Some(traceparent) = &request.traceparent {
         call = call.with_traceparent(traceparent);
     }
-    let (ticket, response) = send(&cx, ticket, &upstream, call).await?;
+    let cuts = Cuts::of(&ticket.bounds, Instant::now());
+    let (ticket, response) = send(&cx, ticket, cuts, &upstream, call).await?;
     let events = response.is_event_stream();
     let passes_on = stream && events && response.status.is_success();
     let tap = UsageTap::new(request.operation, events, passes_on && hide_usage).expecting(choices);
     if passes_on {
-        Ok(streamed(cx, ticket, answer, response, tap))
+        Ok(streamed(cx, ticket, answer, response, (tap, cuts)))
     } else {
-        whole(&cx, ticket, answer, response, tap).await
+        whole(&cx, ticket, answer, response, (tap, cuts)).await
     }
 }
 
@@ -108,25 +112,39 @@ async fn run(
 async fn send(
     cx: &Context,
     ticket: Ticket,
+    cuts: Cuts,
     upstream: &Upstream,
     call: UpstreamRequest,
 ) -> Result<(Ticket, UpstreamResponse), GatewayError> {
     let (run, decision) = (ticket.run.id, ticket.run.decision);
-    let (code, ending) = match upstream.send(call).await {
+    let sent_at = Instant::now();
+    let (error, ending) = match cuts.send(upstream, call).await {
         // The provider's words about our key are not for our client.
         Ok(response) if response.status == http::StatusCode::UNAUTHORIZED => {
             tracing::error!(run_id = %run, upstream = upstream.name(), "the provider rejects the configured key");
-            ("upstream_credential_rejected", Ending::rejected(&response))
+            let code = "upstream_credential_rejected";
+            (
+                GatewayError::Upstream { code, run, decision },
+                Ending::rejected(&response),
+            )
         }
         Ok(response) => return Ok((ticket, response)),
+        Err(error @ UpstreamError::CutOff) => (
+            cuts.refusal(&ticket.bounds, &ticket.run),
+            Ending::no_answer(&error, sent_at.elapsed()),
+        ),
         Err(error) => {
             tracing::warn!(%error, run_id = %run, "the provider did not answer");
             journal::provider_failed(cx, &ticket.run, &error);
-            (error.code(), Ending::no_answer(&error))
+            let code = error.code();
+            (
+                GatewayError::Upstream { code, run, decision },
+                Ending::no_answer(&error, sent_at.elapsed()),
+            )
         }
     };
     ticket.end(cx, ending).await;
-    Err(GatewayError::Upstream { code, run, decision })
+    Err(error)
 }
 
 /// Whether the upstream is to say what a stream used: always, or where a limit counts it.
@@ -144,7 +162,7 @@ fn streamed(
     ticket: Ticket,
     answer: HoldAnswer,
     response: UpstreamResponse,
-    tap: UsageTap,
+    (tap, cuts): (UsageTap, Cuts),
 ) -> Served {
     let settings = &cx.gateway.settings;
     let pump = Pump {
@@ -155,6 +173,7 @@ fn streamed(
             queue_chunks: QUEUE_CHUNKS,
             stall_timeout: settings.stall_timeout,
             drain_timeout: settings.drain_timeout,
+            until: cuts.end,
         },
     };
     let run = ticket.run.id;
@@ -186,12 +205,16 @@ async fn whole(
     ticket: Ticket,
     answer: HoldAnswer,
     response: UpstreamResponse,
-    tap: UsageTap,
+    (tap, cuts): (UsageTap, Cuts),
 ) -> Result<Served, GatewayError> {
     let cap = cx.gateway.settings.answer_cap_bytes;
-    let collected = collect(response.body, tap, cap, response.sent_at).await;
+    let collected = collect(response.body, tap, cap, response.sent_at, cuts.end).await;
     let (run, decision) = (ticket.run.id, answer.decision);
-    if let Err(error) = &collected.body {
+    let cut_off =
+        (collected.body == Err(UpstreamError::CutOff)).then(|| cuts.refusal(&ticket.bounds, &ticket.run));
+    if let Err(error) = &collected.body
+        && cut_off.is_none()
+    {
         tracing::warn!(%error, run_id = %run, "the provider's answer broke off");
         journal::provider_failed(cx, &ticket.run, error);
     }
@@ -207,10 +230,10 @@ async fn whole(
             cost,
             answer: Box::new(answer),
         }),
-        Err(error) => Err(GatewayError::Upstream {
+        Err(error) => Err(cut_off.unwrap_or(GatewayError::Upstream {
             code: error.code(),
             run,
             decision,
-        }),
+        })),
     }
 }

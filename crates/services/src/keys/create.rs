@@ -227,6 +227,7 @@ fn rate_limit(id: LimitId, key: &ApiKey, rpm: u32, now: Timestamp) -> Limit {
         handling: Handling::default(),
         status: LimitStatus::Active,
         raise: None,
+        overrun: None,
         created_at: now,
         updated_at: now,
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use domain::limits::outcome::RunBound;
 use domain::limits::{CheckInput, CheckOutput, LimitState};
 use domain::settle::{Authority, Change, End};
 use model::amounts::Amounts;
@@ -107,6 +108,7 @@ impl Batch<'_> {
             cost_known: command.cost_known,
             limits: &states,
             crowded: &crowded,
+            degraded_by: command.instead.as_ref().map_or(&[], |instead| &instead.because),
         };
         let output = domain::limits::check(&input);
         if let Some(answer) = provisional(&self.lasting.room, command, &limits, &output, self.now) {
@@ -123,6 +125,8 @@ impl Batch<'_> {
             snapshot::of_check((command.tenant, command.decision), &input, &output, beside)
         });
         drop(states);
+        let bounds = limits.iter().filter_map(|limit| RunBound::of(limit, self.now));
+        let bounds = bounds.collect();
         self.effects.decisions.extend(decision);
         let hold = (output.outcome != Outcome::Block).then(|| self.take(command, &output));
         let run = self.record_run(command, &output, hold.as_ref());
@@ -135,6 +139,7 @@ impl Batch<'_> {
             at: self.now,
             policy: None,
             provisional: None,
+            bounds,
             instead: command.instead.clone(),
             waited: None,
         };
@@ -262,6 +267,7 @@ impl Batch<'_> {
             self.effects.costs.push(cost_record(&hold, used, cost, self.now));
         }
         self.effects.finished.extend(command.run.as_deref().cloned());
+        self.effects.breaches.extend(command.breaches.iter().cloned());
         // Of a run whose hold expired before it has been told that it failed; unless that is in this very batch,
         // and then what the run itself says is told instead.
         let gone = hold.run.map(|run| (hold.tenant, run));

@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
+use domain::limits::outcome::{RunBound, cutting};
 use domain::limits::{BreachFact, CheckOutput};
 use domain::settle::{Authority, End};
 use model::amounts::Amounts;
+use model::breach::Breach;
 use model::cost::{CostSource, TokenUsage};
 use model::decision::Outcome;
 use model::event::OpsEvent;
 use model::hold::{Hold, HoldStatus, Subject};
 use model::id::{CostId, DecisionId, HoldId, KeyId, LimitId, TenantId};
-use model::limit::Limit;
+use model::limit::{Limit, LimitType};
 use model::run::{Operation, Run};
 use model::time::Timestamp;
 use store::StoreError;
@@ -147,6 +149,8 @@ pub struct EndCommand {
     pub run: Option<Box<Run>>,
     /// What else happened.
     pub events: Vec<OpsEvent>,
+    /// The thresholds that the LLM Run turned out to be over.
+    pub breaches: Vec<Breach>,
     /// How to answer the same request twice.
     pub idempotency: Option<Idempotency>,
 }
@@ -238,6 +242,8 @@ pub struct HoldAnswer {
     pub policy: Option<String>,
     /// The QUEUE and DEGRADE limits that refuse, if the refusal is not the last word: nothing is recorded of it.
     pub provisional: Option<Vec<Limit>>,
+    /// The thresholds that the LLM Run is judged by when it has ended.
+    pub bounds: Vec<RunBound>,
     /// What is served instead of what was asked for.
     pub instead: Option<Arc<Instead>>,
     /// How long it has waited, if it has.
@@ -248,6 +254,12 @@ impl HoldAnswer {
     /// Whether the request may run.
     pub fn allowed(&self) -> bool {
         self.output.outcome != Outcome::Block
+    }
+
+    /// The limit that cuts the answer off when it takes too long, with its name.
+    pub fn cuts_at_the_end(&self) -> Option<(LimitId, &str)> {
+        let bound = cutting(&self.bounds, LimitType::DurationMs)?;
+        Some((bound.limit, &bound.name))
     }
 }
 

@@ -37,6 +37,7 @@ pub(super) fn provisional(
         output: output.clone(),
         at: now,
         provisional: Some(refusing),
+        bounds: Vec::new(),
         instead: command.instead.clone(),
         waited: None,
         policy: None,

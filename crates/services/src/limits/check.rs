@@ -151,6 +151,7 @@ fn would_be(
         cost_known,
         limits: &applying,
         crowded: &[],
+        degraded_by: &[],
     }))
 }
 
@@ -227,6 +228,7 @@ pub async fn settle_by_client(
         cost,
         run: None,
         events: Vec::new(),
+        breaches: Vec::new(),
         idempotency,
     };
     cx.ledger.end(command).await

@@ -94,6 +94,7 @@ impl Books {
             handling: Handling::default(),
             status: LimitStatus::Active,
             raise: None,
+            overrun: None,
             created_at: self.clock.now(),
             updated_at: self.clock.now(),
         }
@@ -195,6 +196,7 @@ pub(crate) fn end(tenant: TenantId, hold: HoldId, end: End, authority: Authority
         cost: None,
         run: None,
         events: Vec::new(),
+        breaches: Vec::new(),
         idempotency: None,
     }
 }

@@ -133,6 +133,7 @@ testkit::both_databases! {
             cost: None,
             run: None,
             events: Vec::new(),
+            breaches: Vec::new(),
             idempotency: None,
         };
         assert!(world.cx.ledger.end(again).await.is_err());

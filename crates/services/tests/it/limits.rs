@@ -54,6 +54,7 @@ async fn nearly_all(world: &World, less: i64) {
         handling: Handling::default(),
         status: LimitStatus::Active,
         raise: None,
+        overrun: None,
         created_at: model::time::Timestamp::from_micros(0),
         updated_at: model::time::Timestamp::from_micros(0),
     };

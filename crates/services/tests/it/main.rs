@@ -31,6 +31,8 @@ mod gateway_rules;
 #[cfg(test)]
 mod gateway_store;
 #[cfg(test)]
+mod gateway_thresholds;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod incidents;
@@ -52,6 +54,8 @@ mod ledger_scans;
 mod ledger_stacked;
 #[cfg(test)]
 mod limits;
+#[cfg(test)]
+mod limits_failures;
 #[cfg(test)]
 mod limits_history;
 #[cfg(test)]

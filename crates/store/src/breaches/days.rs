@@ -18,7 +18,7 @@ use crate::error::StoreResult;
 use crate::lately::{Recent, Window, day_of, sums};
 use crate::rows::Table;
 use crate::schema::{limit_breach_days, limit_breaches, limit_recent};
-use crate::tx::{LockTx, Tx};
+use crate::tx::{Tx, Writes};
 
 const TABLE: Table = Table("limit_breach_days");
 
@@ -46,7 +46,7 @@ struct Last {
 }
 
 /// Adds breaches to their days, in one order everywhere.
-pub(super) fn count(tx: &mut LockTx<'_>, breaches: &[Breach]) -> StoreResult<()> {
+pub(super) fn count(tx: &mut impl Writes, breaches: &[Breach]) -> StoreResult<()> {
     let mut days: BTreeMap<(Name, i64), (i64, i64)> = BTreeMap::new();
     let mut lasts: BTreeMap<Name, i64> = BTreeMap::new();
     for breach in breaches {
@@ -66,8 +66,7 @@ pub(super) fn count(tx: &mut LockTx<'_>, breaches: &[Breach]) -> StoreResult<()>
     Ok(())
 }
 
-fn add(tx: &mut LockTx<'_>, (name, day): (Name, i64), (breaches, last_at): (i64, i64)) -> StoreResult<()> {
-    use crate::tx::sealed::Connected as _;
+fn add(tx: &mut impl Writes, (name, day): (Name, i64), (breaches, last_at): (i64, i64)) -> StoreResult<()> {
     use limit_breach_days as days;
     let (tenant, owner, limit) = name;
     let row = Row {
@@ -91,8 +90,7 @@ fn add(tx: &mut LockTx<'_>, (name, day): (Name, i64), (breaches, last_at): (i64,
     Ok(())
 }
 
-fn last(tx: &mut LockTx<'_>, (tenant, owner, limit): Name, last_at: i64) -> StoreResult<()> {
-    use crate::tx::sealed::Connected as _;
+fn last(tx: &mut impl Writes, (tenant, owner, limit): Name, last_at: i64) -> StoreResult<()> {
     use limit_recent as recent;
     let row = Last {
         tenant_id: tenant.to_string(),

@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 use model::id::KeyId;
-use model::limit::{Degrade, Handling, Limit, Raise};
+use model::limit::{Degrade, Handling, Limit, Overrun, Raise};
 use model::window::{ResetPeriod, Weekday, WindowSpec};
 use model::zone::Zone;
 
@@ -43,6 +43,9 @@ pub(super) struct Row {
     status: String,
     created_at: i64,
     updated_at: i64,
+    overrun_value: Option<i64>,
+    overrun_runs: Option<i64>,
+    overrun_since: Option<i64>,
 }
 
 pub(super) fn row(limit: &Limit) -> Row {
@@ -83,12 +86,16 @@ pub(super) fn row(limit: &Limit) -> Row {
         status: limit.status.as_str().to_owned(),
         created_at: limit.created_at.as_micros(),
         updated_at: limit.updated_at.as_micros(),
+        overrun_value: limit.overrun.map(|overrun| overrun.value),
+        overrun_runs: limit.overrun.map(|overrun| overrun.runs),
+        overrun_since: limit.overrun.map(|overrun| overrun.since.as_micros()),
     }
 }
 
 pub(super) fn limit(row: Row) -> StoreResult<Limit> {
     let handling = handling(&row)?;
     let raise = raise(&row)?;
+    let overrun = overrun(&row);
     let window = Window {
         reset_period: row.reset_period,
         zone: row.zone,
@@ -112,6 +119,7 @@ pub(super) fn limit(row: Row) -> StoreResult<Limit> {
         handling,
         status: TABLE.parse("status", &row.status)?,
         raise,
+        overrun,
         created_at: at(row.created_at),
         updated_at: at(row.updated_at),
     })
@@ -130,6 +138,15 @@ fn handling(row: &Row) -> StoreResult<Handling> {
         degrade: (degrade != Degrade::default()).then_some(degrade),
         consequence: TABLE.parse_opt("consequence", row.consequence.as_deref())?,
         measured_seconds: measured.transpose()?,
+    })
+}
+
+fn overrun(row: &Row) -> Option<Overrun> {
+    let (value, runs, since) = (row.overrun_value?, row.overrun_runs?, row.overrun_since?);
+    Some(Overrun {
+        value,
+        runs,
+        since: at(since),
     })
 }
 

@@ -38,6 +38,9 @@ pub enum UpstreamError {
         /// Attempts beyond the first.
         retries: u32,
     },
+    /// The time that the answer was given is over.
+    #[error("the answer took longer than it was given")]
+    CutOff,
     /// An answer that has to be collected whole was larger than that may be.
     #[error("the provider's answer is larger than {cap_bytes} bytes")]
     TooLarge {
@@ -53,6 +56,7 @@ impl UpstreamError {
             Self::Connect { .. } => "upstream_unreachable",
             Self::FirstByteTimeout { .. } | Self::IdleTimeout { .. } => "upstream_timeout",
             Self::Broken { .. } => "upstream_error",
+            Self::CutOff => "threshold_cut_off",
             Self::TooLarge { .. } => "upstream_too_large",
         }
     }
@@ -63,7 +67,7 @@ impl UpstreamError {
             Self::Connect { retries, .. }
             | Self::FirstByteTimeout { retries, .. }
             | Self::Broken { retries, .. } => *retries,
-            Self::IdleTimeout { .. } | Self::TooLarge { .. } => 0,
+            Self::IdleTimeout { .. } | Self::CutOff | Self::TooLarge { .. } => 0,
         }
     }
 

@@ -48,6 +48,8 @@ pub struct PumpLimits {
     pub stall_timeout: Duration,
     /// How long the provider is read on when the client is gone.
     pub drain_timeout: Duration,
+    /// When the answer is cut off, wherever it is then.
+    pub until: Option<Instant>,
 }
 
 /// How the answer ended.
@@ -77,6 +79,8 @@ pub enum PumpHow {
     UpstreamBroken(UpstreamError),
     /// The provider fell silent.
     IdleTimeout,
+    /// We did: its time was over.
+    CutOff,
 }
 
 impl Pump {
@@ -154,7 +158,7 @@ impl Pump {
         if self.tap.has_ended() {
             return timeout(LAST_WORD, self.body.next()).await.ok().flatten();
         }
-        self.body.next().await
+        self.body.next_until(self.limits.until).await
     }
 }
 
@@ -166,6 +170,7 @@ fn how(ended: Option<Result<(), UpstreamError>>, client_is_gone: bool) -> PumpHo
         },
         None | Some(Ok(())) => PumpHow::Completed,
         Some(Err(UpstreamError::IdleTimeout { .. })) => PumpHow::IdleTimeout,
+        Some(Err(UpstreamError::CutOff)) => PumpHow::CutOff,
         Some(Err(error)) => PumpHow::UpstreamBroken(error),
     }
 }
@@ -260,7 +265,7 @@ pub struct Collected {
     pub elapsed: Duration,
 }
 
-/// Collects an answer that is not streamed, up to `cap_bytes`.
+/// Collects an answer that is not streamed, up to `cap_bytes` and `until` then.
 ///
 /// Like any future it stops when it is dropped; whoever has to settle afterwards runs it in a task.
 pub async fn collect(
@@ -268,11 +273,12 @@ pub async fn collect(
     mut tap: UsageTap,
     cap_bytes: usize,
     sent_at: Instant,
+    until: Option<Instant>,
 ) -> Collected {
     let mut first_byte = None;
     let mut all = BytesMut::new();
     let ended = loop {
-        match body.next().await {
+        match body.next_until(until).await {
             None => break Ok(()),
             Some(Err(error)) => break Err(error),
             Some(Ok(chunk)) if all.len() + chunk.len() > cap_bytes => {

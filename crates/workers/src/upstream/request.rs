@@ -57,6 +57,7 @@ pub struct UpstreamRequest {
     pub(super) operation: Operation,
     pub(super) body: Bytes,
     pub(super) headers: HeaderMap,
+    pub(super) retries_max: Option<u32>,
 }
 
 impl UpstreamRequest {
@@ -67,7 +68,14 @@ impl UpstreamRequest {
             operation,
             body,
             headers: headers::forward(client_headers),
+            retries_max: None,
         }
+    }
+
+    /// Lets it be tried again no more often than this, whatever the configuration says.
+    #[must_use]
+    pub fn with_retries_max(self, retries_max: Option<u32>) -> Self {
+        Self { retries_max, ..self }
     }
 
     /// Adds the W3C trace context; a text that no header can carry is left out.

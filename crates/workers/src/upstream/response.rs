@@ -5,9 +5,10 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::stream::{BoxStream, Peekable};
 use futures_util::{Stream, StreamExt as _};
 use http::{HeaderMap, StatusCode};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::error::UpstreamError;
 
@@ -38,7 +39,7 @@ impl UpstreamResponse {
 
 /// The bytes of an answer as they arrive. No silence in it lasts longer than the idle timeout.
 pub struct UpstreamBody {
-    stream: Pin<Box<dyn Stream<Item = Result<Bytes, UpstreamError>> + Send>>,
+    stream: Peekable<BoxStream<'static, Result<Bytes, UpstreamError>>>,
     idle: Duration,
 }
 
@@ -49,7 +50,7 @@ impl UpstreamBody {
         S: Stream<Item = Result<Bytes, UpstreamError>> + Send + 'static,
     {
         Self {
-            stream: Box::pin(stream),
+            stream: stream.boxed().peekable(),
             idle,
         }
     }
@@ -60,6 +61,26 @@ impl UpstreamBody {
             Ok(next) => next,
             Err(_elapsed) => Some(Err(UpstreamError::IdleTimeout { after: self.idle })),
         }
+    }
+
+    /// The same, but [`UpstreamError::CutOff`] once this time has come, however much the provider has to say.
+    pub async fn next_until(&mut self, until: Option<Instant>) -> Option<Result<Bytes, UpstreamError>> {
+        match until {
+            None => self.next().await,
+            Some(until) if until <= Instant::now() => Some(Err(UpstreamError::CutOff)),
+            Some(until) => timeout_at(until, self.next())
+                .await
+                .unwrap_or(Some(Err(UpstreamError::CutOff))),
+        }
+    }
+
+    /// Waits for the first bytes, or for the end; they are still the next.
+    ///
+    /// # Errors
+    /// [`UpstreamError::IdleTimeout`].
+    pub async fn begin(&mut self) -> Result<(), UpstreamError> {
+        let begun = timeout(self.idle, Pin::new(&mut self.stream).peek()).await;
+        begun.map_or(Err(UpstreamError::IdleTimeout { after: self.idle }), |_| Ok(()))
     }
 }
 

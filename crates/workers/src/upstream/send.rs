@@ -27,7 +27,12 @@ impl Upstream {
     /// Calls the provider and returns as soon as the head of its answer is there, whatever its status.
     pub async fn send(&self, request: UpstreamRequest) -> Result<UpstreamResponse, UpstreamError> {
         let sent_at = Instant::now();
-        let mut delays = delays(&request, self.max_retries);
+        let mut delays = delays(
+            &request,
+            request
+                .retries_max
+                .map_or(self.max_retries, |most| most.min(self.max_retries)),
+        );
         let mut retries: u32 = 0;
         loop {
             let outcome = self.attempt(&request, retries).await;

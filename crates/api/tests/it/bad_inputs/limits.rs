@@ -126,16 +126,18 @@ testkit::both_databases! {
         }
     }
 
-    async fn a_limit_of_a_type_that_is_not_judged_yet_says_so(db: TestDb) {
+    async fn every_type_of_limit_is_in_force_until_it_is_disabled(db: TestDb) {
         let world = World::new(db).await;
-        for (limit_type, in_force) in [("LATENCY_MS", false), ("ERROR_RATE_PCT", false), ("TOKENS_PER_RUN", true)] {
+        for limit_type in ["LATENCY_MS", "ERROR_RATE_PCT", "TOKENS_PER_RUN"] {
             let limit = json!({ "name": "t", "limit_category": "THRESHOLD", "limit_type": limit_type, "max_value": 5 });
             let made = world.post("/api/v1/limits", &limit).send().await;
-            assert_eq!(made.ok(201).at("/in_force"), in_force, "{limit_type}");
+            assert_eq!(made.ok(201).at("/in_force"), true, "{limit_type}");
             let path = format!("/api/v1/limits/{}", made.text("/limit_id"));
-            assert_eq!(world.get(&path).send().await.at("/in_force"), in_force);
+            assert_eq!(world.get(&path).send().await.at("/exceeded"), json!(null));
             let changed = world.put(&path, &json!({ "max_value": 6 })).send().await;
-            assert_eq!(changed.ok(200).at("/in_force"), in_force);
+            assert_eq!(changed.ok(200).at("/in_force"), true);
+            world.delete(&path).send().await.ok(204);
+            assert_eq!(world.get(&path).send().await.at("/in_force"), false);
         }
     }
 

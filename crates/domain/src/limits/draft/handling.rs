@@ -1,6 +1,6 @@
 //! Can a limit do what it is to do beyond refusing?
 
-use model::limit::{Consequence, Enforcement, LimitCategory, LimitType};
+use model::limit::{Consequence, Enforcement, LimitCategory, LimitScope, LimitType};
 use model::text::is_hidden;
 
 use super::Draft;
@@ -72,6 +72,12 @@ fn threshold(draft: &Draft, wrong: &mut impl FnMut(&'static str, &'static str)) 
         wrong(
             "consequence",
             "a share of failures is seen when LLM Runs have ended",
+        );
+    }
+    if is_rate && draft.scope == LimitScope::Global {
+        wrong(
+            "limit_type",
+            "the failures of one tenant are measured: no GLOBAL limit has it",
         );
     }
     if is_rate && draft.max > 99 {
@@ -225,5 +231,11 @@ mod tests {
         );
         let all = Draft { max: 100, ..errors() };
         assert_eq!(with(all, block, Handling::default()), ["max_value"]);
+        let global = Draft {
+            scope: LimitScope::Global,
+            scope_id: None,
+            ..errors()
+        };
+        assert_eq!(with(global, block, Handling::default()), ["limit_type"]);
     }
 }

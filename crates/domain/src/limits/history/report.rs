@@ -243,7 +243,7 @@ impl Report {
 
     /// What is assumed, and what cannot be told.
     pub fn notes(&self) -> Vec<Note> {
-        let is_measured = !self.limit_type.is_judged();
+        let is_measured = self.limit_type.amount_of(&Amounts::ZERO).is_none();
         [
             (self.counts, Note::CountersBeganEmpty),
             (self.counts, Note::HoldsWithoutRuns),

@@ -40,6 +40,7 @@ fn limit(kind: (LimitCategory, LimitType), window: WindowSpec, max: i64) -> Limi
         handling: Handling::default(),
         status: LimitStatus::Active,
         raise: None,
+        overrun: None,
         created_at: made,
         updated_at: made,
     }

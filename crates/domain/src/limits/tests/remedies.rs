@@ -82,6 +82,7 @@ fn a_crowded_queue_limit_refuses_what_it_has_room_for_and_other_limits_do_not_kn
             cost_known: true,
             limits: &limits,
             crowded: &[limit.id],
+            degraded_by: &[],
         });
         let refused = output.outcome == Outcome::Block;
         assert_eq!(refused, enforcement == Enforcement::Queue, "{enforcement:?}");
@@ -114,6 +115,7 @@ fn what_nobody_has_a_price_for_may_be_served_as_something_cheaper_that_has_one()
             cost_known: false,
             limits: &states,
             crowded: &[],
+            degraded_by: &[],
         });
         assert_eq!((output.unpriced.len(), output.remedy()), (2, remedy), "{both:?}");
     }

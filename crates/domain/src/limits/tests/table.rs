@@ -211,6 +211,7 @@ fn a_budget_that_is_used_up_says_when_its_zone_begins_anew() {
             cost_known: true,
             limits: &limits,
             crowded: &[],
+            degraded_by: &[],
         });
         let expected: Timestamp = resets.parse().unwrap();
         assert_eq!(output.blocking[0].resets_at, Some(expected), "{row}");

@@ -75,6 +75,7 @@ pub(crate) fn limit(n: u128) -> Limit {
         handling: Handling::default(),
         status: LimitStatus::Active,
         raise: None,
+        overrun: None,
         created_at: at(0),
         updated_at: at(0),
     }

@@ -13,6 +13,7 @@ const LIMITS: PumpLimits = PumpLimits {
     queue_chunks: 2,
     stall_timeout: Duration::from_secs(30),
     drain_timeout: Duration::from_secs(10),
+    until: None,
 };
 const USAGE: &str = r#"data: {"model":"m","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4}}"#;
 
@@ -189,7 +190,7 @@ async fn a_whole_answer_is_collected_up_to_its_cap() {
     let body = r#"{"model":"m","choices":[],"usage":{"prompt_tokens":3}}"#;
     let tap = || UsageTap::new(Operation::Chat, false, true);
     let items = || vec![(1, Ok(body)), (1, Ok(" "))];
-    let whole = collect(provider(items()), tap(), 100, Instant::now()).await;
+    let whole = collect(provider(items()), tap(), 100, Instant::now(), None).await;
     assert_eq!(whole.body.unwrap(), format!("{body}\n\n \n\n"));
     assert!(whole.report.complete && whole.report.usage_body.is_some());
     assert_eq!(
@@ -197,7 +198,7 @@ async fn a_whole_answer_is_collected_up_to_its_cap() {
         (Some(Duration::from_secs(1)), Duration::from_secs(2))
     );
 
-    let cut = collect(provider(items()), tap(), 56, Instant::now()).await;
+    let cut = collect(provider(items()), tap(), 56, Instant::now(), None).await;
     assert_eq!(cut.body, Err(UpstreamError::TooLarge { cap_bytes: 56 }));
     let cut = collect(
         provider(vec![(1, Ok("{")), (1, Err(broken()))]),

@@ -40,6 +40,7 @@ fn life(limit: &Limit, runs: &[Run]) -> Vec<u128> {
                 cost_known: true,
                 limits: &[state],
                 crowded: &[],
+                degraded_by: &[],
             });
             if output.outcome == Outcome::Block {
                 refused.push(run.id.bits());

@@ -1,0 +1,193 @@
+//! Are limits on the share of LLM Runs that fail passed?
+//!
+//! They are measured now and then, not with every request. That one is passed, and that it is not any more, is written
+//! down once and changes what governs: the next request is decided by it, on every node.
+
+use std::collections::BTreeMap;
+
+use domain::limits::rate::{self, Failures};
+use model::audit::AuditEvent;
+use model::breach::{Breach, BreachType};
+use model::decision::{DecisionSnapshot, Outcome};
+use model::hold::Subject;
+use model::id::{BreachId, DecisionId, IdGenerator, LimitId, TenantId};
+use model::limit::{Limit, LimitStatus, Overrun};
+use model::run::RunStatus;
+use model::time::Timestamp;
+use serde_json::json;
+use store::{LockTx, StoreError, StoreResult};
+
+use super::told;
+use crate::audit::{self, Author, Changed};
+use crate::context::Context;
+
+/// Limits that are read at a time.
+const LIMITS_MOST: i64 = 500;
+/// The latest LLM Runs of a tenant that are looked at.
+const RUNS_MOST: i64 = 2_000;
+
+/// What an LLM Run asked for and has become, and when it began.
+type Ended = (Subject, RunStatus, Timestamp);
+
+/// Measures every limit on the share of failures, and says how many have been passed now and how many are not any more.
+/// One that cannot be measured now is left for the next time.
+///
+/// # Errors
+/// What the database says.
+pub async fn measure_all(cx: &Context) -> Result<(u64, u64), StoreError> {
+    let (mut passed, mut over, mut after) = (0, 0, None);
+    loop {
+        let limits = cx
+            .db
+            .read(move |tx| store::limits::of_failures(tx, after, LIMITS_MOST))
+            .await?;
+        let is_last = i64::try_from(limits.len()).is_ok_and(|found| found < LIMITS_MOST);
+        after = limits.last().map(|limit| (limit.tenant, limit.id)).or(after);
+        let mut of_owners: BTreeMap<TenantId, Vec<Limit>> = BTreeMap::new();
+        for limit in limits {
+            of_owners.entry(limit.tenant).or_default().push(limit);
+        }
+        for (owner, limits) in of_owners {
+            match measure(cx, owner, limits).await {
+                Ok((now_passed, now_over)) => {
+                    passed += now_passed;
+                    over += now_over;
+                }
+                Err(error) => {
+                    tracing::warn!(%error, tenant_id = %owner, "the share of failures could not be measured yet");
+                }
+            }
+        }
+        if is_last {
+            return Ok((passed, over));
+        }
+    }
+}
+
+/// Measures the limits of an owner.
+async fn measure(cx: &Context, owner: TenantId, limits: Vec<Limit>) -> Result<(u64, u64), StoreError> {
+    let now = cx.clock.now();
+    let longest = limits.iter().map(rate::seconds_of).max().unwrap_or_default();
+    let since = now.plus_seconds(-i64::from(longest));
+    let ended = cx
+        .db
+        .read(move |tx| store::runs::outcomes(tx, owner, since, RUNS_MOST))
+        .await?;
+    let (mut passed, mut over) = (0, 0);
+    for limit in limits {
+        let failures = failures(&limit, &ended, now);
+        let found = failures.overrun(&limit, now);
+        if found.is_some() == limit.overrun.is_some() {
+            continue;
+        }
+        let (ids, id) = (cx.ids.clone(), limit.id);
+        let changed = cx
+            .db
+            .locked(move |tx| cross(tx, ids.as_ref(), (owner, id), (failures, found), now))
+            .await?;
+        let counted = if found.is_some() { &mut passed } else { &mut over };
+        *counted += u64::from(changed);
+    }
+    Ok((passed, over))
+}
+
+/// What has become of the LLM Runs that the limit is about.
+fn failures(limit: &Limit, ended: &[Ended], now: Timestamp) -> Failures {
+    let since = now.plus_seconds(-i64::from(rate::seconds_of(limit)));
+    let mut failures = Failures::default();
+    for (subject, status, started_at) in ended {
+        if *started_at >= since && domain::limits::applies(limit, subject) {
+            failures.count(*status);
+        }
+    }
+    failures
+}
+
+/// Writes down that a limit is passed, or not any more, unless another node has done so; whether it did.
+fn cross(
+    tx: &mut LockTx<'_>,
+    ids: &dyn IdGenerator,
+    (owner, id): (TenantId, LimitId),
+    (failures, found): (Failures, Option<Overrun>),
+    now: Timestamp,
+) -> StoreResult<bool> {
+    let known = store::limits::lock(tx, owner, id)?;
+    let Some(known) = known.filter(|limit| limit.status == LimitStatus::Active) else {
+        return Ok(false);
+    };
+    if known.overrun.is_some() == found.is_some() {
+        return Ok(false);
+    }
+    let limit = Limit {
+        overrun: found,
+        ..known.clone()
+    };
+    store::limits::update(tx, &limit)?;
+    let decision = snapshot(ids, &limit, failures, now);
+    if let Some(overrun) = found {
+        let breach = Breach {
+            id: BreachId::generate(ids),
+            tenant: owner,
+            limit_owner: owner,
+            limit: id,
+            run: None,
+            decision: decision.id,
+            breach_type: BreachType::Violated,
+            value: overrun.value,
+            max: limit.max_at(now),
+            at: now,
+        };
+        store::breaches::insert(tx, &[breach])?;
+    }
+    store::decisions::insert(tx, &[decision])?;
+    let (event, word, text) = match found {
+        Some(_) => (
+            AuditEvent::LimitBreached,
+            "limit_exceeded",
+            "is passed: too many LLM Runs fail",
+        ),
+        None => (
+            AuditEvent::LimitUpdated,
+            "limit_recovered",
+            "is not passed any more",
+        ),
+    };
+    let shown = |overrun: Option<Overrun>| {
+        overrun.map(|overrun| json!({ "error_rate_pct": overrun.value, "runs": overrun.runs, "since": overrun.since.as_micros() }))
+    };
+    let changed = Changed {
+        before: shown(known.overrun),
+        after: shown(limit.overrun),
+        ..told::changed(&limit, event, word, text)
+    };
+    audit::record(tx, ids, &Author::system(), changed, now)?;
+    Ok(true)
+}
+
+/// What was measured and what follows, so that it can be decided again.
+fn snapshot(ids: &dyn IdGenerator, limit: &Limit, failures: Failures, now: Timestamp) -> DecisionSnapshot {
+    let input = json!({
+        "now": now.as_micros(), "limit_id": limit.id, "limit_type": limit.limit_type,
+        "max": limit.max_at(now), "measured_seconds": rate::seconds_of(limit),
+        "runs": failures.runs, "failed": failures.failed,
+    })
+    .to_string();
+    DecisionSnapshot {
+        id: DecisionId::generate(ids),
+        tenant: limit.tenant,
+        engine: domain::limits::NAME,
+        engine_version: domain::limits::VERSION,
+        outcome: if limit.overrun.is_some() {
+            Outcome::Warn
+        } else {
+            Outcome::Allow
+        },
+        run: None,
+        hold: None,
+        input_hash: infra::secrets::sha256_hex(input.as_bytes()),
+        input,
+        output: json!({ "overrun": limit.overrun.map(|overrun| overrun.value) }).to_string(),
+        correlation_id: String::new(),
+        created_at: now,
+    }
+}
