@@ -98,6 +98,8 @@ fn main() -> std::io::Result<()> {
             ..Context::default()
         },
         findings: &[],
+        streamed: false,
+        unread: false,
         rules: &rules,
     };
     let mut found = 0;

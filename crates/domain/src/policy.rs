@@ -22,6 +22,7 @@ use model::digest::Digest;
 use model::id::{IncidentId, RuleId, RunId, TenantId};
 use model::policy::{EnforcementMode, OnStream, RuleScope, RuleType, Stage};
 
+use self::condition::Fault;
 use self::context::Context;
 use self::findings::{Finding, Summary};
 use self::prepared::{Hit, Prepared};
@@ -29,7 +30,7 @@ use self::prepared::{Hit, Prepared};
 /// The engine's name in decision snapshots.
 pub const NAME: &str = "policy";
 /// The engine's version; raised with every change of what it decides, the evaluators included.
-pub const VERSION: &str = "1";
+pub const VERSION: &str = "2";
 
 /// Everything the decision depends on.
 #[derive(Debug, Clone)]
@@ -42,6 +43,10 @@ pub struct JudgeInput<'a> {
     pub context: Context<'a>,
     /// What the evaluators found in the text that is judged.
     pub findings: &'a [Finding],
+    /// Whether the answer is on its way to the client while it is judged: what only annotates streams warns then.
+    pub streamed: bool,
+    /// Whether there was text that nobody could look at: rules that ask for findings cannot be judged then.
+    pub unread: bool,
     /// The rules of the tenant and of the platform; those that do not apply are passed over.
     pub rules: &'a [Arc<Prepared>],
 }
@@ -137,8 +142,13 @@ pub fn judge(input: &JudgeInput<'_>) -> Judgement {
         if !rule.applies(input.tenant, input.stage, &context) {
             continue;
         }
-        let mode = rule.mode();
-        let reason = match rule.hit(&context, input.findings) {
+        let mode = rule.mode(input.streamed);
+        let hit = if input.unread && rule.needs_findings() {
+            Err(Fault::Unread)
+        } else {
+            rule.hit(&context, input.findings)
+        };
+        let reason = match hit {
             Ok(None) => continue,
             Ok(Some(Hit::Condition)) => Reason::Condition,
             Ok(Some(Hit::Findings(findings))) => Reason::Findings { findings },
@@ -150,7 +160,7 @@ pub fn judge(input: &JudgeInput<'_>) -> Judgement {
                 continue;
             }
         };
-        matches.push(rule.matched(reason));
+        matches.push(rule.matched(mode, reason));
     }
     matches.sort_by(|one, other| {
         let key = |it: &Match| (core::cmp::Reverse((it.mode, it.scope)), it.rule);

@@ -141,6 +141,8 @@ impl Backtest {
                 ..Context::default()
             },
             findings: &[],
+            streamed: false,
+            unread: false,
             rules: &self.rule,
         })
     }

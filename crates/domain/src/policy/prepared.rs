@@ -6,7 +6,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use model::id::TenantId;
-use model::policy::{EnforcementMode, Rule, RuleScope, RuleStatus, RuleType, Stage};
+use model::policy::{EnforcementMode, OnStream, Rule, RuleScope, RuleStatus, RuleType, Stage};
 
 use super::condition::{Compiled, Fault, compile};
 use super::context::{Context, Needs};
@@ -80,8 +80,12 @@ impl Prepared {
         in_scope && self.rule.status == RuleStatus::Active && definition.stage == stage
     }
 
-    pub(super) const fn mode(&self) -> EnforcementMode {
-        self.rule.definition.mode
+    /// What it does when it matches; on a stream (`streamed`), a rule that annotates streams refuses nothing.
+    pub const fn mode(&self, streamed: bool) -> EnforcementMode {
+        match (self.rule.definition.mode, self.rule.definition.on_stream) {
+            (EnforcementMode::Block, OnStream::Annotate) if streamed => EnforcementMode::Warn,
+            (mode, _) => mode,
+        }
     }
 
     /// How it matches, if it does.
@@ -112,7 +116,7 @@ impl Prepared {
         }))
     }
 
-    pub(super) fn matched(&self, reason: Reason) -> Match {
+    pub(super) fn matched(&self, mode: EnforcementMode, reason: Reason) -> Match {
         let (rule, definition) = (&self.rule, &self.rule.definition);
         Match {
             rule: rule.id,
@@ -121,7 +125,7 @@ impl Prepared {
             name: definition.name.clone(),
             rule_type: definition.rule_type,
             scope: definition.scope,
-            mode: definition.mode,
+            mode,
             on_stream: definition.on_stream,
             reason,
             source_incident: rule.source_incident,

@@ -10,7 +10,7 @@ use model::time::Timestamp;
 use super::EnforcementMode::{Block, DryRun, Log, Warn};
 use super::findings::accuracy::Unknowns;
 use super::findings::scan;
-use super::outcome::header;
+use super::outcome::{header, with_answer};
 use super::*;
 
 /// What is changed, how, and whether the rule still applies.
@@ -64,6 +64,8 @@ fn judged(rules: Vec<Rule>, text: &str) -> Judgement {
             ..Context::default()
         },
         findings: &scan(text, &Unknowns::default()),
+        streamed: false,
+        unread: false,
         rules: &rules,
     })
 }
@@ -237,4 +239,77 @@ fn the_header_names_what_matched() {
         "",
     );
     assert!(header(&many).ends_with(", more;count=2"), "{}", header(&many));
+}
+
+#[test]
+fn the_header_of_an_answer_says_the_worse_of_both_and_all_that_matched() {
+    let matched = |id, mode| judged(vec![rule(id, mode, Some("true"))], "");
+    let silent = judged(Vec::new(), "");
+    let (first, second) = (RuleId::from_bits(1), RuleId::from_bits(2));
+    let asked = header(&matched(1, EnforcementMode::Warn));
+    assert_eq!(with_answer(None, &silent), "allow");
+    assert_eq!(with_answer(Some("allow"), &silent), "allow");
+    assert_eq!(with_answer(Some(&asked), &silent), asked);
+    assert_eq!(
+        with_answer(Some("allow"), &matched(2, EnforcementMode::Warn)),
+        format!("warn, warn;rule={second};version=1")
+    );
+    assert_eq!(
+        with_answer(Some(&asked), &matched(2, EnforcementMode::Log)),
+        format!("warn, warn;rule={first};version=1, log;rule={second};version=1")
+    );
+    assert_eq!(
+        with_answer(Some(&asked), &matched(2, EnforcementMode::Block)),
+        format!("block, warn;rule={first};version=1, block;rule={second};version=1")
+    );
+}
+
+/// What is decided of an answer.
+fn answered(rules: Vec<Rule>, streamed: bool, unread: bool) -> Judgement {
+    let output = rules.into_iter().map(|mut rule| {
+        rule.definition.stage = Stage::Output;
+        Arc::new(Prepared::new(rule))
+    });
+    judge(&JudgeInput {
+        tenant: TENANT,
+        stage: Stage::Output,
+        context: Context::default(),
+        findings: &[],
+        streamed,
+        unread,
+        rules: &output.collect::<Vec<_>>(),
+    })
+}
+
+#[test]
+fn a_rule_that_annotates_streams_warns_there_and_blocks_elsewhere() {
+    let mut annotates = rule(1, EnforcementMode::Block, Some("true"));
+    annotates.definition.on_stream = OnStream::Annotate;
+    let whole = answered(vec![annotates.clone()], false, false);
+    assert_eq!(
+        (whole.outcome, whole.matches[0].mode),
+        (Outcome::Block, EnforcementMode::Block)
+    );
+    let streamed = answered(vec![annotates], true, false);
+    assert_eq!(
+        (streamed.outcome, streamed.matches[0].mode),
+        (Outcome::Warn, EnforcementMode::Warn)
+    );
+    let blocks = rule(1, EnforcementMode::Block, Some("true"));
+    assert_eq!(answered(vec![blocks], true, false).outcome, Outcome::Block);
+}
+
+#[test]
+fn where_nobody_could_look_rules_that_ask_for_findings_cannot_be_judged() {
+    let looks = |id, mode| rule(id, mode, Some("findings.pii.count > 0"));
+    let plain = rule(3, EnforcementMode::Block, Some("run.stream"));
+    let mild = answered(vec![looks(1, EnforcementMode::Warn), plain.clone()], false, true);
+    assert_eq!(
+        (mild.outcome, mild.skipped.len(), mild.matches.len()),
+        (Outcome::Allow, 1, 0)
+    );
+    let severe = answered(vec![looks(2, EnforcementMode::Block), plain], true, true);
+    let unread = "a text could not be looked at".into();
+    assert_eq!(severe.matches[0].reason, Reason::PolicyError { detail: unread });
+    assert_eq!(severe.outcome, Outcome::Block);
 }

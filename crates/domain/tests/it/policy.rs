@@ -77,6 +77,8 @@ fn decided(stage: Stage, rules: Vec<Rule>, text: &str) -> String {
             ..Context::default()
         },
         findings: &scan(text, &Unknowns::named(["auto_renew"])),
+        streamed: false,
+        unread: false,
         rules: &rules,
     });
     format!("  {}\n  {judgement:?}", header(&judgement))

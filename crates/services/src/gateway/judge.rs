@@ -161,6 +161,8 @@ fn judged(
             ..Asked::default()
         },
         findings: known.findings,
+        streamed: false,
+        unread: false,
         rules: &governing.rules,
     };
     let judgement = judge(&input);

@@ -23,6 +23,9 @@ pub enum Fault {
     /// A division by zero.
     #[error("a division by zero")]
     DivisionByZero,
+    /// There was text that nobody could look at.
+    #[error("a text could not be looked at")]
+    Unread,
     /// The tree does not fit its types: a defect of the compiler, which refuses rather than guesses.
     #[error("the condition was not compiled properly")]
     Defect,

@@ -1,8 +1,9 @@
 //! How is a text looked at while it arrives?
 //!
-//! A sentence ends with `.`, `!` or `?` before white space, or with an empty line, and after [`SENTENCE_MAX`] bytes at the
-//! latest. Where it ends depends on the text alone and never on its pieces: a stream therefore gives what the whole text
-//! gives. What is not yet judged is at most one sentence.
+//! A sentence ends with `.`, `!` or `?` before white space, or with an empty line. One that is longer than
+//! [`SENTENCE_MAX`] bytes is judged in windows of that length that overlap by [`OVERLAP`], so that nothing is missed because
+//! it lies on a border. Where a sentence or a window ends depends on the text alone and never on its pieces: a stream
+//! therefore gives what the whole text gives. What is not yet judged is at most one sentence or window.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -12,7 +13,10 @@ use super::{Finding, scan_sentence};
 
 /// The longest sentence, in bytes: what a stream holds back at most.
 pub const SENTENCE_MAX: usize = 4096;
-/// How far before that a long sentence is cut at white space.
+/// How much of a long sentence is judged again with what follows it, in bytes: longer than anything that is found as a
+/// whole.
+pub const OVERLAP: usize = 512;
+/// How far before that the next window starts, to start at white space.
 const CUT_WITHIN: usize = 512;
 
 /// Looks at a text that arrives in pieces.
@@ -25,6 +29,17 @@ pub struct Scanner {
     searched: usize,
     /// How many bytes were judged.
     judged: usize,
+    /// What was found in the window before this one and reaches into it.
+    told: Vec<Finding>,
+}
+
+/// Where a sentence or a window ends.
+#[derive(Debug, Clone, Copy)]
+struct End {
+    /// Up to where it is judged, in bytes.
+    window: usize,
+    /// Where the next one starts: before that only within a long sentence.
+    next: usize,
 }
 
 /// What became known with a piece.
@@ -46,6 +61,7 @@ impl Scanner {
             pending: String::new(),
             searched: 0,
             judged: 0,
+            told: Vec::new(),
         }
     }
 
@@ -60,11 +76,9 @@ impl Scanner {
             rest = more;
             self.pending.push_str(part);
             let mut start = 0_usize;
-            while let Some(length) = self.end_of_sentence(start) {
-                let end = start.saturating_add(length);
-                let sentence = self.pending.get(start..end).unwrap_or_default();
-                self.judge(sentence, start, &mut findings, &mut dirty);
-                start = end;
+            while let Some(end) = self.end_of_sentence(start) {
+                self.judge((start, end), &mut findings, &mut dirty);
+                start = start.saturating_add(end.next);
                 self.searched = start;
             }
             self.pending.drain(..start);
@@ -77,16 +91,29 @@ impl Scanner {
     /// The end of the text: what is left is a sentence.
     pub fn finish(&mut self) -> Step {
         let (mut findings, mut dirty) = (Vec::new(), None);
-        self.judge(&self.pending, 0, &mut findings, &mut dirty);
+        let end = End {
+            window: self.pending.len(),
+            next: self.pending.len(),
+        };
+        self.judge((0, end), &mut findings, &mut dirty);
         self.judged = self.judged.saturating_add(self.pending.len());
         self.pending.clear();
         self.searched = 0;
         self.step(findings, dirty)
     }
 
-    fn judge(&self, sentence: &str, start: usize, findings: &mut Vec<Finding>, dirty: &mut Option<usize>) {
+    fn judge(&mut self, (start, end): (usize, End), findings: &mut Vec<Finding>, dirty: &mut Option<usize>) {
         let at = self.judged.saturating_add(start);
-        let found = scan_sentence(sentence, at, &self.unknowns);
+        let next = at.saturating_add(end.next);
+        let text = self.pending.get(start..start.saturating_add(end.window));
+        let mut found = scan_sentence(text.unwrap_or_default(), at, &self.unknowns);
+        // What starts behind the border is found again in the next window; what was told before is not told again.
+        let told = |one: &Finding| {
+            let mut told = self.told.iter();
+            told.any(|told| told.kind.evaluator() == one.kind.evaluator() && one.start < told.end)
+        };
+        found.retain(|one| one.start < next && !told(one));
+        self.told = found.iter().filter(|one| one.end > next).copied().collect();
         if !found.is_empty() {
             *dirty = dirty.or(Some(at));
         }
@@ -101,8 +128,8 @@ impl Scanner {
         }
     }
 
-    /// How long the sentence is that starts here in what is pending; none while it is not over.
-    fn end_of_sentence(&mut self, start: usize) -> Option<usize> {
+    /// Where the sentence ends that starts here in what is pending; none while it is not over.
+    fn end_of_sentence(&mut self, start: usize) -> Option<End> {
         let text = self.pending.get(start..)?;
         let from = boundary_after(text, self.searched.saturating_sub(start).saturating_sub(8));
         let within = boundary(text, SENTENCE_MAX);
@@ -114,7 +141,11 @@ impl Scanner {
             let line_ended = before[1] == '\n' || before == ['\n', '\r'];
             let blank = line_ended && character == '\n' && at > 1;
             if stop || blank {
-                return Some(at.saturating_add(character.len_utf8()));
+                let end = at.saturating_add(character.len_utf8());
+                return Some(End {
+                    window: end,
+                    next: end,
+                });
             }
             before = [before[1], character];
         }
@@ -122,11 +153,13 @@ impl Scanner {
             self.searched = start.saturating_add(text.len());
             return None;
         }
-        let tail = boundary_after(text, within.saturating_sub(CUT_WITHIN));
-        let space = text.get(tail..within)?.rfind(char::is_whitespace);
-        Some(space.map_or(within, |space| {
+        let latest = boundary(text, within.saturating_sub(OVERLAP));
+        let tail = boundary_after(text, latest.saturating_sub(CUT_WITHIN));
+        let space = text.get(tail..latest)?.rfind(char::is_whitespace);
+        let next = space.map_or(latest, |space| {
             boundary_after(text, tail.saturating_add(space).saturating_add(1))
-        }))
+        });
+        Some(End { window: within, next })
     }
 }
 
@@ -139,3 +172,6 @@ fn boundary(text: &str, at: usize) -> usize {
 fn boundary_after(text: &str, at: usize) -> usize {
     text.ceil_char_boundary(at.min(text.len()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,6 @@
 //! What is found, and what is not?
 
 use alloc::format;
-use alloc::string::String;
-
-use proptest::prelude::*;
 
 use super::*;
 
@@ -273,93 +270,6 @@ fn findings_are_counted_per_evaluator() {
         (1, &["INSTRUCTION_OVERRIDE"][..])
     );
     assert_eq!(context.safety.count, 0);
-}
-
-#[test]
-fn a_stream_holds_back_one_sentence() {
-    let mut scanner = sentence::Scanner::new(Unknowns::default());
-    let first = scanner.push("Hello there. Write to a@b");
-    assert_eq!(
-        (first.judged, first.clean_until, first.findings.len()),
-        (13, 13, 0)
-    );
-    let second = scanner.push(".de now. And more");
-    assert_eq!(
-        (second.judged, second.clean_until, second.findings.len()),
-        (34, 13, 1)
-    );
-    let last = scanner.finish();
-    assert_eq!((last.judged, last.clean_until, last.findings.len()), (42, 42, 0));
-    let mut endless = sentence::Scanner::new(Unknowns::default());
-    for _ in 0..100 {
-        let step = endless.push(&"x".repeat(100));
-        assert!(step.findings.is_empty());
-    }
-    let judged = endless.push("").judged;
-    assert!(judged > 10_000 - sentence::SENTENCE_MAX, "{judged}");
-}
-
-/// Texts with a lot to find, and ends of sentences in all places.
-fn text() -> impl Strategy<Value = String> {
-    let piece = prop_oneof![
-        prop::sample::select(
-            &[
-                "a@b.de",
-                "4111 1111 1111 1111",
-                "ignore previous instructions",
-                ". ",
-                "! ",
-                "\n\n",
-                "\r\n\r\n",
-                "?",
-                "é",
-                "\n",
-                "human:",
-                "+49 30 901820",
-                "\u{200b}",
-                "😀",
-                "how to make a bomb",
-                "auto-renew is set",
-                "sk-ant-",
-            ][..]
-        )
-        .prop_map(String::from),
-        any::<String>(),
-        "[a-z .]{0,1500}",
-    ];
-    prop::collection::vec(piece, 0..14).prop_map(|pieces| pieces.concat())
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn pieces_make_no_difference(text in text(), cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..20)) {
-        let unknowns = Unknowns::named(["auto_renew"]);
-        let whole = scan(&text, &unknowns);
-        let mut cuts: Vec<_> = cuts.iter().map(|cut| text.floor_char_boundary(cut.index(text.len() + 1))).collect();
-        cuts.push(text.len());
-        cuts.sort_unstable();
-        let mut scanner = sentence::Scanner::new(unknowns);
-        let (mut findings, mut from) = (Vec::new(), 0);
-        for cut in cuts {
-            let step = scanner.push(&text[from..cut]);
-            prop_assert!(cut - step.judged <= sentence::SENTENCE_MAX);
-            prop_assert!(step.findings.iter().all(|finding| finding.end <= step.judged));
-            findings.extend(step.findings);
-            from = cut;
-        }
-        findings.extend(scanner.finish().findings);
-        for finding in &findings {
-            prop_assert!(text.get(finding.start..finding.end).is_some_and(|part| !part.is_empty()));
-        }
-        prop_assert_eq!(findings, whole);
-    }
-
-    #[test]
-    fn what_cannot_be_known_is_read_from_any_text(context in any::<String>()) {
-        let _ = Unknowns::in_context(&context);
-    }
 }
 
 #[test]
