@@ -5,6 +5,7 @@
 //! the hold ends.
 
 mod admit;
+mod answers;
 mod body;
 mod books;
 mod caps;
@@ -15,7 +16,9 @@ mod failures;
 mod flight;
 mod judge;
 mod models;
+mod output;
 mod references;
+mod ruled;
 mod serve;
 mod texts;
 mod thresholds;

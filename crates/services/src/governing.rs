@@ -6,11 +6,13 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use domain::policy::Judgement;
 use domain::policy::prepared::Prepared;
 use model::id::{IncidentId, TenantId};
+use serde_json::Value;
 use store::{Db, StoreError, StoreResult, Tx};
 
-use crate::ledger::Born;
+use crate::ledger::{Born, Verdict};
 
 /// Tenants whose rules are kept; beyond that the copies start anew.
 const TENANTS_MAX: usize = 50_000;
@@ -60,8 +62,21 @@ impl Copy {
 
 impl Governing {
     /// What is known of an Incident that a rule came from.
-    pub(crate) fn born(&self, incident: IncidentId) -> Option<Born> {
+    fn born(&self, incident: IncidentId) -> Option<Born> {
         self.born.iter().find_map(|born| born.get(&incident).copied())
+    }
+
+    /// What these rules said, as it is written down; none if they had nothing to say.
+    pub(crate) fn verdict(&self, judgement: &Judgement, input: impl FnOnce() -> Value) -> Option<Verdict> {
+        if judgement.matches.is_empty() && judgement.skipped.is_empty() {
+            return None;
+        }
+        let sources = judgement.matches.iter().filter_map(|found| found.source_incident);
+        Some(Verdict {
+            input: input(),
+            born: sources.filter_map(|incident| self.born(incident)).collect(),
+            judgement: judgement.clone(),
+        })
     }
 }
 

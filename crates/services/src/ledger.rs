@@ -7,6 +7,7 @@
 mod apply;
 mod batch;
 mod cache;
+mod case;
 mod command;
 mod facts;
 mod judged;
@@ -17,6 +18,7 @@ mod moved;
 mod patience;
 mod room;
 mod rules;
+mod ruling;
 mod verify;
 
 use std::sync::Arc;
@@ -25,9 +27,10 @@ use model::id::IdGenerator;
 use model::time::Clock;
 use store::{Batcher, Db};
 
+pub(crate) use self::case::Case;
 pub use self::command::{
     Answer, Born, CostFacts, EndAnswer, EndCommand, Forbidden, HoldAnswer, HoldCommand, Idempotency, Instead,
-    Judged, LedgerError, NewRun, Patience, RenewCommand, Replay, Verdict, Waited,
+    Judged, LedgerError, NewRun, Patience, RenewCommand, Replay, Ruling, Verdict, Waited,
 };
 pub use self::room::RoomSettings;
 pub use self::verify::{Mismatch, Verification};

@@ -74,6 +74,7 @@ pub async fn expire_holds(cx: &Context) -> Result<u64, StoreError> {
                 run: None,
                 events: Vec::new(),
                 breaches: Vec::new(),
+                ruling: None,
                 idempotency: None,
             })
         });

@@ -7,7 +7,7 @@ use domain::policy::{Judgement, Reason};
 use model::digest::Digest;
 use model::integrity::{Integrity, IntegrityStatus};
 use model::permille::Permille;
-use model::policy::{Definition, Rule};
+use model::policy::{Definition, Rule, Stage};
 use model::time::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -264,11 +264,15 @@ impl RuleVersionsView {
     }
 }
 
-/// What a client is told whose request a Policy Rule refuses: which one, why, and which Incident it came from. It
-/// repeats nothing of the request.
-pub fn message(judgement: &Judgement) -> String {
+/// What a client is told whose request a Policy Rule refuses, or whose answer it withholds: which one, why, and which
+/// Incident it came from. It repeats nothing of the request or the answer.
+pub fn message(judgement: &Judgement, stage: Stage) -> String {
+    let does = match stage {
+        Stage::Input => "refuses this LLM Run",
+        Stage::Output => "withholds the answer of this LLM Run",
+    };
     let Some(deciding) = judgement.deciding() else {
-        return "A Policy Rule refuses this LLM Run.".to_owned();
+        return format!("A Policy Rule {does}.");
     };
     let (rule, name) = (deciding.rule, &deciding.name);
     let why = match &deciding.reason {
@@ -284,5 +288,5 @@ pub fn message(judgement: &Judgement) -> String {
         Some(incident) => format!(" It prevents what happened in the Incident {incident}."),
         None => String::new(),
     };
-    format!("The Policy Rule {rule} \u{201c}{name}\u{201d} refuses this LLM Run.{why}{born}")
+    format!("The Policy Rule {rule} \u{201c}{name}\u{201d} {does}.{why}{born}")
 }

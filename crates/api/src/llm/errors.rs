@@ -243,9 +243,9 @@ impl LlmError {
         }
     }
 
-    /// Refused by a Policy Rule: which one, and which Incident it came from.
+    /// Refused, or its answer withheld, by a Policy Rule: which one, and which Incident it came from.
     fn forbidden(forbidden: &Forbidden) -> Self {
-        let message = adapters::customer::policies::message(&forbidden.judgement);
+        let message = adapters::customer::policies::message(&forbidden.judgement, forbidden.stage);
         Self {
             no_retry: true,
             run: Some((forbidden.run.to_string(), forbidden.decision.to_string())),

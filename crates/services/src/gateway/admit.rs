@@ -23,6 +23,7 @@ use super::facts::Parsed;
 use super::judge::{self, Question};
 use super::{GatewayError, GatewayRequest};
 use crate::context::Context;
+use crate::governing::Governing;
 use crate::ledger::{Answer, HoldAnswer, HoldCommand, Instead, LedgerError, NewRun, Patience, Waited};
 use crate::measure;
 use crate::prices::Floor;
@@ -57,13 +58,13 @@ impl Drop for Line<'_> {
 }
 
 /// Holds what the request can cost at most, at once, after waiting, or as something cheaper; else the answer says why
-/// not. `alive` ends when nobody waits for the answer any more.
+/// not. Gives what governed it too. `alive` ends when nobody waits for the answer any more.
 pub(super) async fn admit(
     cx: &Context,
     request: &GatewayRequest,
     mut plan: Plan,
     mut alive: watch::Receiver<()>,
-) -> Result<(HoldAnswer, Plan), GatewayError> {
+) -> Result<(HoldAnswer, Plan, Governing), GatewayError> {
     let mut line = Line {
         cx,
         place: cx.ledger.room().place(),
@@ -77,10 +78,10 @@ pub(super) async fn admit(
             place: line.place,
             last,
         };
-        let mut answer = authorise(cx, request, &plan, patience).await?;
+        let (mut answer, rules) = authorise(cx, request, &plan, patience).await?;
         let Some(refusing) = answer.provisional.take() else {
             answer.waited = line.waited(&answer);
-            return Ok((answer, plan));
+            return Ok((answer, plan, rules));
         };
         if refusing
             .iter()
@@ -283,7 +284,7 @@ async fn authorise(
     request: &GatewayRequest,
     plan: &Plan,
     patience: Patience,
-) -> Result<HoldAnswer, GatewayError> {
+) -> Result<(HoldAnswer, Governing), GatewayError> {
     let parsed = &plan.parsed;
     let cost = plan.estimate.as_ref().map(|estimate| estimate.cost);
     let attribution = request.attribution.clone();
@@ -328,12 +329,12 @@ async fn authorise(
         cost,
     };
     match judge::hold(cx, command, &question).await {
-        Ok(Answer::Decided(answer)) => Ok(*answer),
+        Ok((Answer::Decided(answer), rules)) => Ok((*answer, rules)),
         Err(LedgerError::Forbidden(forbidden)) => {
             measure::blocked(plan.upstream.provider(), request.operation);
             Err(GatewayError::Forbidden(forbidden))
         }
-        Ok(Answer::Ended(_) | Answer::Renewed(_) | Answer::Replayed(_)) => {
+        Ok((Answer::Ended(_) | Answer::Renewed(_) | Answer::Replayed(_), _)) => {
             Err(GatewayError::Unenforceable(store::StoreError::Stopped))
         }
         Err(LedgerError::Store(error)) => Err(GatewayError::Unenforceable(error)),

@@ -99,12 +99,14 @@ async fn attempt(cx: &Context, command: &EndCommand) -> Result<(), StoreError> {
 async fn write_run(cx: &Context, command: &EndCommand, events: Vec<OpsEvent>) -> Result<(), StoreError> {
     let run = command.run.as_deref().cloned();
     let breaches = command.breaches.clone();
+    let ruling = command.ruling.clone();
     let written = cx
         .db
         .write(move |tx| -> Result<(), StoreError> {
             store::runs::finish(tx, run.as_slice())?;
             store::breaches::insert(tx, &breaches)?;
-            store::ops_events::insert(tx, &events)
+            store::ops_events::insert(tx, &events)?;
+            ruling.as_ref().map_or(Ok(()), |ruling| ruling.write_down(tx))
         })
         .await;
     match written {

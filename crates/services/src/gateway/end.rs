@@ -13,6 +13,7 @@ use model::cost::{CostSource, TokenUsage};
 use model::hold::Hold;
 use model::id::CostId;
 use model::money::NanoUsd;
+use model::policy::Stage;
 use model::run::{Operation, Run, RunStatus, UsageSource};
 use model::time::Timestamp;
 use workers::upstream::pump::{Collected, PumpEnd, PumpHow};
@@ -20,10 +21,12 @@ use workers::upstream::tap::TapReport;
 use workers::upstream::{UpstreamError, UpstreamResponse};
 
 use super::books;
+use super::failures::Failed;
 use super::flight::OpenHold;
+use super::ruled::Ruled;
 use super::thresholds;
 use crate::context::Context;
-use crate::ledger::{CostFacts, EndCommand};
+use crate::ledger::{Case, CostFacts, EndCommand, Ruling};
 use crate::measure;
 use crate::prices::{Floor, Metered, PriceError, WorstCaseFacts};
 
@@ -61,6 +64,8 @@ pub(super) struct Ending {
     retries: u32,
     first_byte: Option<Duration>,
     elapsed: Duration,
+    /// What Policy Rules said of the answer.
+    ruled: Option<Ruled>,
 }
 
 /// What was used, as far as it is known.
@@ -86,6 +91,7 @@ impl Ending {
             retries: error.retries(),
             first_byte: None,
             elapsed,
+            ruled: None,
         }
     }
 
@@ -100,6 +106,7 @@ impl Ending {
             retries: response.retries,
             first_byte: None,
             elapsed: response.sent_at.elapsed(),
+            ruled: None,
         }
     }
 
@@ -127,6 +134,7 @@ impl Ending {
             retries,
             first_byte: collected.first_byte,
             elapsed: collected.elapsed,
+            ruled: None,
         }
     }
 
@@ -155,6 +163,7 @@ impl Ending {
             retries,
             first_byte: end.first_byte,
             elapsed: end.elapsed,
+            ruled: None,
         }
     }
 }
@@ -176,6 +185,25 @@ impl Ending {
             duration_ms: ms(self.elapsed),
             retries: self.retries.into(),
         }
+    }
+
+    /// How the provider failed, if it did.
+    pub(super) fn failed(&self) -> Option<Failed<'_>> {
+        (self.status == RunStatus::Failed).then_some(Failed {
+            code: self.error_code.as_deref(),
+            status: self.http_status,
+        })
+    }
+
+    /// With what Policy Rules said of the answer. If they withhold it, the run was halted, and the client saw `status`.
+    pub(super) fn ruled(mut self, ruled: Ruled, status: StatusCode) -> Self {
+        if ruled.withholds() {
+            self.status = RunStatus::Halted;
+            self.error_code = Some("policy_violation".to_owned());
+            self.http_status = Some(status.as_u16());
+        }
+        self.ruled = Some(ruled);
+        self
     }
 }
 
@@ -212,11 +240,30 @@ impl Ticket {
             cost: facts,
             events: books::events(cx, &run, now),
             breaches: thresholds::breaches(cx, &run, &passed, now),
+            ruling: self.ruling(cx, &ending, now),
             run: Some(Box::new(run)),
             idempotency: None,
         };
         books::close(cx, command, self.open).await;
         cost
+    }
+
+    /// What is written of what Policy Rules said.
+    fn ruling(&self, cx: &Context, ending: &Ending, now: Timestamp) -> Option<Box<Ruling>> {
+        let ruled = ending.ruled.as_ref()?;
+        let case = Case {
+            tenant: self.hold.tenant,
+            run: self.run.id,
+            decision: ruled.decision,
+            hold: Some(self.hold.id),
+            stage: Stage::Output,
+            subject: &self.hold.subject,
+            correlation_id: &self.run.correlation_id,
+            verdict: ruled.verdict.as_ref()?,
+            ids: cx.ids.as_ref(),
+            at: now,
+        };
+        Some(Box::new(case.ruling()))
     }
 
     /// What was used; none if nothing can have been.

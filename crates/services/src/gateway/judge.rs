@@ -3,17 +3,19 @@
 use std::sync::Arc;
 
 use domain::estimate::Bound;
-use domain::policy::context::Context as Asked;
+use domain::policy::context::{Context as Asked, FailureContext};
 use domain::policy::findings::accuracy::Unknowns;
 use domain::policy::findings::{Finding, scan};
 use domain::policy::outcome;
 use domain::policy::prepared::Prepared;
 use domain::policy::{JudgeInput, judge};
 use model::decision::Outcome;
+use model::hold::Subject;
 use model::id::TenantId;
 use model::incident::RequestTraits;
 use model::money::NanoUsd;
 use model::policy::Stage;
+use model::time::Timestamp;
 use model::zone::Zone;
 use serde_json::{Value, json};
 
@@ -21,14 +23,14 @@ use super::facts::Parsed;
 use super::failures::{self, OnRecord};
 use crate::context::Context;
 use crate::governing::Governing;
-use crate::ledger::{Answer, HoldCommand, Judged, LedgerError, Verdict};
+use crate::ledger::{Answer, HoldCommand, Judged, LedgerError};
 use crate::measure;
 
 /// How often a request is judged again because a rule or a limit has changed meanwhile.
 const ATTEMPTS: usize = 8;
 
 /// Texts beyond this many bytes are looked at on a thread of their own, so that other requests need not wait.
-const LONG_TEXT: usize = 16 * 1024;
+pub(super) const LONG_TEXT: usize = 16 * 1024;
 
 /// What is asked of the rules beside what the command for the ledger says.
 pub(super) struct Question<'a> {
@@ -37,7 +39,8 @@ pub(super) struct Question<'a> {
     pub(super) cost: Option<NanoUsd>,
 }
 
-/// Judges the request by the rules that apply now and hands it to the ledger with what they say.
+/// Judges the request by the rules that apply now and hands it to the ledger with what they say; gives its answer, and by
+/// which rules that was.
 ///
 /// # Errors
 /// [`LedgerError`].
@@ -45,7 +48,7 @@ pub(super) async fn hold(
     cx: &Context,
     command: HoldCommand,
     question: &Question<'_>,
-) -> Result<Answer, LedgerError> {
+) -> Result<(Answer, Governing), LedgerError> {
     let mut rules = cx.rules.governing(&cx.db, command.tenant).await?;
     let (mut found, mut failed) = (None, None);
     for _ in 0..ATTEMPTS {
@@ -78,7 +81,7 @@ pub(super) async fn hold(
                         decided.policy = Some(said.header);
                     }
                 }
-                return answer;
+                return answer.map(|answer| (answer, rules));
             }
         }
         rules = cx.rules.renewed(&cx.db, command.tenant).await?;
@@ -136,30 +139,23 @@ fn judged(
         return (nothing, None);
     }
     let (subject, parsed) = (&command.subject, question.parsed);
-    let key = subject.api_key_id.map(|id| id.to_string()).unwrap_or_default();
+    let key = key(subject);
     let tools: Vec<&str> = parsed.tools.iter().map(String::as_str).collect();
-    let (hour, weekday) = Zone::UTC.hour_and_weekday(cx.clock.now());
+    let facts = Facts {
+        subject,
+        key: &key,
+        stream: parsed.stream,
+        tokens: (question.bound.input_tokens, question.bound.output_tokens),
+        cost: question.cost,
+        tools: &tools,
+        input_fingerprint: parsed.input_fingerprint.as_deref(),
+        at: cx.clock.now(),
+        failure: known.failed.map(OnRecord::context),
+    };
     let input = JudgeInput {
         tenant: command.tenant,
         stage: Stage::Input,
-        context: Asked {
-            model: text(subject.model.as_ref()),
-            provider: text(subject.provider.as_ref()),
-            agent: text(subject.agent_id.as_ref()),
-            project: text(subject.project_id.as_ref()),
-            feature: text(subject.feature.as_ref()),
-            key: &key,
-            stream: parsed.stream,
-            input_tokens: question.bound.input_tokens,
-            output_tokens: question.bound.output_tokens,
-            cost: question.cost,
-            tools: &tools,
-            input_fingerprint: text(parsed.input_fingerprint.as_ref()),
-            hour,
-            weekday,
-            failure: known.failed.map(OnRecord::context),
-            ..Asked::default()
-        },
+        context: facts.context(),
         findings: known.findings,
         streamed: false,
         unread: false,
@@ -171,17 +167,51 @@ fn judged(
         skipped: judgement.skipped.len(),
         header: outcome::header(&judgement),
     };
-    let silent = judgement.matches.is_empty() && judgement.skipped.is_empty();
-    let verdict = (!silent).then(|| Verdict {
-        input: redacted(&input, versions, &governing.rules),
-        born: judgement
-            .matches
-            .iter()
-            .filter_map(|found| governing.born(found.source_incident?))
-            .collect(),
-        judgement,
-    });
+    let verdict = governing.verdict(&judgement, || redacted(&input, versions, &governing.rules));
     (Judged { versions, verdict }, Some(said))
+}
+
+/// What conditions may ask about a request, before it is sent or when it is answered.
+pub(super) struct Facts<'a> {
+    pub(super) subject: &'a Subject,
+    /// The id of its key; empty if it has none.
+    pub(super) key: &'a str,
+    pub(super) stream: bool,
+    /// Input and output, at most.
+    pub(super) tokens: (i64, i64),
+    pub(super) cost: Option<NanoUsd>,
+    pub(super) tools: &'a [&'a str],
+    pub(super) input_fingerprint: Option<&'a str>,
+    pub(super) at: Timestamp,
+    pub(super) failure: Option<FailureContext<'a>>,
+}
+
+impl<'a> Facts<'a> {
+    pub(super) fn context(&self) -> Asked<'a> {
+        let (hour, weekday) = Zone::UTC.hour_and_weekday(self.at);
+        Asked {
+            model: text(self.subject.model.as_ref()),
+            provider: text(self.subject.provider.as_ref()),
+            agent: text(self.subject.agent_id.as_ref()),
+            project: text(self.subject.project_id.as_ref()),
+            feature: text(self.subject.feature.as_ref()),
+            key: self.key,
+            stream: self.stream,
+            input_tokens: self.tokens.0,
+            output_tokens: self.tokens.1,
+            cost: self.cost,
+            tools: self.tools,
+            input_fingerprint: self.input_fingerprint.unwrap_or_default(),
+            hour,
+            weekday,
+            failure: self.failure,
+            ..Asked::default()
+        }
+    }
+}
+
+pub(super) fn key(subject: &Subject) -> String {
+    subject.api_key_id.map(|id| id.to_string()).unwrap_or_default()
 }
 
 fn text(given: Option<&String>) -> &str {
@@ -189,7 +219,11 @@ fn text(given: Option<&String>) -> &str {
 }
 
 /// What was judged, without any content: the facts, what was found, and by which rules.
-fn redacted(input: &JudgeInput<'_>, versions: [(TenantId, i64); 2], rules: &[Arc<Prepared>]) -> Value {
+pub(super) fn redacted(
+    input: &JudgeInput<'_>,
+    versions: [(TenantId, i64); 2],
+    rules: &[Arc<Prepared>],
+) -> Value {
     json!({
         "stage": input.stage,
         "context": input.context,

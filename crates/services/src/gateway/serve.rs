@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use domain::limits::CheckOutput;
+use domain::policy::outcome::with_answer;
+use http::StatusCode;
 use model::hold::HoldItem;
 use model::limit::Unit;
 use tokio::sync::watch;
@@ -14,6 +16,7 @@ use workers::upstream::{AskUsage, Upstream, UpstreamError, UpstreamRequest, Upst
 use super::admit::{Plan, admit};
 use super::end::{Ending, Ticket};
 use super::facts::{Parsed, parse};
+use super::output::Watch;
 use super::thresholds::Cuts;
 use super::{GatewayError, GatewayRequest, Served, ServedBody};
 use crate::context::Context;
@@ -63,11 +66,12 @@ async fn run(
     alive: watch::Receiver<()>,
 ) -> Result<Served, GatewayError> {
     let plan = Plan::asked(&cx, &request, parsed, upstream)?;
-    let (answer, plan) = admit(&cx, &request, plan, alive).await?;
+    let (answer, plan, rules) = admit(&cx, &request, plan, alive).await?;
     let (Some(hold), Some(run)) = (answer.hold.clone(), answer.run.clone()) else {
         measure::blocked(plan.upstream.provider(), request.operation);
         return Err(GatewayError::Refused(Box::new(answer)));
     };
+    let watch = Watch::on(&plan, &hold, rules).await;
     let capped = answer.output.bounds_usage || plan.is_lessened();
     let Plan {
         mut parsed,
@@ -104,7 +108,7 @@ async fn run(
     if passes_on {
         Ok(streamed(cx, ticket, answer, response, (tap, cuts)))
     } else {
-        whole(&cx, ticket, answer, response, (tap, cuts)).await
+        whole(&cx, ticket, answer, response, (tap, cuts, watch)).await
     }
 }
 
@@ -120,7 +124,7 @@ async fn send(
     let sent_at = Instant::now();
     let (error, ending) = match cuts.send(upstream, call).await {
         // The provider's words about our key are not for our client.
-        Ok(response) if response.status == http::StatusCode::UNAUTHORIZED => {
+        Ok(response) if response.status == StatusCode::UNAUTHORIZED => {
             tracing::error!(run_id = %run, upstream = upstream.name(), "the provider rejects the configured key");
             let code = "upstream_credential_rejected";
             (
@@ -203,11 +207,13 @@ fn streamed(
 async fn whole(
     cx: &Context,
     ticket: Ticket,
-    answer: HoldAnswer,
+    mut answer: HoldAnswer,
     response: UpstreamResponse,
-    (tap, cuts): (UsageTap, Cuts),
+    (tap, cuts, watch): (UsageTap, Cuts, Option<Watch>),
 ) -> Result<Served, GatewayError> {
     let cap = cx.gateway.settings.answer_cap_bytes;
+    let (status, retries) = (response.status, response.retries);
+    let readable = response.is_readable();
     let collected = collect(response.body, tap, cap, response.sent_at, cuts.end).await;
     let (run, decision) = (ticket.run.id, answer.decision);
     let cut_off =
@@ -218,11 +224,23 @@ async fn whole(
         tracing::warn!(%error, run_id = %run, "the provider's answer broke off");
         journal::provider_failed(cx, &ticket.run, error);
     }
-    let ending = Ending::collected(&collected, response.status, response.retries);
+    let mut ending = Ending::collected(&collected, status, retries);
+    let mut withheld = None;
+    if let (Some(watch), Ok(body)) = (&watch, &collected.body) {
+        let ruled = watch
+            .whole(cx, &ticket.run, &ending, readable.then(|| body.clone()))
+            .await;
+        answer.policy = Some(with_answer(answer.policy.as_deref(), &ruled.judgement));
+        withheld = ruled.withholds().then(|| ruled.forbidden(run));
+        ending = ending.ruled(ruled, StatusCode::FORBIDDEN);
+    }
     let cost = ticket.end(cx, ending).await;
+    if let Some(forbidden) = withheld {
+        return Err(GatewayError::Forbidden(Box::new(forbidden)));
+    }
     match collected.body {
         Ok(body) => Ok(Served {
-            status: response.status,
+            status,
             headers: response.headers,
             body: ServedBody::Whole(body),
             run,

@@ -6,19 +6,32 @@ use super::body::Body;
 use super::traits::INPUT;
 
 /// Members whose texts are names, ids or data, and nothing that a person or a model has said.
-const SILENT: [&str; 11] = [
+const SILENT: [&str; 20] = [
     "type",
     "role",
     "id",
     "call_id",
+    "item_id",
+    "response_id",
+    "file_id",
+    "container_id",
     "tool_call_id",
     "tool_use_id",
     "status",
     "media_type",
     "data",
     "file_data",
+    "b64_json",
+    "partial_image_b64",
     "encrypted_content",
+    "encrypted_index",
+    // What proves where a thought came from, and what hides how long an event is.
+    "signature",
+    "obfuscation",
 ];
+
+/// Members whose own members are a tool's: what they are called says nothing about what they are.
+const ARGUMENTS: [&str; 2] = ["input", "arguments"];
 
 /// How deep texts are looked for: deeper than any dialect puts them.
 const DEPTH_MAX: usize = 32;
@@ -29,31 +42,75 @@ pub(super) fn of(body: &Body) -> String {
     let mut text = String::new();
     for field in INPUT {
         if let Some(value) = body.get::<Value>(field) {
-            collect(&value, DEPTH_MAX, &mut text);
+            each(&value, &mut |_, said| add(&mut text, said));
         }
     }
     text
 }
 
-fn collect(value: &Value, depth: usize, text: &mut String) {
-    let Some(deeper) = depth.checked_sub(1) else {
-        return;
+/// Adds what is said next, behind an empty line.
+pub(super) fn add(text: &mut String, said: &str) {
+    if !text.is_empty() {
+        text.push_str("\n\n");
+    }
+    text.push_str(said);
+}
+
+/// Gives everything that is said in a value, with its path: `/tool_calls/0/function/arguments`. The entries of a list go
+/// by their `index`, if they have one.
+pub(super) fn each(value: &Value, take: &mut dyn FnMut(&str, &str)) {
+    let mut walk = Walk {
+        path: String::new(),
+        everything: false,
+        take,
     };
-    match value {
-        Value::String(said) if !said.starts_with("data:") => {
-            if !text.is_empty() {
-                text.push_str("\n\n");
+    walk.value(value, DEPTH_MAX);
+}
+
+struct Walk<'a> {
+    path: String,
+    /// Whether no member is silent here.
+    everything: bool,
+    take: &'a mut dyn FnMut(&str, &str),
+}
+
+impl Walk<'_> {
+    fn value(&mut self, value: &Value, depth: usize) {
+        let Some(deeper) = depth.checked_sub(1) else {
+            return;
+        };
+        match value {
+            Value::String(said) if !said.starts_with("data:") => (self.take)(&self.path, said),
+            Value::Array(list) => {
+                for (at, value) in list.iter().enumerate() {
+                    let index = value.get("index").and_then(Value::as_u64);
+                    let name = index.map_or_else(|| at.to_string(), |index| index.to_string());
+                    self.step(&name, value, deeper);
+                }
             }
-            text.push_str(said);
+            Value::Object(members) => {
+                let draws = members.get("type").and_then(Value::as_str) == Some("image_generation_call");
+                for (name, value) in members {
+                    let silent = SILENT.contains(&name.as_str()) || (draws && name == "result");
+                    if !self.everything && silent {
+                        continue;
+                    }
+                    let before = self.everything;
+                    self.everything |= ARGUMENTS.contains(&name.as_str());
+                    self.step(name, value, deeper);
+                    self.everything = before;
+                }
+            }
+            Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
-        Value::Array(list) => list.iter().for_each(|value| collect(value, deeper, text)),
-        Value::Object(members) => {
-            let said = members
-                .iter()
-                .filter(|(name, _)| !SILENT.contains(&name.as_str()));
-            said.for_each(|(_, value)| collect(value, deeper, text));
-        }
-        Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+
+    fn step(&mut self, name: &str, value: &Value, depth: usize) {
+        let length = self.path.len();
+        self.path.push('/');
+        self.path.push_str(name);
+        self.value(value, depth);
+        self.path.truncate(length);
     }
 }
 
@@ -88,5 +145,13 @@ mod tests {
         );
         assert_eq!(said(json!({ "prompt": ["a", "b", [1, 2]] })), "a\n\nb");
         assert_eq!(said(json!({ "model": "m" })), "");
+        let tool = json!({ "type": "tool_use", "id": "toolu_1", "name": "pay", "input": { "id": "4111", "data": ["5"] } });
+        assert_eq!(
+            said(
+                json!({ "messages": [{ "role": "assistant", "content": [tool, { "type": "thinking", "thinking": "t", "signature": "c2ln" }] }] })
+            ),
+            "5\n\n4111\n\npay\n\nt",
+            "what a tool is given is said, whatever its members are called"
+        );
     }
 }

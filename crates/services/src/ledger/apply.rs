@@ -195,7 +195,12 @@ impl Batch<'_> {
                 "policy_id": blocking.limit, "reason": refusal_code(output), "run_id": run.id,
             });
             let at = (EventId::generate(self.ids), self.now);
-            let told = facts::refusal(command, blocking.limit.to_string(), &metadata, at);
+            let told = facts::refusal(
+                (command.tenant, &command.subject),
+                blocking.limit.to_string(),
+                &metadata,
+                at,
+            );
             self.effects.events.push(told);
         }
         self.effects.started.push(run.clone());
@@ -277,6 +282,11 @@ impl Batch<'_> {
         self.effects
             .events
             .extend(command.events.iter().filter(news).cloned());
+        if let Some(ruling) = command.ruling.as_deref() {
+            self.effects.decisions.push(ruling.decision.clone());
+            self.effects.events.extend_from_slice(&ruling.events);
+            self.effects.ruled.append(&ruling.ruled);
+        }
         self.holds.insert((hold.tenant, hold.id), hold.clone());
         if expired_before {
             // It may have expired in this very batch: the row of a hold is written once.

@@ -18,6 +18,7 @@ use model::time::Timestamp;
 use store::StoreError;
 
 pub use super::judged::{Born, Forbidden, Judged, Verdict};
+pub use super::ruling::Ruling;
 
 #[derive(Debug)]
 pub(super) enum Command {
@@ -151,6 +152,8 @@ pub struct EndCommand {
     pub events: Vec<OpsEvent>,
     /// The thresholds that the LLM Run turned out to be over.
     pub breaches: Vec<Breach>,
+    /// What Policy Rules said about the answer, if they had something to say.
+    pub ruling: Option<Box<Ruling>>,
     /// How to answer the same request twice.
     pub idempotency: Option<Idempotency>,
 }

@@ -1,7 +1,8 @@
 //! What is recorded of a request, whatever becomes of it?
 
 use model::event::{OpsEvent, OpsEventType};
-use model::id::EventId;
+use model::hold::Subject;
+use model::id::{EventId, TenantId};
 use model::run::{Run, RunStatus, UsageSource};
 use model::time::Timestamp;
 use serde_json::Value;
@@ -37,18 +38,17 @@ pub(super) fn blocked(command: &HoldCommand, new: &NewRun, now: Timestamp) -> Ru
     }
 }
 
-/// What is told of a request that a Limit or a Policy Rule refuses.
+/// What is told of a request that a Limit or a Policy Rule refuses, or of an answer that one withholds.
 pub(super) fn refusal(
-    command: &HoldCommand,
+    (tenant, subject): (TenantId, &Subject),
     policy: String,
     metadata: &Value,
     (id, at): (EventId, Timestamp),
 ) -> OpsEvent {
-    let subject = &command.subject;
     OpsEvent {
         id,
         at,
-        tenant: Some(command.tenant),
+        tenant: Some(tenant),
         event_type: OpsEventType::PolicyBlocked,
         user_id: subject.end_user.clone(),
         session_id: subject.session_id.clone(),

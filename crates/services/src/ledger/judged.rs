@@ -3,10 +3,10 @@
 use domain::policy::Judgement;
 use model::id::{DecisionId, IncidentId, RunId, SignatureId, TenantId};
 use model::money::NanoUsd;
-use model::policy::{Enforcement, Prevention};
+use model::policy::{Enforcement, Prevention, Stage};
 use model::timeline::TimelineEntry;
 use serde_json::json;
-use store::{LockTx, StoreResult};
+use store::{StoreResult, Writes};
 
 /// What the Policy Rules said about a request before it came here.
 #[derive(Debug, Clone)]
@@ -46,27 +46,35 @@ pub struct Born {
     pub cost: NanoUsd,
 }
 
-/// A request that Policy Rules refuse.
+/// An LLM Run that Policy Rules refuse, or whose answer they withhold.
 #[derive(Debug, Clone)]
 pub struct Forbidden {
+    /// INPUT if it was refused, OUTPUT if its answer is withheld.
+    pub stage: Stage,
     /// The decision's id.
     pub decision: DecisionId,
-    /// The LLM Run that was recorded as blocked.
+    /// The LLM Run, recorded as blocked or as halted.
     pub run: RunId,
     /// What they said.
     pub judgement: Judgement,
 }
 
-/// What a batch writes of rules.
-#[derive(Default)]
-pub(super) struct Ruled {
-    pub(super) enforcements: Vec<Enforcement>,
-    pub(super) preventions: Vec<Prevention>,
-    pub(super) told: Vec<TimelineEntry>,
+/// What is written of rules beside the decision.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Ruled {
+    pub(crate) enforcements: Vec<Enforcement>,
+    pub(crate) preventions: Vec<Prevention>,
+    pub(crate) told: Vec<TimelineEntry>,
 }
 
 impl Ruled {
-    pub(super) fn write_down(&self, tx: &mut LockTx<'_>) -> StoreResult<()> {
+    pub(super) fn append(&mut self, more: &Self) {
+        self.enforcements.extend_from_slice(&more.enforcements);
+        self.preventions.extend_from_slice(&more.preventions);
+        self.told.extend_from_slice(&more.told);
+    }
+
+    pub(crate) fn write_down(&self, tx: &mut impl Writes) -> StoreResult<()> {
         store::enforcements::insert(tx, &self.enforcements)?;
         for prevention in &self.preventions {
             store::preventions::insert(tx, prevention)?;

@@ -229,6 +229,7 @@ pub async fn settle_by_client(
         run: None,
         events: Vec::new(),
         breaches: Vec::new(),
+        ruling: None,
         idempotency,
     };
     cx.ledger.end(command).await

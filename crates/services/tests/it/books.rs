@@ -197,6 +197,7 @@ pub(crate) fn end(tenant: TenantId, hold: HoldId, end: End, authority: Authority
         run: None,
         events: Vec::new(),
         breaches: Vec::new(),
+        ruling: None,
         idempotency: None,
     }
 }

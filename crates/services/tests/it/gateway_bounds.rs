@@ -134,6 +134,7 @@ testkit::both_databases! {
             run: None,
             events: Vec::new(),
             breaches: Vec::new(),
+            ruling: None,
             idempotency: None,
         };
         assert!(world.cx.ledger.end(again).await.is_err());

@@ -39,7 +39,7 @@ async fn outcome(world: &World, body: &Value) -> Option<String> {
     outcome
 }
 
-async fn triggers(world: &World, rule: RuleId) -> i64 {
+pub(crate) async fn triggers(world: &World, rule: RuleId) -> i64 {
     let (tenant, since) = (world.tenant, world.now().plus_seconds(-60));
     let read = world
         .cx
@@ -48,7 +48,7 @@ async fn triggers(world: &World, rule: RuleId) -> i64 {
     read.await.unwrap().get(&rule).map_or(0, |recent| recent.times)
 }
 
-fn incident(world: &World) -> Incident {
+pub(crate) fn incident(world: &World) -> Incident {
     Incident {
         id: IncidentId::derive(world.tenant, "run_of_yesterday"),
         tenant: world.tenant,
@@ -185,16 +185,10 @@ testkit::both_databases! {
         let world = World::new(db).await;
         let origin = incident(&world);
         let definition = definition(STREAMS, EnforcementMode::Block);
-        let mut rule = Rule { source: RuleSource::Learned, source_incident: Some(origin.id), ..plain(&world, definition) };
-        rule.hash = rule.hash_after(model::digest::Digest::ZERO);
-        let (born, made) = (origin.clone(), rule.clone());
-        world.cx.db.write(move |tx| -> store::StoreResult<()> {
-            store::incidents::insert(tx, &born)?;
-            store::policy_rules::insert(tx, &made, store::policy_rules::Change { by: None, reason: None })
-        }).await.unwrap();
+        let id = born_of(&world, &origin, definition).await;
         let refused = forbidden(&world, &chat(&json!({ "stream": true }))).await;
         assert_eq!(refused.judgement.deciding().and_then(|found| found.source_incident), Some(origin.id));
-        let (tenant, id, since) = (world.tenant, rule.id, world.now());
+        let (tenant, since) = (world.tenant, world.now());
         let sums = world.cx.db.read(move |tx| store::preventions::sums(tx, tenant, id, since)).await.unwrap();
         let sums: Vec<_> = sums.iter().map(|sum| (sum.outcome, sum.times, sum.saving, sum.last_at)).collect();
         assert_eq!(sums, [(PreventionOutcome::Prevented, 1, NanoUsd(3 * USD), world.now())]);
@@ -202,6 +196,30 @@ testkit::both_databases! {
         let opened = world.cx.db.read(move |tx| store::incidents::of_run(tx, tenant, run)).await.unwrap();
         assert_eq!(opened, []);
     }
+}
+
+/// A rule that came from this Incident.
+pub(crate) async fn born_of(world: &World, origin: &Incident, definition: Definition) -> RuleId {
+    let mut rule = Rule {
+        source: RuleSource::Learned,
+        source_incident: Some(origin.id),
+        ..plain(world, definition)
+    };
+    rule.hash = rule.hash_after(model::digest::Digest::ZERO);
+    let (id, born) = (rule.id, origin.clone());
+    let made = move |tx: &mut store::WriteTx<'_>| -> store::StoreResult<()> {
+        store::incidents::insert(tx, &born)?;
+        store::policy_rules::insert(
+            tx,
+            &rule,
+            store::policy_rules::Change {
+                by: None,
+                reason: None,
+            },
+        )
+    };
+    world.cx.db.write(made).await.unwrap();
+    id
 }
 
 fn plain(world: &World, definition: Definition) -> Rule {

@@ -7,6 +7,8 @@ mod errors;
 #[cfg(test)]
 mod gateway;
 #[cfg(test)]
+mod gateway_answers;
+#[cfg(test)]
 mod gateway_bounds;
 #[cfg(test)]
 mod gateway_clients;

@@ -35,6 +35,12 @@ impl UpstreamResponse {
             .and_then(|value| value.to_str().ok())
             .is_some_and(|value| value.trim_start().starts_with("text/event-stream"))
     }
+
+    /// Whether the body is text as it came. Nobody asks for an encoding, but a provider may use one all the same.
+    pub fn is_readable(&self) -> bool {
+        let encodings = self.headers.get_all(http::header::CONTENT_ENCODING);
+        encodings.iter().all(|encoding| encoding == "identity")
+    }
 }
 
 /// The bytes of an answer as they arrive. No silence in it lasts longer than the idle timeout.
