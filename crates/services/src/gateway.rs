@@ -10,21 +10,25 @@ mod body;
 mod books;
 mod caps;
 mod end;
+mod ending;
 mod estimate;
 mod facts;
 mod failures;
 mod flight;
+mod heard;
 mod judge;
 mod models;
 mod output;
 mod references;
 mod ruled;
 mod serve;
+mod sift;
+mod stream;
 mod texts;
 mod thresholds;
 mod traits;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -43,6 +47,7 @@ pub use self::caps::{OutputCap, OutputCaps};
 pub use self::flight::Flights;
 pub use self::models::models;
 pub use self::serve::serve;
+pub use workers::upstream::pump::Cut;
 
 /// The way to the providers.
 #[derive(Debug)]
@@ -139,6 +144,8 @@ pub struct Served {
     pub cost: Option<NanoUsd>,
     /// What was decided, for the headers about limits.
     pub answer: Box<HoldAnswer>,
+    /// Why the rest of a stream is withheld: known when the stream says so.
+    pub withheld: Option<Arc<OnceLock<Forbidden>>>,
 }
 
 /// The body of an answer.

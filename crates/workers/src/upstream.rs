@@ -2,7 +2,7 @@
 //!
 //! [`UpstreamPool::route`] finds the provider, [`Upstream::send`] calls it with an [`UpstreamRequest`] (which
 //! only a hold can make), [`tap::UsageTap`] watches the answer pass by, and [`pump`] reads it to its end
-//! whatever the client does.
+//! whatever the client does. [`sse`] finds the events in a stream.
 
 mod error;
 mod glob;
@@ -13,7 +13,7 @@ mod request;
 mod response;
 mod send;
 mod settings;
-mod sse;
+pub mod sse;
 pub mod tap;
 
 pub use error::UpstreamError;

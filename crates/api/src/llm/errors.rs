@@ -4,19 +4,19 @@
 //! `{"type":"error","error":{type,message},"request_id"}`. The statuses are those of the product.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use actix_web::http::header::HeaderMap;
 use actix_web::{HttpResponse, ResponseError as _};
 use model::limit::LimitCategory;
 use model::run::Operation;
-use serde_json::json;
 use services::auth::AuthError;
 use services::gateway::GatewayError;
 use services::ledger::{Forbidden, HoldAnswer};
 use services::words::{Judgement, outcome_header};
 
-use super::headers;
 use crate::actor::{self, Unreadable};
 use crate::problem::ApiError;
+
+mod wire;
 
 /// Whose SDK is calling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,73 +117,6 @@ impl LlmError {
     pub(crate) fn wrong_method(allow: &str) -> Self {
         let message = format!("This path takes {allow}.");
         Self::new(405, "invalid_request_error", "method_not_supported", message)
-    }
-
-    pub(crate) fn response(&self, dialect: Dialect) -> HttpResponse {
-        let request_id = infra::correlation::current()
-            .map(|context| context.correlation_id().to_owned())
-            .unwrap_or_default();
-        let mut response = HttpResponse::build(self.status);
-        if let Some(seconds) = self.retry_after {
-            response.insert_header((RETRY_AFTER, seconds.to_string()));
-        }
-        if self.no_retry {
-            response.insert_header(("x-should-retry", "false"));
-        }
-        if let Some(answer) = &self.refused {
-            headers::limits(&mut response, dialect, &answer.output, answer.at);
-            headers::policy(&mut response, answer.policy.as_deref());
-            headers::handling(&mut response, answer);
-            response.insert_header(("x-plimsoll-decision-id", answer.decision.to_string()));
-            if let Some(run) = &answer.run {
-                response.insert_header(("x-plimsoll-run-id", run.id.to_string()));
-            }
-        }
-        if let Some((run, decision)) = &self.run {
-            response.insert_header(("x-plimsoll-run-id", run.as_str()));
-            response.insert_header(("x-plimsoll-decision-id", decision.as_str()));
-        }
-        if let Some(policy) = &self.policy {
-            response.insert_header((headers::POLICY_OUTCOME, policy.outcome.as_str()));
-            let named = [
-                ("x-plimsoll-rule-id", &policy.rule),
-                ("x-plimsoll-incident-id", &policy.incident),
-            ];
-            for (name, value) in named {
-                if let Some(value) = value {
-                    response.insert_header((name, value.as_str()));
-                }
-            }
-        }
-        let body = match dialect {
-            Dialect::OpenAi => json!({ "error": {
-                "message": self.message, "type": self.kind, "param": self.param, "code": self.code,
-            } }),
-            Dialect::Anthropic => json!({
-                "type": "error",
-                "error": { "type": anthropic_type(self.status, self.code), "message": self.message },
-                "request_id": request_id,
-            }),
-        };
-        response
-            .insert_header((CONTENT_TYPE, "application/json"))
-            .body(body.to_string())
-    }
-}
-
-/// Anthropic's word for a status.
-fn anthropic_type(status: StatusCode, code: &str) -> &'static str {
-    match status.as_u16() {
-        401 => "authentication_error",
-        403 => "permission_error",
-        404 => "not_found_error",
-        413 => "request_too_large",
-        429 if code == "insufficient_quota" => "billing_error",
-        429 => "rate_limit_error",
-        503 => "overloaded_error",
-        504 => "timeout_error",
-        400..=499 => "invalid_request_error",
-        _ => "api_error",
     }
 }
 

@@ -126,31 +126,17 @@ fn respond(dialect: Dialect, served: Served) -> HttpResponse {
             let bound = served.answer.cuts_at_the_end();
             let cut_off = bound.map_or_else(String::new, |bound| cut::told(Some(bound)));
             // An SDK that reads events learns of a break by an event in its provider's shape.
+            let withheld = served.withheld;
             let events = stream.map(move |chunk| match chunk {
                 Ok(bytes) => Ok::<Bytes, std::convert::Infallible>(bytes),
-                Err(error) => Ok(broken(dialect, error.code(), &cut_off)),
+                Err(cut) => {
+                    let forbidden = withheld.as_ref().and_then(|withheld| withheld.get());
+                    Ok(LlmError::cut(&cut, forbidden, &cut_off).event(dialect))
+                }
             });
             response.streaming(events)
         }
     }
-}
-
-fn broken(dialect: Dialect, code: &str, cut_off: &str) -> Bytes {
-    let message = match code {
-        cut::WORD => cut_off,
-        _ => "The provider's answer broke off.",
-    };
-    let text = match dialect {
-        Dialect::OpenAi => {
-            let body = json!({ "error": { "message": message, "type": "server_error", "param": null, "code": code } });
-            format!("data: {body}\n\n")
-        }
-        Dialect::Anthropic => {
-            let body = json!({ "type": "error", "error": { "type": "api_error", "message": message } });
-            format!("event: error\ndata: {body}\n\n")
-        }
-    };
-    Bytes::from(text)
 }
 
 /// The models that can be called

@@ -3,20 +3,20 @@
 use serde_json::{Value, json};
 use testkit::db::TestDb;
 use testkit::providers::{PROVIDER_KEY, UNPRICED_MODEL};
-use testkit::upstream::{Fault, Reply};
+use testkit::upstream::Fault;
 
 use crate::harness::{Call, World, budget};
 use crate::log::Log;
 
-const OPENAI: &str = "/v1/chat/completions";
-const ANTHROPIC: &str = "/v1/messages";
+pub(crate) const OPENAI: &str = "/v1/chat/completions";
+pub(crate) const ANTHROPIC: &str = "/v1/messages";
 
-fn chat(model: &str) -> Value {
+pub(crate) fn chat(model: &str) -> Value {
     json!({ "model": model, "max_tokens": 50, "messages": [{ "role": "user", "content": "Hello" }] })
 }
 
 /// The same question to each provider.
-fn both(world: &World) -> [(&'static str, Call<'_>); 2] {
+pub(crate) fn both(world: &World) -> [(&'static str, Call<'_>); 2] {
     [
         ("OpenAI", world.post(OPENAI, &chat("gpt-4o-mini"))),
         ("Anthropic", world.post(ANTHROPIC, &chat("claude-haiku-4-5"))),
@@ -89,26 +89,6 @@ testkit::both_databases! {
         assert_eq!(world.upstream.request_count(), 1);
         assert_ne!(rule, tried);
         log.assert("llm_rules");
-    }
-
-    async fn an_answer_that_a_policy_rule_withholds_is_named_in_the_shape_of_the_sdk(db: TestDb) {
-        let world = World::new(db).await;
-        let mut log = Log::default();
-        let rule = json!({ "name": "no cards", "rule_type": "PII_FILTER", "stage": "OUTPUT", "enforcement_mode": "BLOCK" });
-        let rule = world.post("/api/v1/policies/rules", &rule).send().await.ok(201).text("/rule_id");
-        world.upstream.reply(Reply { text: "Pay with 4111 1111 1111 1111.".to_owned(), ..Reply::default() });
-        for (provider, call) in both(&world) {
-            let answer = log.send(&format!("withheld, of {provider}"), call).await;
-            assert_eq!(answer.ok(403).header("x-plimsoll-rule-id"), Some(rule.as_str()));
-            assert!(!answer.body.contains("4111"), "{}", answer.body);
-        }
-        let warns = json!({ "enforcement_mode": "WARN" });
-        world.put(&format!("/api/v1/policies/rules/{rule}"), &warns).send().await.ok(200);
-        let answer = log.send("told only, of OpenAI", world.post(OPENAI, &chat("gpt-4o-mini"))).await;
-        let said = format!("warn, warn;rule={rule};version=2");
-        assert_eq!(answer.ok(200).header("x-plimsoll-policy-outcome"), Some(said.as_str()));
-        assert_eq!(world.upstream.request_count(), 3);
-        log.assert("llm_withheld");
     }
 
     async fn a_rate_that_is_full_refuses_and_says_when_to_come_again(db: TestDb) {

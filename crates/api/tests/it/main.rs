@@ -27,6 +27,8 @@ mod keys_operators;
 #[cfg(test)]
 mod llm;
 #[cfg(test)]
+mod llm_answers;
+#[cfg(test)]
 mod log;
 #[cfg(test)]
 mod pages;

@@ -3,6 +3,7 @@
 //! The money is spent by now. So the end is tried again until it is written; a hold that has expired meanwhile
 //! is settled all the same, and a hold ends once, however often its end is tried.
 
+use domain::limits::outcome::MESSAGE_CODE;
 use std::time::Duration;
 
 use domain::settle::End;
@@ -176,7 +177,9 @@ fn received(cx: &Context, run: &Run, now: Timestamp) -> OpsEvent {
 
 fn called(cx: &Context, run: &Run, now: Timestamp) -> OpsEvent {
     let usage = run.usage.unwrap_or_default();
-    if matches!(run.status, RunStatus::Failed | RunStatus::Halted) {
+    // What was cut off has no answer; what Policy Rules withhold has one.
+    let cut_off = run.error_code.as_deref() == Some(MESSAGE_CODE);
+    if run.status == RunStatus::Failed || cut_off {
         let metadata = serde_json::json!({
             "model": run.subject.model, "error_type": run.error_code, "retry_count": run.retries,
         });

@@ -5,25 +5,21 @@
 
 use std::time::Duration;
 
-use domain::limits::outcome::{self, MESSAGE_CODE, RunBound, RunOutcome};
+use domain::limits::outcome::{self, RunBound};
 use domain::settle::{Authority, End};
-use http::StatusCode;
 use model::amounts::Amounts;
 use model::cost::{CostSource, TokenUsage};
 use model::hold::Hold;
 use model::id::CostId;
 use model::money::NanoUsd;
 use model::policy::Stage;
-use model::run::{Operation, Run, RunStatus, UsageSource};
+use model::run::{Operation, Run, UsageSource};
 use model::time::Timestamp;
-use workers::upstream::pump::{Collected, PumpEnd, PumpHow};
 use workers::upstream::tap::TapReport;
-use workers::upstream::{UpstreamError, UpstreamResponse};
 
 use super::books;
-use super::failures::Failed;
+use super::ending::Ending;
 use super::flight::OpenHold;
-use super::ruled::Ruled;
 use super::thresholds;
 use crate::context::Context;
 use crate::ledger::{Case, CostFacts, EndCommand, Ruling};
@@ -52,22 +48,6 @@ pub(super) struct Ticket {
     pub(super) floor: Option<Floor>,
 }
 
-/// What became of the call.
-#[derive(Debug)]
-pub(super) struct Ending {
-    status: RunStatus,
-    report: Option<TapReport>,
-    /// Whether the provider may have charged for it, even though it reported nothing.
-    may_have_run: bool,
-    http_status: Option<u16>,
-    error_code: Option<String>,
-    retries: u32,
-    first_byte: Option<Duration>,
-    elapsed: Duration,
-    /// What Policy Rules said of the answer.
-    ruled: Option<Ruled>,
-}
-
 /// What was used, as far as it is known.
 struct Used {
     amounts: Amounts,
@@ -76,135 +56,6 @@ struct Used {
     model: Option<String>,
     /// By which prices the cost was computed; an unknown cost makes no cost record.
     price_version: Option<String>,
-}
-
-impl Ending {
-    /// The provider gave no answer.
-    pub(super) fn no_answer(error: &UpstreamError, elapsed: Duration) -> Self {
-        let (status, code) = broken(error);
-        Self {
-            status,
-            report: None,
-            may_have_run: error.may_have_run(),
-            http_status: None,
-            error_code: Some(code),
-            retries: error.retries(),
-            first_byte: None,
-            elapsed,
-            ruled: None,
-        }
-    }
-
-    /// The provider does not accept our own key.
-    pub(super) fn rejected(response: &UpstreamResponse) -> Self {
-        Self {
-            status: RunStatus::Failed,
-            report: None,
-            may_have_run: false,
-            http_status: Some(response.status.as_u16()),
-            error_code: Some("upstream_credential_rejected".to_owned()),
-            retries: response.retries,
-            first_byte: None,
-            elapsed: response.sent_at.elapsed(),
-            ruled: None,
-        }
-    }
-
-    /// The answer was collected whole, or broke off.
-    pub(super) fn collected(collected: &Collected, status: StatusCode, retries: u32) -> Self {
-        let report = &collected.report;
-        let refused = !status.is_success();
-        let code = match &collected.body {
-            Err(error) => Some(broken(error).1),
-            Ok(_) if report.upstream_error.is_some() => report.upstream_error.clone(),
-            Ok(_) if refused => Some(format!("upstream_status_{}", status.as_u16())),
-            Ok(_) if !report.complete => Some("upstream_malformed".to_owned()),
-            Ok(_) => None,
-        };
-        Self {
-            status: match &collected.body {
-                Err(error) => broken(error).0,
-                Ok(_) if code.is_some() => RunStatus::Failed,
-                Ok(_) => RunStatus::Succeeded,
-            },
-            report: Some(report.clone()),
-            may_have_run: !refused,
-            http_status: Some(status.as_u16()),
-            error_code: code,
-            retries,
-            first_byte: collected.first_byte,
-            elapsed: collected.elapsed,
-            ruled: None,
-        }
-    }
-
-    /// The answer was streamed, to its end or not.
-    pub(super) fn streamed(end: &PumpEnd, status: StatusCode, retries: u32) -> Self {
-        let (run_status, code) = match &end.how {
-            PumpHow::Completed if end.report.upstream_error.is_some() || !end.report.complete => {
-                let code = end.report.upstream_error.clone();
-                (
-                    RunStatus::Failed,
-                    Some(code.unwrap_or_else(|| "upstream_incomplete".to_owned())),
-                )
-            }
-            PumpHow::Completed => (RunStatus::Succeeded, None),
-            PumpHow::ClientGone { .. } => (RunStatus::Aborted, Some("client_disconnected".to_owned())),
-            PumpHow::CutOff => (RunStatus::Halted, Some(MESSAGE_CODE.to_owned())),
-            PumpHow::UpstreamBroken(error) => (RunStatus::Failed, Some(error.code().to_owned())),
-            PumpHow::IdleTimeout => (RunStatus::Failed, Some("upstream_timeout".to_owned())),
-        };
-        Self {
-            status: run_status,
-            report: Some(end.report.clone()),
-            may_have_run: true,
-            http_status: Some(status.as_u16()),
-            error_code: code,
-            retries,
-            first_byte: end.first_byte,
-            elapsed: end.elapsed,
-            ruled: None,
-        }
-    }
-}
-
-/// What a run is that ends so, and a stable word for it. What we cut off ourselves has not failed.
-fn broken(error: &UpstreamError) -> (RunStatus, String) {
-    match error {
-        UpstreamError::CutOff => (RunStatus::Halted, MESSAGE_CODE.to_owned()),
-        error => (RunStatus::Failed, error.code().to_owned()),
-    }
-}
-
-impl Ending {
-    /// What thresholds are compared with.
-    fn outcome(&self) -> RunOutcome {
-        let ms = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
-        RunOutcome {
-            first_byte_ms: ms(self.first_byte.unwrap_or(self.elapsed)),
-            duration_ms: ms(self.elapsed),
-            retries: self.retries.into(),
-        }
-    }
-
-    /// How the provider failed, if it did.
-    pub(super) fn failed(&self) -> Option<Failed<'_>> {
-        (self.status == RunStatus::Failed).then_some(Failed {
-            code: self.error_code.as_deref(),
-            status: self.http_status,
-        })
-    }
-
-    /// With what Policy Rules said of the answer. If they withhold it, the run was halted, and the client saw `status`.
-    pub(super) fn ruled(mut self, ruled: Ruled, status: StatusCode) -> Self {
-        if ruled.withholds() {
-            self.status = RunStatus::Halted;
-            self.error_code = Some("policy_violation".to_owned());
-            self.http_status = Some(status.as_u16());
-        }
-        self.ruled = Some(ruled);
-        self
-    }
 }
 
 impl Ticket {

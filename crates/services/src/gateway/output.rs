@@ -8,9 +8,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use domain::policy::context::{Context as Asked, FailureContext};
 use domain::policy::findings::accuracy::Unknowns;
-use domain::policy::findings::{Finding, scan};
+use domain::policy::findings::scan;
 use domain::policy::prepared::Prepared;
 use domain::policy::{JudgeInput, judge};
+use model::decision::Outcome;
 use model::hold::{Hold, Subject};
 use model::id::{DecisionId, IdGenerator, TenantId};
 use model::money::NanoUsd;
@@ -20,10 +21,11 @@ use model::time::Timestamp;
 
 use super::admit::Plan;
 use super::answers;
-use super::end::Ending;
+use super::ending::Ending;
 use super::failures::{self, OnRecord};
 use super::judge::{Facts, LONG_TEXT, key, redacted};
 use super::ruled::Ruled;
+use super::sift::{Forbids, Found, Sift};
 use crate::context::Context;
 use crate::governing::Governing;
 use crate::measure;
@@ -47,12 +49,14 @@ pub(super) struct Watch {
     unknowns: Unknowns,
 }
 
-/// What was found in an answer.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Found {
-    pub(super) findings: Vec<Finding>,
-    /// Whether there was text that nobody could look at.
-    pub(super) unread: bool,
+/// An answer that came whole.
+pub(super) enum Body {
+    /// As it is.
+    Text(Bytes),
+    /// As the events of a stream.
+    Events(Bytes),
+    /// In an encoding that nobody asked for.
+    Unreadable,
 }
 
 /// When an answer is judged, and what is known by then.
@@ -123,8 +127,8 @@ impl Watch {
         self.rules.iter().any(|rule| rule.needs_findings())
     }
 
-    /// What the rules say of an answer that came whole; `body` is none if nobody can read it.
-    pub(super) async fn whole(&self, cx: &Context, run: &Run, ending: &Ending, body: Option<Bytes>) -> Ruled {
+    /// What the rules say of an answer that came whole.
+    pub(super) async fn whole(&self, cx: &Context, run: &Run, ending: &Ending, body: Body) -> Ruled {
         let found = self.look(run.operation, body).await;
         let failure = self.failure(cx, run, ending).await;
         let asking = Asking {
@@ -146,24 +150,81 @@ impl Watch {
         Some(failures::this(cx, run, &failed).await)
     }
 
-    async fn look(&self, operation: Operation, body: Option<Bytes>) -> Found {
+    async fn look(&self, operation: Operation, body: Body) -> Found {
+        if !self.reads() {
+            return Found::default();
+        }
         let unread = Found {
             unread: true,
             ..Found::default()
         };
-        if !self.reads() {
-            return Found::default();
-        }
-        let Some(body) = body else { return unread };
+        let (body, events) = match body {
+            Body::Text(body) => (body, false),
+            Body::Events(body) => (body, true),
+            Body::Unreadable => return unread,
+        };
         let (unknowns, long) = (self.unknowns.clone(), body.len() > LONG_TEXT);
-        let look = move || Found {
-            findings: scan(&answers::of(operation, &body), &unknowns),
-            unread: false,
+        let look = move || {
+            if events {
+                let mut sift = Sift::new(operation, Some(unknowns), None);
+                sift.take(Some(body));
+                sift.take(None);
+                return sift.found().clone();
+            }
+            Found {
+                findings: scan(&answers::of(operation, &body), &unknowns),
+                unread: false,
+            }
         };
         if !long {
             return look();
         }
         tokio::task::spawn_blocking(look).await.unwrap_or(unread)
+    }
+
+    /// Looks at the answer as a stream that began at this time, and holds back what a rule may block.
+    pub(super) fn sift(self: &Arc<Self>, operation: Operation, at: Timestamp) -> Sift {
+        let blocks = |rule: &&Arc<Prepared>| rule.needs_findings() && rule.mode(true).refuses();
+        let forbids = self.on_the_way().any(|rule| blocks(&rule)).then(|| {
+            let watch = Arc::clone(self);
+            let rules: Vec<_> = self.on_the_way().cloned().collect();
+            let forbids: Forbids = Box::new(move |found| watch.forbids(&rules, found, at));
+            forbids
+        });
+        let unknowns = self.reads().then(|| self.unknowns.clone());
+        Sift::new(operation, unknowns, forbids)
+    }
+
+    /// The rules that can be judged before the answer is over.
+    fn on_the_way(&self) -> impl Iterator<Item = &Arc<Prepared>> {
+        self.rules.iter().filter(|rule| !rule.needs_failure())
+    }
+
+    fn forbids(&self, rules: &[Arc<Prepared>], found: &Found, at: Timestamp) -> bool {
+        let asking = Asking {
+            at,
+            found,
+            streamed: true,
+            failure: None,
+        };
+        self.with_input(asking, rules, |input| judge(input).outcome == Outcome::Block)
+    }
+
+    /// What the rules say of a stream before it begins, if they forbid it whatever it says.
+    pub(super) fn beforehand(&self, ids: &dyn IdGenerator, at: Timestamp) -> Option<Ruled> {
+        let rules = self.on_the_way().filter(|rule| !rule.needs_findings());
+        let rules: Vec<_> = rules.cloned().collect();
+        let found = Found::default();
+        if rules.is_empty() || !self.forbids(&rules, &found, at) {
+            return None;
+        }
+        let asking = Asking {
+            at,
+            found: &found,
+            streamed: true,
+            failure: None,
+        };
+        Some(self.judge(ids, asking))
     }
 
     /// What the rules say of an answer.

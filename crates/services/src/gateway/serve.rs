@@ -9,23 +9,22 @@ use model::hold::HoldItem;
 use model::limit::Unit;
 use tokio::sync::watch;
 use tokio::time::Instant;
-use workers::upstream::pump::{Pump, PumpHow, PumpLimits, collect};
+use workers::upstream::pump::collect;
 use workers::upstream::tap::UsageTap;
 use workers::upstream::{AskUsage, Upstream, UpstreamError, UpstreamRequest, UpstreamResponse};
 
 use super::admit::{Plan, admit};
-use super::end::{Ending, Ticket};
+use super::end::Ticket;
+use super::ending::Ending;
 use super::facts::{Parsed, parse};
-use super::output::Watch;
+use super::output::{Body, Watch};
+use super::stream::streamed;
 use super::thresholds::Cuts;
 use super::{GatewayError, GatewayRequest, Served, ServedBody};
 use crate::context::Context;
 use crate::journal;
 use crate::ledger::HoldAnswer;
 use crate::measure;
-
-/// Chunks of a streamed answer that may wait for the client.
-const QUEUE_CHUNKS: usize = 64;
 
 /// Authorises, holds, serves and settles one request. Once it is held, it is carried to its end even if the
 /// caller is dropped.
@@ -106,7 +105,7 @@ async fn run(
     let passes_on = stream && events && response.status.is_success();
     let tap = UsageTap::new(request.operation, events, passes_on && hide_usage).expecting(choices);
     if passes_on {
-        Ok(streamed(cx, ticket, answer, response, (tap, cuts)))
+        streamed(cx, ticket, answer, response, (tap, cuts, watch)).await
     } else {
         whole(&cx, ticket, answer, response, (tap, cuts, watch)).await
     }
@@ -161,49 +160,6 @@ fn wants_usage(upstream: &Upstream, output: &CheckOutput) -> bool {
     }
 }
 
-fn streamed(
-    cx: Context,
-    ticket: Ticket,
-    answer: HoldAnswer,
-    response: UpstreamResponse,
-    (tap, cuts): (UsageTap, Cuts),
-) -> Served {
-    let settings = &cx.gateway.settings;
-    let pump = Pump {
-        body: response.body,
-        tap,
-        sent_at: response.sent_at,
-        limits: PumpLimits {
-            queue_chunks: QUEUE_CHUNKS,
-            stall_timeout: settings.stall_timeout,
-            drain_timeout: settings.drain_timeout,
-            until: cuts.end,
-        },
-    };
-    let run = ticket.run.id;
-    let (status, retries) = (response.status, response.retries);
-    let correlation = infra::correlation::capture();
-    let token = cx.gateway.flights.token();
-    let (stream, _task) = pump.spawn(move |end| {
-        correlation.carry(async move {
-            if let PumpHow::UpstreamBroken(error) = &end.how {
-                journal::provider_failed(&cx, &ticket.run, error);
-            }
-            ticket.end(&cx, Ending::streamed(&end, status, retries)).await;
-            drop(token);
-        })
-    });
-    Served {
-        status: response.status,
-        headers: response.headers,
-        body: ServedBody::Stream(stream),
-        run,
-        decision: answer.decision,
-        cost: None,
-        answer: Box::new(answer),
-    }
-}
-
 async fn whole(
     cx: &Context,
     ticket: Ticket,
@@ -213,7 +169,7 @@ async fn whole(
 ) -> Result<Served, GatewayError> {
     let cap = cx.gateway.settings.answer_cap_bytes;
     let (status, retries) = (response.status, response.retries);
-    let readable = response.is_readable();
+    let (readable, events) = (response.is_readable(), response.is_event_stream());
     let collected = collect(response.body, tap, cap, response.sent_at, cuts.end).await;
     let (run, decision) = (ticket.run.id, answer.decision);
     let cut_off =
@@ -227,9 +183,12 @@ async fn whole(
     let mut ending = Ending::collected(&collected, status, retries);
     let mut withheld = None;
     if let (Some(watch), Ok(body)) = (&watch, &collected.body) {
-        let ruled = watch
-            .whole(cx, &ticket.run, &ending, readable.then(|| body.clone()))
-            .await;
+        let body = match (readable, events) {
+            (false, _) => Body::Unreadable,
+            (true, true) => Body::Events(body.clone()),
+            (true, false) => Body::Text(body.clone()),
+        };
+        let ruled = watch.whole(cx, &ticket.run, &ending, body).await;
         answer.policy = Some(with_answer(answer.policy.as_deref(), &ruled.judgement));
         withheld = ruled.withholds().then(|| ruled.forbidden(run));
         ending = ending.ruled(ruled, StatusCode::FORBIDDEN);
@@ -247,6 +206,7 @@ async fn whole(
             decision,
             cost,
             answer: Box::new(answer),
+            withheld: None,
         }),
         Err(error) => Err(cut_off.unwrap_or(GatewayError::Upstream {
             code: error.code(),

@@ -30,6 +30,9 @@ const SILENT: [&str; 20] = [
     "obfuscation",
 ];
 
+/// Members that may hold a picture or a sound in place of an address.
+const ADDRESSES: [&str; 2] = ["url", "image_url"];
+
 /// Members whose own members are a tool's: what they are called says nothing about what they are.
 const ARGUMENTS: [&str; 2] = ["input", "arguments"];
 
@@ -80,7 +83,7 @@ impl Walk<'_> {
             return;
         };
         match value {
-            Value::String(said) if !said.starts_with("data:") => (self.take)(&self.path, said),
+            Value::String(said) => (self.take)(&self.path, said),
             Value::Array(list) => {
                 for (at, value) in list.iter().enumerate() {
                     let index = value.get("index").and_then(Value::as_u64);
@@ -91,7 +94,9 @@ impl Walk<'_> {
             Value::Object(members) => {
                 let draws = members.get("type").and_then(Value::as_str) == Some("image_generation_call");
                 for (name, value) in members {
-                    let silent = SILENT.contains(&name.as_str()) || (draws && name == "result");
+                    let silent = SILENT.contains(&name.as_str())
+                        || (draws && name == "result")
+                        || (ADDRESSES.contains(&name.as_str()) && holds_data(value));
                     if !self.everything && silent {
                         continue;
                     }
@@ -101,7 +106,7 @@ impl Walk<'_> {
                     self.everything = before;
                 }
             }
-            Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
     }
 
@@ -112,6 +117,12 @@ impl Walk<'_> {
         self.value(value, depth);
         self.path.truncate(length);
     }
+}
+
+fn holds_data(address: &Value) -> bool {
+    address
+        .as_str()
+        .is_some_and(|address| address.starts_with("data:"))
 }
 
 #[cfg(test)]
@@ -145,6 +156,8 @@ mod tests {
         );
         assert_eq!(said(json!({ "prompt": ["a", "b", [1, 2]] })), "a\n\nb");
         assert_eq!(said(json!({ "model": "m" })), "");
+        let data = json!({ "messages": [{ "role": "user", "content": "data: 4111" }] });
+        assert_eq!(said(data), "data: 4111", "only an address can be data");
         let tool = json!({ "type": "tool_use", "id": "toolu_1", "name": "pay", "input": { "id": "4111", "data": ["5"] } });
         assert_eq!(
             said(

@@ -33,6 +33,8 @@ mod gateway_rules;
 #[cfg(test)]
 mod gateway_store;
 #[cfg(test)]
+mod gateway_streams;
+#[cfg(test)]
 mod gateway_thresholds;
 #[cfg(test)]
 mod harness;

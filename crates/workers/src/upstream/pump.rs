@@ -17,8 +17,11 @@ use super::error::UpstreamError;
 use super::response::UpstreamBody;
 use super::tap::{TapReport, UsageTap};
 
+mod sieve;
 #[cfg(test)]
 mod tests;
+
+pub use self::sieve::{Cut, Farewell, Sieve, Sifted};
 
 /// How long a provider may keep the connection open when its answer has ended. Nothing is to come then, and the end
 /// of the answer waits for it.
@@ -33,6 +36,8 @@ pub struct Pump {
     pub body: UpstreamBody,
     /// Who watches it pass.
     pub tap: UsageTap,
+    /// Who says how much of it goes on to the client; without one, all of it at once.
+    pub sieve: Option<Sieve>,
     /// When the request was sent: what the times in [`PumpEnd`] are counted from.
     pub sent_at: Instant,
     /// How far client and provider may be apart.
@@ -81,6 +86,8 @@ pub enum PumpHow {
     IdleTimeout,
     /// We did: its time was over.
     CutOff,
+    /// The sieve: the client does not get the rest.
+    Withheld,
 }
 
 impl Pump {
@@ -89,21 +96,21 @@ impl Pump {
     /// Whatever happens, `on_end` is called once. The event that ends the answer (`[DONE]`, `message_stop`), the error
     /// that broke it off and the end of the stream go to the client when `on_end` is done, so that whoever has read
     /// an answer to its end finds settled what `on_end` settles. A client that stops reading before that, at a
-    /// `finish_reason` say, may be faster.
+    /// `finish_reason` say, may be faster. What `on_end` gives is said before that end, or instead of it.
     pub fn spawn<F, Fut>(self, on_end: F) -> (PumpStream, JoinHandle<()>)
     where
         F: FnOnce(PumpEnd) -> Fut + Send + 'static,
-        Fut: Future<Output = ()> + Send + 'static,
+        Fut: Future<Output: Into<Farewell>> + Send + 'static,
     {
         let (sender, receiver) = mpsc::channel(self.limits.queue_chunks.max(1));
         let task = tokio::spawn(self.run(sender, on_end));
         (PumpStream { receiver }, task)
     }
 
-    async fn run<F, Fut>(mut self, sender: Sender<Result<Bytes, UpstreamError>>, on_end: F)
+    async fn run<F, Fut>(mut self, sender: Sender<Result<Bytes, Cut>>, on_end: F)
     where
         F: FnOnce(PumpEnd) -> Fut,
-        Fut: Future<Output = ()>,
+        Fut: Future<Output: Into<Farewell>>,
     {
         let mut client = Client {
             sender,
@@ -113,6 +120,7 @@ impl Pump {
         let mut first_byte = None;
         // The end of the answer, and what may follow it: the client gets it when the books are done.
         let mut last = Vec::new();
+        let mut withheld = false;
         let ended = loop {
             match client.or_left(self.next()).await {
                 Waited::Left => {}
@@ -122,10 +130,16 @@ impl Pump {
                 Waited::Next(Some(Ok(chunk))) => {
                     first_byte.get_or_insert_with(|| self.sent_at.elapsed());
                     let passed = self.tap.feed(chunk);
+                    let Sifted { pass, withhold } = self.sift(Some(passed));
+                    withheld |= withhold;
                     if self.tap.has_ended() {
-                        last.push(passed);
+                        last.push(pass);
                     } else {
-                        client.give(passed).await;
+                        client.give(pass).await;
+                    }
+                    // Without a client nothing is left to be withheld, and what was used is said at the end.
+                    if withheld && !client.is_gone() {
+                        break Some(Ok(()));
                     }
                     if last.len() >= LAST_CHUNKS {
                         break Some(Ok(()));
@@ -136,21 +150,24 @@ impl Pump {
         // The connection to the provider ends here, not when the books are done.
         drop(self.body);
         let (rest, report) = self.tap.finish();
-        last.push(rest);
-        let failure = ended.clone().and_then(Result::err);
-        on_end(PumpEnd {
+        for came in [Some(rest), None] {
+            let Sifted { pass, withhold } = sift(self.sieve.as_mut(), came);
+            withheld |= withhold;
+            last.push(pass);
+        }
+        let broken = ended.clone().and_then(Result::err).map(Cut::Provider);
+        let cut = if withheld { Some(Cut::Withheld) } else { broken };
+        let farewell = on_end(PumpEnd {
             report,
-            how: how(ended, client.is_gone()),
+            how: how(ended, client.is_gone(), withheld),
             first_byte,
             elapsed: self.sent_at.elapsed(),
-        })
-        .await;
-        for bytes in last {
-            client.give(bytes).await;
-        }
-        if let Some(error) = failure {
-            client.fail(error).await;
-        }
+        });
+        client.part(farewell.await.into(), last, cut).await;
+    }
+
+    fn sift(&mut self, came: Option<Bytes>) -> Sifted {
+        sift(self.sieve.as_mut(), came)
     }
 
     /// What comes next from the provider.
@@ -162,9 +179,20 @@ impl Pump {
     }
 }
 
+fn sift(sieve: Option<&mut Sieve>, came: Option<Bytes>) -> Sifted {
+    match sieve {
+        Some(sieve) => sieve.sift(came),
+        None => Sifted {
+            pass: came.unwrap_or_default(),
+            withhold: false,
+        },
+    }
+}
+
 /// `ended` is `None` if the provider was still talking when the time for draining was over.
-fn how(ended: Option<Result<(), UpstreamError>>, client_is_gone: bool) -> PumpHow {
+fn how(ended: Option<Result<(), UpstreamError>>, client_is_gone: bool, withheld: bool) -> PumpHow {
     match ended {
+        _ if withheld => PumpHow::Withheld,
         ended if client_is_gone => PumpHow::ClientGone {
             drained: ended == Some(Ok(())),
         },
@@ -177,7 +205,7 @@ fn how(ended: Option<Result<(), UpstreamError>>, client_is_gone: bool) -> PumpHo
 
 /// The task's view of the client.
 struct Client {
-    sender: Sender<Result<Bytes, UpstreamError>>,
+    sender: Sender<Result<Bytes, Cut>>,
     limits: PumpLimits,
     /// Set once the client is gone: until when the provider is read on.
     gone_until: Option<Instant>,
@@ -213,11 +241,26 @@ impl Client {
         }
     }
 
-    async fn fail(&mut self, error: UpstreamError) {
-        self.send(Err(error)).await;
+    /// Gives what is left, and says why there is no more.
+    async fn part(&mut self, farewell: Farewell, last: Vec<Bytes>, cut: Option<Cut>) {
+        match farewell {
+            Farewell::Withhold => return self.fail(Cut::Withheld).await,
+            Farewell::Note(note) => self.give(note).await,
+            Farewell::Plain => {}
+        }
+        for bytes in last {
+            self.give(bytes).await;
+        }
+        if let Some(cut) = cut {
+            self.fail(cut).await;
+        }
     }
 
-    async fn send(&mut self, item: Result<Bytes, UpstreamError>) {
+    async fn fail(&mut self, cut: Cut) {
+        self.send(Err(cut)).await;
+    }
+
+    async fn send(&mut self, item: Result<Bytes, Cut>) {
         if self.is_gone() {
             return;
         }
@@ -241,11 +284,11 @@ impl Client {
 /// says that the client is gone.
 #[derive(Debug)]
 pub struct PumpStream {
-    receiver: Receiver<Result<Bytes, UpstreamError>>,
+    receiver: Receiver<Result<Bytes, Cut>>,
 }
 
 impl Stream for PumpStream {
-    type Item = Result<Bytes, UpstreamError>;
+    type Item = Result<Bytes, Cut>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.receiver.poll_recv(context)

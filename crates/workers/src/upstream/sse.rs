@@ -8,7 +8,7 @@ use memchr::memchr_iter;
 
 /// Finds the ends of events in a stream of chunks that are cut anywhere.
 #[derive(Debug, Default)]
-pub(super) struct Boundaries {
+pub struct Boundaries {
     line: Line,
 }
 
@@ -24,7 +24,7 @@ enum Line {
 impl Boundaries {
     /// The offset behind the first event that ends in these bytes, which follow what was seen before. To go
     /// on, call it again with what lies behind that offset.
-    pub(super) fn next_end(&mut self, bytes: &[u8]) -> Option<usize> {
+    pub fn next_end(&mut self, bytes: &[u8]) -> Option<usize> {
         let mut start = 0;
         for newline in memchr_iter(b'\n', bytes) {
             let line = bytes.get(start..newline).unwrap_or_default();
@@ -48,7 +48,7 @@ impl Boundaries {
 }
 
 /// The data of one event, its lines joined; `None` if it has none (a comment, a keep-alive).
-pub(super) fn data(event: &[u8]) -> Option<Cow<'_, [u8]>> {
+pub fn data(event: &[u8]) -> Option<Cow<'_, [u8]>> {
     let mut lines = event.split(|byte| *byte == b'\n').filter_map(data_of_line);
     let first = lines.next()?;
     let Some(second) = lines.next() else {

@@ -47,6 +47,7 @@ fn pump(items: Vec<Item>) -> Running {
     let pump = Pump {
         body: provider(items),
         tap: UsageTap::new(Operation::Chat, true, false),
+        sieve: None,
         sent_at: Instant::now(),
         limits: LIMITS,
     };
@@ -91,6 +92,7 @@ async fn the_end_of_an_answer_is_given_when_its_books_are_done_and_all_else_at_o
         let pump = Pump {
             body: provider(vec![(1, text.clone()), (1, last)]),
             tap: UsageTap::new(Operation::Chat, true, false),
+            sieve: None,
             sent_at: Instant::now(),
             limits: LIMITS,
         };
@@ -159,7 +161,7 @@ async fn a_client_that_takes_nothing_counts_as_gone() {
 async fn when_the_provider_breaks_off_the_client_gets_what_came_and_the_error() {
     let mut running = pump(vec![(1, Ok(USAGE)), (1, Err(broken()))]);
     assert!(running.stream.next().await.unwrap().is_ok());
-    assert_eq!(running.stream.next().await.unwrap(), Err(broken()));
+    assert_eq!(running.stream.next().await.unwrap(), Err(Cut::Provider(broken())));
     assert!(running.stream.next().await.is_none());
     let end = running.end().await;
     assert_eq!(end.how, PumpHow::UpstreamBroken(broken()));
@@ -171,7 +173,7 @@ async fn a_provider_that_falls_silent_is_given_up() {
     let mut running = pump(vec![(1, Ok("data: {}")), (3600, Ok(USAGE))]);
     running.stream.next().await;
     let error = running.stream.next().await.unwrap().unwrap_err();
-    assert_eq!(error, UpstreamError::IdleTimeout { after: IDLE });
+    assert_eq!(error, Cut::Provider(UpstreamError::IdleTimeout { after: IDLE }));
     let end = running.end().await;
     assert_eq!(end.how, PumpHow::IdleTimeout);
     assert_eq!(end.elapsed, Duration::from_secs(61));
@@ -205,8 +207,88 @@ async fn a_whole_answer_is_collected_up_to_its_cap() {
         tap(),
         9,
         Instant::now(),
+        None,
     )
     .await;
     assert_eq!(cut.body, Err(broken()));
     assert!(!cut.report.complete);
+}
+
+/// Lets so many chunks go on.
+fn at_most(chunks: usize) -> Sieve {
+    let mut seen = 0;
+    Sieve::new(move |came| {
+        seen += usize::from(came.as_ref().is_some_and(|came| !came.is_empty()));
+        Sifted {
+            pass: came.filter(|_| seen <= chunks).unwrap_or_default(),
+            withhold: seen > chunks,
+        }
+    })
+}
+
+fn sifted(items: Vec<Item>, sieve: Sieve, farewell: Farewell) -> Running {
+    let ends = Arc::new(Mutex::new(Vec::new()));
+    let book = Arc::clone(&ends);
+    let pump = Pump {
+        body: provider(items),
+        tap: UsageTap::new(Operation::Chat, true, false),
+        sieve: Some(sieve),
+        sent_at: Instant::now(),
+        limits: LIMITS,
+    };
+    let (stream, task) = pump.spawn(|end| async move {
+        book.lock().unwrap().push(end);
+        farewell
+    });
+    Running { stream, task, ends }
+}
+
+async fn read(running: &mut Running) -> (String, Option<Cut>) {
+    let (mut seen, mut cut) = (Vec::new(), None);
+    while let Some(item) = running.stream.next().await {
+        match item {
+            Ok(bytes) => seen.extend_from_slice(&bytes),
+            Err(error) => cut = Some(error),
+        }
+    }
+    (String::from_utf8(seen).unwrap(), cut)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_withheld_ends_the_answer_and_is_not_read_on() {
+    let items = vec![(1, Ok("data: 1")), (1, Ok("data: 2")), (30, Ok(USAGE))];
+    let mut running = sifted(items, at_most(1), Farewell::Plain);
+    let got = read(&mut running).await;
+    assert_eq!(got, ("data: 1\n\n".to_owned(), Some(Cut::Withheld)));
+    let end = running.end().await;
+    assert_eq!(
+        (end.how, end.elapsed),
+        (PumpHow::Withheld, Duration::from_secs(2))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_client_what_is_withheld_is_read_to_its_end_all_the_same() {
+    let items = vec![
+        (1, Ok("data: 1")),
+        (1, Ok("data: 2")),
+        (3, Ok(USAGE)),
+        (0, Ok("data: [DONE]")),
+    ];
+    let mut running = sifted(items, at_most(1), Farewell::Plain);
+    running.stream.next().await;
+    let end = running.end().await;
+    assert_eq!(end.how, PumpHow::Withheld);
+    assert!(end.report.complete && end.report.usage_body.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_note_is_said_before_the_end_and_a_withheld_end_is_not_said() {
+    let items = || vec![(1, Ok("data: 1")), (1, Ok(USAGE)), (0, Ok("data: [DONE]"))];
+    let note = Farewell::Note(Bytes::from_static(b": noted\n\n"));
+    let got = read(&mut sifted(items(), at_most(9), note)).await;
+    let whole = format!("data: 1\n\n{USAGE}\n\n: noted\n\ndata: [DONE]\n\n");
+    assert_eq!(got, (whole, None));
+    let got = read(&mut sifted(items(), at_most(9), Farewell::Withhold)).await;
+    assert_eq!(got, (format!("data: 1\n\n{USAGE}\n\n"), Some(Cut::Withheld)));
 }
