@@ -10,6 +10,7 @@ use model::time::Timestamp;
 use crate::error::{StoreError, StoreResult};
 use crate::rows::{Table, at, to_json};
 use crate::schema::{incident_events, incidents};
+use crate::totals::{self, Listing};
 use crate::tx::{Tx, Writes};
 
 const TABLE: Table = Table("incidents");
@@ -65,10 +66,24 @@ pub fn insert(tx: &mut impl Writes, new: &Incident) -> StoreResult<()> {
         .values(row(new))
         .execute(tx.conn());
     match inserted.map_err(StoreError::from) {
-        Ok(_rows) => Ok(()),
+        Ok(_rows) => totals::add(tx, new.tenant, Listing::Incidents, &facets(new)),
         Err(StoreError::Duplicate(source)) => Err(StoreError::Contention(source)),
         Err(error) => Err(error),
     }
+}
+
+/// What the tables of Incidents are filtered by.
+fn facets(of: &Incident) -> [&str; 4] {
+    [
+        topic(of.resolution.is_some()),
+        of.severity.as_str(),
+        of.category.as_str(),
+        of.cause_type.as_str(),
+    ]
+}
+
+const fn topic(is_over: bool) -> &'static str {
+    if is_over { "over" } else { "open" }
 }
 
 /// Replaces an Incident.
@@ -76,6 +91,10 @@ pub fn insert(tx: &mut impl Writes, new: &Incident) -> StoreResult<()> {
 /// # Errors
 /// What the database says.
 pub fn update(tx: &mut impl Writes, changed: &Incident) -> StoreResult<()> {
+    if let Some(before) = find(tx, changed.tenant, changed.id)? {
+        let facets = (&facets(&before)[..], &facets(changed)[..]);
+        totals::change(tx, changed.tenant, Listing::Incidents, facets)?;
+    }
     diesel::update(incidents::table.find((changed.tenant.to_string(), changed.id.to_string())))
         .set(row(changed))
         .execute(tx.conn())?;
@@ -247,9 +266,19 @@ pub fn page(
     filter: &Filter,
     (limit, offset): (i64, i64),
 ) -> StoreResult<(Vec<Incident>, i64)> {
-    let total: i64 = filtered!(tenant, filter, incidents::table.into_boxed())
-        .count()
-        .get_result(tx.conn())?;
+    let total = if filter.created_after.is_some() || filter.created_before.is_some() {
+        filtered!(tenant, filter, incidents::table.into_boxed())
+            .count()
+            .get_result(tx.conn())?
+    } else {
+        let wanted = [
+            Some(topic(filter.is_over)),
+            filter.severity.map(Severity::as_str),
+            filter.category.as_deref(),
+            filter.cause_type.map(CauseType::as_str),
+        ];
+        totals::of(tx, tenant, Listing::Incidents, &wanted)?
+    };
     let rows: Vec<Row> = filtered!(tenant, filter, incidents::table.into_boxed())
         .order((incidents::created_at.desc(), incidents::id.desc()))
         .limit(limit)

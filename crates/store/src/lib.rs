@@ -38,6 +38,7 @@ pub mod ops_events;
 pub mod retention;
 pub mod runs;
 pub mod timeline;
+mod totals;
 
 pub mod credentials;
 pub mod installation;

@@ -19,6 +19,7 @@ use crate::dialect::governed;
 use crate::error::{StoreError, StoreResult};
 use crate::rows::Table;
 use crate::schema::{limits, tenants};
+use crate::totals::{self, Listing};
 use crate::tx::{LockTx, Tx, Writes};
 
 /// The version of each tenant's limits: it grows with every change, so that a copy knows when it is old.
@@ -167,6 +168,7 @@ pub fn insert(tx: &mut impl Writes, limit: &Limit) -> StoreResult<()> {
         .values(row(limit))
         .execute(tx.conn());
     unless_twin(inserted)?;
+    totals::add(tx, limit.tenant, Listing::Limits, &facets(limit))?;
     bump_version(tx, limit.tenant, limit.updated_at)
 }
 
@@ -176,11 +178,25 @@ pub fn insert(tx: &mut impl Writes, limit: &Limit) -> StoreResult<()> {
 /// As those of [`insert`].
 pub fn update(tx: &mut impl Writes, limit: &Limit) -> StoreResult<()> {
     history::append(tx, limit)?;
+    if let Some(before) = find(tx, limit.tenant, limit.id)? {
+        let facets = (&facets(&before)[..], &facets(limit)[..]);
+        totals::change(tx, limit.tenant, Listing::Limits, facets)?;
+    }
     let updated = diesel::update(limits::table.find((limit.tenant.to_string(), limit.id.to_string())))
         .set(row(limit))
         .execute(tx.conn());
     unless_twin(updated)?;
     bump_version(tx, limit.tenant, limit.updated_at)
+}
+
+/// What the table of limits is filtered by.
+fn facets(of: &Limit) -> [&'static str; 4] {
+    [
+        of.category.as_str(),
+        of.status.as_str(),
+        of.scope.as_str(),
+        of.enforcement.as_str(),
+    ]
 }
 
 /// Disables every limit that counts for one key only, which nobody can use any more.

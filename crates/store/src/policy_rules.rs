@@ -24,6 +24,7 @@ use crate::dialect::governed;
 use crate::error::{StoreError, StoreResult};
 use crate::rows::Table;
 use crate::schema::{policy_rules, tenants};
+use crate::totals::{self, Listing};
 use crate::tx::{LockTx, Tx, Writes};
 
 /// Who changes a rule, and why.
@@ -200,6 +201,7 @@ pub fn insert(tx: &mut impl Writes, new: &Rule, change: Change<'_>) -> StoreResu
         Err(StoreError::Duplicate(source)) => return Err(StoreError::Contention(source)),
         Err(error) => return Err(error),
     }
+    totals::add(tx, new.tenant, Listing::PolicyRules, &facets(new))?;
     bump_version(tx, new.tenant, new.updated_at)
 }
 
@@ -209,10 +211,24 @@ pub fn insert(tx: &mut impl Writes, new: &Rule, change: Change<'_>) -> StoreResu
 /// What the database says.
 pub fn update(tx: &mut impl Writes, changed: &Rule, change: Change<'_>) -> StoreResult<()> {
     history::append(tx, changed, change)?;
+    if let Some(before) = find(tx, changed.tenant, changed.id)? {
+        let facets = (&facets(&before)[..], &facets(changed)[..]);
+        totals::change(tx, changed.tenant, Listing::PolicyRules, facets)?;
+    }
     diesel::update(policy_rules::table.find((changed.tenant.to_string(), changed.id.to_string())))
         .set(row(changed))
         .execute(tx.conn())?;
     bump_version(tx, changed.tenant, changed.updated_at)
+}
+
+/// What the table of Policy Rules is filtered by.
+fn facets(of: &Rule) -> [&'static str; 3] {
+    let definition = &of.definition;
+    [
+        of.status.as_str(),
+        definition.mode.as_str(),
+        definition.scope.as_str(),
+    ]
 }
 
 /// Makes the version another one, also than that of a change that came to nothing; and that of the limits, by which the

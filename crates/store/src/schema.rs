@@ -285,6 +285,15 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    listing_totals (tenant_id, listing, facets) {
+        tenant_id -> Text,
+        listing -> Text,
+        facets -> Text,
+        total -> BigInt,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     agents,
     api_keys,

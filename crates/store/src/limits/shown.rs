@@ -9,6 +9,7 @@ use model::time::Timestamp;
 use super::row::{Row, limit};
 use crate::error::StoreResult;
 use crate::schema::{limit_recent, limits};
+use crate::totals::{self, Listing};
 use crate::tx::Tx;
 
 /// What a projection shows.
@@ -79,9 +80,19 @@ pub fn shown(
     since: Timestamp,
     (most, offset): (i64, i64),
 ) -> StoreResult<(Vec<Limit>, i64)> {
-    let total: i64 = fitting!(owner, shown, limits::table)
-        .count()
-        .get_result(tx.conn())?;
+    let total = if shown.created_after.is_some() || shown.created_before.is_some() {
+        fitting!(owner, shown, limits::table)
+            .count()
+            .get_result(tx.conn())?
+    } else {
+        let wanted = [
+            Some(shown.category.as_str()),
+            Some(shown.status.as_str()),
+            shown.scope.map(LimitScope::as_str),
+            shown.enforcement.map(Enforcement::as_str),
+        ];
+        totals::of(tx, owner, Listing::Limits, &wanted)?
+    };
     let mut rows: Vec<Row> = fitting!(
         owner,
         shown,

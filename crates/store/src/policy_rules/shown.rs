@@ -9,6 +9,7 @@ use model::time::Timestamp;
 use super::row::{Row, rule};
 use crate::error::StoreResult;
 use crate::schema::{policy_rule_recent, policy_rules};
+use crate::totals::{self, Listing};
 use crate::tx::Tx;
 
 /// What a projection shows.
@@ -76,9 +77,18 @@ pub fn shown(
     since: Timestamp,
     (most, offset): (i64, i64),
 ) -> StoreResult<(Vec<Rule>, i64)> {
-    let total: i64 = fitting!(owner, shown, policy_rules::table)
-        .count()
-        .get_result(tx.conn())?;
+    let total = if shown.created_after.is_some() || shown.created_before.is_some() {
+        fitting!(owner, shown, policy_rules::table)
+            .count()
+            .get_result(tx.conn())?
+    } else {
+        let wanted = [
+            Some(shown.status.as_str()),
+            shown.mode.map(EnforcementMode::as_str),
+            shown.scope.map(RuleScope::as_str),
+        ];
+        totals::of(tx, owner, Listing::PolicyRules, &wanted)?
+    };
     let mut rows: Vec<Row> = fitting!(
         owner,
         shown,

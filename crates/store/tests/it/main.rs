@@ -39,4 +39,6 @@ mod spreading;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod totals;
+#[cfg(test)]
 mod transactions;

@@ -31,7 +31,7 @@ const NOBODY: Change<'_> = Change {
 const OTHER: TenantId = TenantId::from_bits(2);
 const DAY_MS: i64 = 86_400_000;
 
-fn rule(n: u128) -> Rule {
+pub(crate) fn rule(n: u128) -> Rule {
     let mut made = Rule {
         id: RuleId::from_bits(n),
         tenant: ACME,
@@ -78,7 +78,7 @@ fn signature() -> Signature {
     }
 }
 
-fn incident(n: u8) -> Incident {
+pub(crate) fn incident(n: u8) -> Incident {
     Incident {
         id: IncidentId::derive(ACME, &n.to_string()),
         tenant: ACME,
