@@ -312,7 +312,7 @@ fn the_document_of_problems_has_every_code_that_there_is_and_no_other() {
     assert_eq!(own, expected);
 
     // What a provider did wrong is said where it is noticed; its status is chosen in errors.rs.
-    let noticed = ["workers/src/upstream/error.rs", "services/src/gateway/end.rs"];
+    let noticed = ["workers/src/upstream/error.rs", "services/src/gateway/ending.rs"];
     let noticed: String = noticed.iter().map(|path| read(&format!("../{path}"))).collect();
     let literals = noticed.split('"').filter(|text| text.starts_with("upstream_"));
     let codes: BTreeSet<&str> = literals.filter(|text| !text.contains('{')).collect();
