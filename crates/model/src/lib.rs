@@ -19,6 +19,7 @@ mod wire;
 pub mod zone;
 
 pub mod amounts;
+pub mod authority;
 pub mod hold;
 pub mod incident;
 pub mod integrity;
