@@ -5,12 +5,17 @@
 //! Names that a customer chooses (projects, agents) are [`Slug`]s.
 
 mod derived;
+mod hashed;
 
 use alloc::string::{String, ToString as _};
 use core::fmt;
 use core::str::FromStr;
 
 pub use self::derived::{IncidentId, SignatureId};
+pub use self::hashed::{
+    CandidateId, CorrelationKey, DetectionId, EvidenceGraphId, EvidenceId, NormalizedSignalId,
+    PromotionDecisionId, SignalId,
+};
 
 /// The source of new ids. The only implementation outside of tests is `infra::clock::RandomIds`.
 pub trait IdGenerator: Send + Sync {

@@ -10,10 +10,13 @@ extern crate alloc;
 
 pub mod digest;
 pub mod id;
+pub mod json;
 pub mod money;
 pub mod permille;
+pub mod score;
 pub mod text;
 pub mod time;
+pub mod versioned;
 pub mod window;
 mod wire;
 pub mod zone;
@@ -27,6 +30,11 @@ pub mod limit;
 pub mod limit_override;
 pub mod policy;
 pub mod severity;
+
+pub mod candidate;
+pub mod detection;
+pub mod promotion;
+pub mod signal;
 
 pub mod audit;
 pub mod breach;
