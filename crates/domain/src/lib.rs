@@ -10,5 +10,6 @@ extern crate alloc;
 pub mod estimate;
 pub mod incidents;
 pub mod limits;
+pub mod pipeline;
 pub mod policy;
 pub mod settle;

@@ -3,6 +3,7 @@
 mod estimate;
 mod incidents;
 mod limits;
+mod pipeline;
 mod policy;
 mod policy_condition;
 mod policy_docs;
