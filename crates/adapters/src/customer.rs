@@ -5,6 +5,7 @@ pub mod backtest;
 pub mod checks;
 pub mod effectiveness;
 pub mod history;
+pub mod incidents;
 pub mod keys;
 pub mod labels;
 pub mod limit_history;

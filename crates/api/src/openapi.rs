@@ -24,6 +24,8 @@ mod shared;
         v1::limits_overrides::list, v1::limits_overrides::create, v1::limits_overrides::get,
         v1::limits_overrides::delete,
         v1::effectiveness::of_rule, v1::effectiveness::mark,
+        v1::incidents::get, v1::incidents::events, v1::incidents::source_run, v1::incidents::of_run,
+        v1::incidents::acknowledge, v1::incidents::resolve,
         v1::proposals::list, v1::proposals::create, v1::proposals::get,
         v1::proposals::approve, v1::proposals::reject, v1::backtest::rule, v1::backtest::proposal,
         v1::contract::labels, v1::runtime::incidents, v1::runtime::rules, v1::runtime::limits,

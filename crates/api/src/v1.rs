@@ -5,6 +5,7 @@ pub(crate) mod backtest;
 pub(crate) mod contract;
 pub(crate) mod effectiveness;
 pub(crate) mod holds;
+pub(crate) mod incidents;
 pub(crate) mod keys;
 pub(crate) mod limits;
 pub(crate) mod limits_change;

@@ -90,6 +90,16 @@ pub enum AuditEvent {
     IncidentAcknowledged,
     /// An Incident was resolved.
     IncidentResolved,
+    /// An Incident that waited for approval was promoted.
+    IncidentPromoted,
+    /// Somebody began to work on an Incident.
+    IncidentMitigating,
+    /// What was learned from an Incident was written down.
+    IncidentManuallyClosed,
+    /// An Incident was found to be none.
+    IncidentCancelled,
+    /// An Incident was put away when its time had come.
+    IncidentArchived,
     /// An API key was made.
     ApiKeyCreated,
     /// An API key was frozen.

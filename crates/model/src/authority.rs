@@ -1,7 +1,15 @@
 //! By whose authority does an Incident change?
 
+use alloc::string::String;
+
 use crate::severity::Severity;
+use crate::time::Timestamp;
 use crate::wire::wire_enum;
+
+/// The shortest justification, in characters; the same for other reasons that are asked for.
+pub const REASON_MIN: usize = 20;
+/// The longest, in characters.
+pub const REASON_MAX: usize = 2048;
 
 wire_enum! {
     /// What kind of authority somebody acts by, weakest first. The requirements call the first one "System" and the others
@@ -49,6 +57,65 @@ impl AuthorityType {
     }
 }
 
+/// Who acts, by what authority, and why.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AuthorityContext {
+    /// What kind of authority.
+    pub authority_type: AuthorityType,
+    /// Who: a principal, a key or a part of the product.
+    pub authority_id: String,
+    /// The session that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_id: Option<String>,
+    /// Why the authority is used; [`REASON_MIN`] to [`REASON_MAX`] characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub justification: Option<String>,
+    /// When it was claimed.
+    pub timestamp: Timestamp,
+}
+
+/// What is wrong with a justification.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum JustificationError {
+    /// Whoever breaks the glass has to say why.
+    #[error("EMERGENCY_OVERRIDE has no justification")]
+    Missing,
+    /// It is too short or too long.
+    #[error("the justification has fewer than {REASON_MIN} or more than {REASON_MAX} characters")]
+    Length,
+}
+
+impl AuthorityContext {
+    /// The product itself, by this part of it.
+    pub fn engine(part: &str, at: Timestamp) -> Self {
+        Self {
+            authority_type: AuthorityType::AutoEngine,
+            authority_id: String::from(part),
+            session_id: None,
+            justification: None,
+            timestamp: at,
+        }
+    }
+
+    /// Whether it says why, where it has to, at the length that it may have.
+    ///
+    /// # Errors
+    /// [`JustificationError`].
+    pub fn justified(&self) -> Result<(), JustificationError> {
+        match &self.justification {
+            None if self.authority_type.needs_justification() => Err(JustificationError::Missing),
+            Some(text) if !is_a_reason(text) => Err(JustificationError::Length),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Whether a text is long enough to be a reason, without the white space around it, and no longer than one.
+pub fn is_a_reason(text: &str) -> bool {
+    (REASON_MIN..=REASON_MAX).contains(&text.trim().chars().count())
+}
+
 #[cfg(test)]
 mod tests {
     use alloc::vec::Vec;
@@ -79,5 +146,24 @@ mod tests {
                 ("EMERGENCY_OVERRIDE", 999, true, Severity::Sev1, true),
             ]
         );
+    }
+
+    #[test]
+    fn a_reason_is_measured_without_the_white_space_around_it() {
+        let mut context = AuthorityContext::engine("test", Timestamp::from_micros(0));
+        assert_eq!(context.justified(), Ok(()));
+        context.authority_type = AuthorityType::EmergencyOverride;
+        assert_eq!(context.justified(), Err(JustificationError::Missing));
+        for (length, fits) in [(0, false), (19, false), (20, true), (2048, true), (2049, false)] {
+            context.justification = Some(alloc::format!(" {}\n", "ü".repeat(length)));
+            assert_eq!(context.justified().is_ok(), fits, "{length}");
+            context.authority_type = AuthorityType::HumanOperator;
+            assert_eq!(
+                context.justified().is_ok(),
+                fits,
+                "a reason that nobody asked for is measured as well"
+            );
+            context.authority_type = AuthorityType::EmergencyOverride;
+        }
     }
 }

@@ -1,38 +1,35 @@
-//! What is an Incident, and which failures are the same?
+//! What is an Incident, how may it change, and which failures are the same?
+//!
+//! An Incident is what its events say, in their order. Only a [`Transition`] adds an event, and only this module can make
+//! one: what the machine refuses cannot be stored.
 
+mod change;
+mod event;
+mod mismatch;
+mod reduce;
+mod replay;
 mod signature;
+mod state;
+mod transition;
 
-use alloc::string::String;
+use alloc::string::{String, ToString as _};
 
-use crate::id::{IncidentId, RunId, TenantId};
+use crate::authority::AuthorityContext;
+use crate::id::{IncidentId, TenantId};
 use crate::money::NanoUsd;
-use crate::severity::Severity;
 use crate::time::Timestamp;
 use crate::wire::wire_enum;
 
+pub use self::change::{
+    Change, ChangeError, Comment, Creation, IncidentEventType, IncidentSource, Occurrence, PostMortem,
+    Promotion, ResolutionType, Resolving, Retention,
+};
+pub use self::event::{EVENT_SCHEMA, IncidentEvent, event_id};
+pub use self::mismatch::{MismatchKind, Projection, Replay, Violation};
+pub use self::replay::replay;
 pub use self::signature::{Failure, FailureCode, RequestTraits, Signature};
-
-wire_enum! {
-    /// Where an Incident stands, as the customer console shows it.
-    IncidentLifecycle {
-        /// Nobody has seen to it.
-        Active,
-        /// Somebody has; it is listed with the active ones, with a badge.
-        Acked,
-        /// It is over.
-        Resolved,
-    }
-}
-
-impl IncidentLifecycle {
-    /// Whether it may go there: acknowledged once, resolved once, never opened again.
-    pub const fn may_become(self, next: Self) -> bool {
-        matches!(
-            (self, next),
-            (Self::Active, Self::Acked | Self::Resolved) | (Self::Acked, Self::Resolved)
-        )
-    }
-}
+pub use self::state::{EdgeError, IncidentLifecycle, IncidentState};
+pub use self::transition::{Refusal, Standing, Step, StepOf, Transition};
 
 wire_enum! {
     /// What caused an Incident.
@@ -78,7 +75,8 @@ wire_enum! {
 }
 
 /// Who saw to an Incident, and when.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Acknowledgement {
     /// Who.
     pub by: String,
@@ -86,54 +84,113 @@ pub struct Acknowledgement {
     pub at: Timestamp,
 }
 
-/// How an Incident ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// How an Incident was resolved.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Resolution {
-    /// Who ended it.
+    /// Who resolved it.
     pub by: String,
     /// When.
     pub at: Timestamp,
-    /// How.
+    /// What was done.
+    pub summary: String,
+    /// What came of it.
+    pub resolution_type: ResolutionType,
+    /// How the customer console calls it.
     pub method: ResolutionMethod,
-    /// What people should know.
-    pub notes: Option<String>,
 }
 
-/// An Incident, as far as the loop from failure to Policy Rule needs it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// That an Incident was none.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Cancellation {
+    /// Who said so.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+    /// Why.
+    pub reason: String,
+}
+
+/// What the events of an Incident have made of it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Incident {
     /// Its id.
     pub id: IncidentId,
     /// Whose.
     pub tenant: TenantId,
     /// Where it stands.
-    pub lifecycle: IncidentLifecycle,
-    /// How bad it is.
-    pub severity: Severity,
-    /// What kind of failure it is.
-    pub category: IncidentCategory,
-    /// What people read.
-    pub title: String,
-    /// What caused it.
-    pub cause_type: CauseType,
-    /// The LLM Run that failed, if one did.
-    pub run: Option<RunId>,
-    /// The stable word for the failure.
-    pub error_code: Option<String>,
-    /// Which failures are the same as this one, if it is a run's.
-    pub signature: Option<Signature>,
-    /// What the failed run cost.
+    pub state: IncidentState,
+    /// What it was when it came to be.
+    pub creation: Creation,
+    /// By whom it was made.
+    pub created_by: String,
+    /// What it and those that were the same cost together.
     pub cost: NanoUsd,
-    /// Who saw to it.
+    /// How often it has happened, the first time included.
+    pub occurrences: i64,
+    /// What the gate said last.
+    pub promotion: Option<Promotion>,
+    /// When it became OPEN.
+    pub opened_at: Option<Timestamp>,
+    /// Who has seen it.
     pub acknowledgement: Option<Acknowledgement>,
-    /// How it ended.
+    /// When somebody began to work on it.
+    pub mitigating_at: Option<Timestamp>,
+    /// How it was resolved; set once.
     pub resolution: Option<Resolution>,
-    /// The id that joins everything that happened for the request.
-    pub correlation_id: String,
-    /// When it was opened.
+    /// What was learned.
+    pub post_mortem: Option<PostMortem>,
+    /// When it was closed.
+    pub closed_at: Option<Timestamp>,
+    /// That it was none.
+    pub cancellation: Option<Cancellation>,
+    /// By which rule it was put away.
+    pub retention: Option<Retention>,
+    /// When it was put away.
+    pub archived_at: Option<Timestamp>,
+    /// By what authority it was changed last.
+    pub authority: AuthorityContext,
+    /// When it came to be.
     pub created_at: Timestamp,
-    /// When it was last changed.
+    /// When it was changed last.
     pub updated_at: Timestamp,
+    /// How many events it has.
+    pub version: i64,
+}
+
+impl Incident {
+    /// What the customer console shows; nothing of one that nobody has approved.
+    pub const fn lifecycle(&self) -> Option<IncidentLifecycle> {
+        self.state.lifecycle(self.acknowledgement.is_some())
+    }
+
+    /// When it was over: resolved, or found to be none.
+    pub fn over_at(&self) -> Option<Timestamp> {
+        let resolved = self.resolution.as_ref().map(|resolution| resolution.at);
+        resolved.or_else(|| self.cancellation.as_ref().map(|cancellation| cancellation.at))
+    }
+
+    /// The canonical form: JSON without white space whose objects are sorted by name, numbers whole.
+    pub fn canonical(&self) -> String {
+        canonical(self)
+    }
+
+    /// SHA-256 over the canonical form without `version` and `updatedAt`, which every event changes.
+    pub fn state_hash(&self) -> crate::digest::Digest {
+        let mut form = serde_json::to_value(self).unwrap_or_default();
+        if let Some(members) = form.as_object_mut() {
+            members.remove("version");
+            members.remove("updatedAt");
+        }
+        crate::digest::Digest::of(form.to_string().as_bytes())
+    }
+}
+
+/// Canonical JSON of what has no maps with keys other than texts and no fractions, for which it cannot fail.
+fn canonical(of: &impl serde::Serialize) -> String {
+    serde_json::to_value(of).unwrap_or_default().to_string()
 }
 
 #[cfg(test)]
@@ -148,8 +205,20 @@ mod tests {
     fn the_words_of_the_contract_do_not_change() {
         let words = |list: &mut dyn Iterator<Item = &'static str>| list.collect::<Vec<_>>().join(" ");
         assert_eq!(
+            words(&mut IncidentState::iter().map(IncidentState::as_str)),
+            "PENDING OPEN MITIGATING RESOLVED CLOSED CANCELLED ARCHIVED"
+        );
+        assert_eq!(
             words(&mut IncidentLifecycle::iter().map(IncidentLifecycle::as_str)),
             "ACTIVE ACKED RESOLVED"
+        );
+        assert_eq!(
+            words(&mut IncidentEventType::iter().map(IncidentEventType::as_str)),
+            "INCIDENT_CREATED STATE_CHANGED ACKNOWLEDGED COMMENT_ADDED SIGNAL_ADDED PROMOTION_DECIDED"
+        );
+        assert_eq!(
+            words(&mut ResolutionType::iter().map(ResolutionType::as_str)),
+            "FIXED FALSE_POSITIVE DUPLICATE WONT_FIX"
         );
         assert_eq!(
             words(&mut CauseType::iter().map(CauseType::as_str)),
@@ -163,19 +232,6 @@ mod tests {
             words(&mut FailureCode::iter().map(FailureCode::as_str)),
             "EXECUTION_TIMEOUT AGENT_CRASH STEP_FAILURE SKILL_ERROR BUDGET_EXCEEDED RATE_LIMIT_EXCEEDED \
              RESOURCE_EXHAUSTION CANCELLED MANUAL_STOP RETRY_EXHAUSTED UNKNOWN"
-        );
-    }
-
-    #[test]
-    fn an_incident_is_acknowledged_and_resolved_once() {
-        let edges: Vec<_> = IncidentLifecycle::iter()
-            .flat_map(|from| IncidentLifecycle::iter().map(move |to| (from, to)))
-            .filter(|(from, to)| from.may_become(*to))
-            .map(|(from, to)| (from.as_str(), to.as_str()))
-            .collect();
-        assert_eq!(
-            edges,
-            [("ACTIVE", "ACKED"), ("ACTIVE", "RESOLVED"), ("ACKED", "RESOLVED")]
         );
     }
 }

@@ -30,6 +30,7 @@ pub mod limit;
 pub mod limit_override;
 pub mod policy;
 pub mod severity;
+pub mod verdict;
 
 pub mod candidate;
 pub mod detection;

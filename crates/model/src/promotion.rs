@@ -16,6 +16,8 @@ use crate::time::Timestamp;
 use crate::versioned::Versioned;
 use crate::wire::wire_enum;
 
+pub use crate::verdict::Verdict;
+
 pub use self::policy::{
     AuthorityRestrictions, DeferralConditions, DefinitiveEvidence, Eligibility, PromotionPolicy,
     RejectionConditions,
@@ -25,18 +27,6 @@ pub use self::policy::{
 pub const JUSTIFICATION_MIN: usize = 20;
 /// The longest, in characters.
 pub const JUSTIFICATION_MAX: usize = 2048;
-
-wire_enum! {
-    /// What the gate says.
-    Verdict {
-        /// It becomes an Incident.
-        Promote,
-        /// Not now; a person has to say so later.
-        Defer,
-        /// It does not.
-        Reject,
-    }
-}
 
 wire_enum! {
     /// Why a candidate is rejected. The first six are those of the evidence gate; the others are a policy's.

@@ -85,6 +85,9 @@ pub(crate) enum Command {
     /// Check that the books agree with themselves
     #[command(subcommand)]
     Verify(commands::verify::Command),
+    /// Make what is stored again from its events, and compare
+    #[command(subcommand)]
+    Replay(commands::replay::Command),
     /// Serve a simulated LLM provider on loopback, for trying out and for benchmarks
     SimulateProvider(commands::simulate_provider::Args),
     /// Print the versions of the program, of SQLite and of the price table

@@ -6,6 +6,7 @@ pub(crate) mod doctor;
 pub(crate) mod keys;
 pub(crate) mod migrate;
 pub(crate) mod operators;
+pub(crate) mod replay;
 pub(crate) mod serve;
 pub(crate) mod simulate_provider;
 pub(crate) mod tenants;
@@ -38,6 +39,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
         Command::Operators(command) => operators::run(&global, command),
         Command::Doctor(args) => return doctor::run(&global, &args),
         Command::SimulateProvider(args) => simulate_provider::run(&global, &args),
+        Command::Replay(command) => return replay::run(&global, &command),
         Command::Verify(command) => return verify::run(&global, &command),
         Command::Version => version::run(&global),
         Command::Completions(args) => completions::run(&args),

@@ -38,6 +38,9 @@ impl Metrics {
         metrics::counter!("plimsoll_integrity_failures_total").increment(0);
         metrics::counter!("plimsoll_policy_rules_skipped_total").increment(0);
         metrics::counter!("plimsoll_incidents_opened_total").increment(0);
+        for result in ["clean", "broken"] {
+            metrics::counter!("plimsoll_incident_replays_total", "result" => result).increment(0);
+        }
         metrics::counter!("plimsoll_policy_proposals_total").increment(0);
         metrics::gauge!("plimsoll_requests_in_flight").set(0.0);
         metrics::gauge!("plimsoll_requests_waiting").set(0.0);
@@ -75,6 +78,10 @@ fn describe() {
     );
     describe_counter!("plimsoll_holds_expired_total", "Holds that nobody ended in time");
     describe_counter!("plimsoll_incidents_opened_total", "Incidents of failed LLM Runs");
+    describe_counter!(
+        "plimsoll_incident_replays_total",
+        "Incidents made again from their events, by whether they are what those say"
+    );
     describe_counter!(
         "plimsoll_policy_proposals_total",
         "Proposals that were made of failures"

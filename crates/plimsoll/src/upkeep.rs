@@ -5,10 +5,12 @@
 
 use std::fmt::Display;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use infra::shutdown::Shutdown;
 use services::Context;
+use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -19,6 +21,9 @@ const EXPIRE_OVERRIDES: Duration = Duration::from_secs(10);
 const EXPLAIN_FAILURES: Duration = Duration::from_secs(1);
 const MEASURE_FAILURES: Duration = Duration::from_secs(1);
 const EXPIRE_PROPOSALS: Duration = Duration::from_mins(1);
+/// Incidents are made again from their events, so many at a turn, all of them in turn.
+const REPLAY_INCIDENTS: Duration = Duration::from_secs(10);
+const REPLAYED_AT_A_TURN: i64 = 100;
 const CHECK_INTEGRITY: Duration = Duration::from_mins(10);
 /// Every limit is compared with its history once in so many seconds.
 const INTEGRITY_AGE_SECONDS: i64 = 3_600;
@@ -117,6 +122,7 @@ fn governance(cx: &Context, shutdown: &Shutdown) -> Vec<JoinHandle<()>> {
                 Ok::<_, store::StoreError>(())
             }
         }),
+        replaying(cx, shutdown),
         every(EXPIRE_PROPOSALS, "expire_proposals", shutdown, move || {
             let cx = proposals.clone();
             async move { services::proposals::expire(&cx).await.map(drop) }
@@ -139,6 +145,27 @@ fn governance(cx: &Context, shutdown: &Shutdown) -> Vec<JoinHandle<()>> {
             }
         }),
     ]
+}
+
+fn replaying(cx: &Context, shutdown: &Shutdown) -> JoinHandle<()> {
+    let cx = cx.clone();
+    let place = Arc::new(Mutex::new(None));
+    every(REPLAY_INCIDENTS, "replay_incidents", shutdown, move || {
+        let (cx, place) = (cx.clone(), Arc::clone(&place));
+        async move {
+            let mut place = place.lock().await;
+            let found = services::incidents::integrity::verify(&cx, *place, REPLAYED_AT_A_TURN).await?;
+            *place = found.last;
+            let broken = u64::try_from(found.broken.len()).unwrap_or(u64::MAX);
+            metrics::counter!("plimsoll_incident_replays_total", "result" => "clean")
+                .increment(found.incidents.saturating_sub(broken));
+            metrics::counter!("plimsoll_incident_replays_total", "result" => "broken").increment(broken);
+            for (_, id, violations) in &found.broken {
+                tracing::error!(incident_id = %id, ?violations, "an Incident is not what its events say");
+            }
+            Ok::<_, services::incidents::IncidentError>(())
+        }
+    })
 }
 
 impl Upkeep {

@@ -194,7 +194,7 @@ fn failure_of(tx: &mut impl Tx, tenant: TenantId, rule: &Rule) -> StoreResult<Op
     };
     let found = store::incidents::find(tx, tenant, incident)?;
     Ok(found
-        .and_then(|incident| incident.signature)
+        .and_then(|incident| incident.creation.signature)
         .map(|signature| signature.id()))
 }
 

@@ -167,7 +167,7 @@ fn load(tx: &mut impl Tx, owner: TenantId) -> StoreResult<Copy> {
     let mut born = BTreeMap::new();
     for incident in rules.iter().filter_map(|rule| rule.source_incident) {
         let found = store::incidents::find(tx, owner, incident)?;
-        let signed = found.and_then(|found| Some((found.signature?, found.cost)));
+        let signed = found.and_then(|found| Some((found.creation.signature?, found.cost)));
         if let Some((signature, cost)) = signed {
             let signature = signature.id();
             born.insert(

@@ -1,102 +1,147 @@
-//! How is an Incident opened?
+//! How does an Incident come to be, and how does it change?
 //!
-//! Everything that opens one comes through here, so that its events, the audit ledger, the timeline and the stream of ops
-//! events agree about it: all of it is one transaction.
+//! Everything that happens to one comes through here, so that its events, the audit ledger, the timeline and the stream of
+//! ops events agree about it: all of it is one transaction.
 
+pub mod change;
 pub mod failures;
+pub mod integrity;
+mod pipeline;
+pub mod replay;
+mod told;
 
-use model::audit::{AuditEvent, EntityType};
-use model::event::{OpsEvent, OpsEventType};
-use model::id::{EventId, IdGenerator};
-use model::incident::Incident;
-use model::run::Run;
+use model::authority::AuthorityContext;
+use model::id::{IdGenerator, IncidentId, RunId, TenantId};
+use model::incident::{
+    Change, Creation, Incident, IncidentEvent, Promotion, Refusal, Standing, StepOf, Transition,
+};
+use model::promotion::Verdict;
 use model::time::Timestamp;
-use model::timeline::SourceDomain;
-use serde_json::json;
-use store::incidents::Event;
-use store::{StoreResult, Writes};
+use store::{StoreError, StoreResult, TxError, Writes};
 
-use crate::audit::{self, Author, Changed};
+use crate::audit::Author;
+use crate::context::Context;
+use crate::once::OnceError;
 
-/// Opens an Incident, and says whether it did: one that is there already is left as it is.
+/// The part of the product that opens Incidents by itself.
+pub(crate) const ENGINE: &str = "incidents";
+
+/// Why an Incident cannot be read or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum IncidentError {
+    /// There is none of this id, or it is not the caller's.
+    #[error("there is no such Incident")]
+    NotFound,
+    /// The machine does not allow it.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// It has changed since the caller has seen it.
+    #[error("the Incident is of version {actual}, not {expected}")]
+    Outdated {
+        /// What the caller has seen.
+        expected: i64,
+        /// What it is now.
+        actual: i64,
+    },
+    /// No rule makes an Incident of it.
+    #[error("no rule makes an Incident of it")]
+    NotNoticed,
+    /// The idempotency key cannot be used.
+    #[error(transparent)]
+    Once(#[from] OnceError),
+    /// The database failed.
+    #[error("the Incidents could not be read or written")]
+    Store(#[from] StoreError),
+}
+
+impl TxError for IncidentError {
+    fn store_error(&self) -> Option<&StoreError> {
+        match self {
+            Self::Store(error) | Self::Once(OnceError::Store(error)) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// One Incident.
+///
+/// # Errors
+/// [`IncidentError::NotFound`].
+pub async fn get(cx: &Context, tenant: TenantId, id: IncidentId) -> Result<Incident, IncidentError> {
+    cx.db
+        .read(move |tx| store::incidents::find(tx, tenant, id))
+        .await?
+        .ok_or(IncidentError::NotFound)
+}
+
+/// What happened to an Incident, oldest first.
+///
+/// # Errors
+/// What the database says.
+pub async fn events(
+    cx: &Context,
+    tenant: TenantId,
+    id: IncidentId,
+) -> Result<Vec<IncidentEvent>, StoreError> {
+    cx.db
+        .read(move |tx| store::incidents::events(tx, tenant, id))
+        .await
+}
+
+/// The Incidents of an LLM Run.
+///
+/// # Errors
+/// What the database says.
+pub async fn of_run(cx: &Context, tenant: TenantId, run: RunId) -> Result<Vec<Incident>, StoreError> {
+    cx.db
+        .read(move |tx| store::incidents::of_run(tx, tenant, run))
+        .await
+}
+
+/// Opens an Incident that a rule of the product's own has promoted, and says whether it did: one that is there already is
+/// left as it is.
 pub(crate) fn open(
     tx: &mut impl Writes,
     ids: &dyn IdGenerator,
     author: &Author,
-    new: &Incident,
-    run: Option<&Run>,
-) -> StoreResult<bool> {
-    if store::incidents::find(tx, new.tenant, new.id)?.is_some() {
+    (tenant, creation, promotion): (TenantId, Creation, Promotion),
+    now: Timestamp,
+) -> Result<bool, IncidentError> {
+    let id = IncidentId::derive(tenant, &creation.identity);
+    if store::incidents::find(tx, tenant, id)?.is_some() {
         return Ok(false);
     }
-    let now = new.created_at;
-    store::incidents::insert(tx, new)?;
-    store::incidents::add_event(tx, new.tenant, new.id, &detection(new, now))?;
-    audit::record(tx, ids, author, opened(new), now)?;
-    store::ops_events::insert(tx, &[told(ids, new, run)])?;
-    Ok(true)
-}
-
-fn detection(new: &Incident, now: Timestamp) -> Event {
-    let signature = new.signature.as_ref();
-    let data = json!({
-        "llm_run_id": new.run,
-        "error_code": new.error_code,
-        "signature_id": signature.map(model::incident::Signature::id),
-        "family_id": signature.map(model::incident::Signature::family),
-    });
-    Event {
-        event_type: "detection",
-        description: new.title.clone(),
-        actor: None,
-        data: data.to_string(),
+    let step = || StepOf {
+        authority: AuthorityContext::engine(ENGINE, now),
         at: now,
-    }
+        request_id: author.correlation_id.clone(),
+        idempotency_key: None,
+    };
+    let is_promoted = promotion.verdict == Verdict::Promote;
+    let decided = if is_promoted {
+        Change::Opened(promotion)
+    } else {
+        Change::NotPromoted(promotion)
+    };
+    let first = Transition::create(tenant, creation, step())?;
+    let second = Transition::of(&first.standing(), step().with(decided))?;
+    record(tx, ids, author, None, &[first, second])?;
+    Ok(is_promoted)
 }
 
-fn opened(new: &Incident) -> Changed {
-    Changed {
-        tenant: new.tenant,
-        event: AuditEvent::IncidentCreated,
-        entity_type: EntityType::Incident,
-        entity_id: new.id.to_string(),
-        reason: None,
-        before: None,
-        after: Some(json!({
-            "lifecycle_state": new.lifecycle,
-            "severity": new.severity,
-            "category": new.category,
-            "cause_type": new.cause_type,
-            "error_code": new.error_code,
-            "llm_run_id": new.run,
-        })),
-        source: SourceDomain::Incidents,
-        event_type: "incident_created",
-        summary: new.title.clone(),
-        related: json!({ "incident_id": new.id, "run_id": new.run }),
+/// Writes down what has happened to one Incident: its events and what it is now, the audit ledger, the timeline.
+pub(crate) fn record(
+    tx: &mut impl Writes,
+    ids: &dyn IdGenerator,
+    author: &Author,
+    before: Option<&Standing>,
+    happened: &[Transition],
+) -> StoreResult<()> {
+    store::incidents::append(tx, happened)?;
+    let mut before = before.map(|before| &before.incident);
+    for transition in happened {
+        told::tell(tx, ids, author, before, transition)?;
+        before = Some(transition.after());
     }
-}
-
-fn told(ids: &dyn IdGenerator, new: &Incident, run: Option<&Run>) -> OpsEvent {
-    let subject = run.map(|run| &run.subject);
-    let metadata = json!({
-        "severity": new.severity.word(),
-        "policy_id": null,
-        "model": subject.and_then(|subject| subject.model.as_ref()),
-        "category": new.category,
-    });
-    OpsEvent {
-        id: EventId::generate(ids),
-        at: new.created_at,
-        tenant: Some(new.tenant),
-        event_type: OpsEventType::IncidentCreated,
-        user_id: subject.and_then(|subject| subject.end_user.clone()),
-        session_id: subject.and_then(|subject| subject.session_id.clone()),
-        entity_type: Some("incident"),
-        entity_id: Some(new.id.to_string()),
-        severity: Some(new.severity.number()),
-        latency_ms: None,
-        cost: Some(new.cost),
-        metadata: metadata.to_string(),
-    }
+    Ok(())
 }

@@ -2,10 +2,12 @@
 //!
 //! They are written straight into the database: a test of what is shown needs none of the services that make them.
 
+use model::authority::{AuthorityContext, AuthorityType};
 use model::digest::Digest;
 use model::id::{EnforcementId, IncidentId, PreventionId, RuleId, RunId, SignatureId, TenantId};
 use model::incident::{
-    Acknowledgement, CauseType, Incident, IncidentCategory, IncidentLifecycle, Resolution, ResolutionMethod,
+    CauseType, Change as Happening, Creation, Incident, IncidentCategory, IncidentSource, Promotion,
+    ResolutionMethod, ResolutionType, Resolving, Step, StepOf, Transition,
 };
 use model::money::NanoUsd;
 use model::permille::Permille;
@@ -13,6 +15,7 @@ use model::policy::{
     Definition, Enforcement, EnforcementAction, EnforcementMode, OnStream, Prevention, PreventionOutcome,
     Rule, RuleScope, RuleSource, RuleStatus, RuleType, Stage,
 };
+use model::promotion::Verdict;
 use model::severity::Severity;
 use model::time::Timestamp;
 use store::Db;
@@ -90,62 +93,148 @@ pub async fn trigger(db: &Db, rule: Rule, number: u128, times: Vec<Timestamp>) {
         .unwrap_or_else(|error| panic!("no enforcements: {error:?}"));
 }
 
+/// An Incident as tests need it: opened, and perhaps seen or over.
+#[derive(Debug, Clone)]
+pub struct TestIncident {
+    /// Whose.
+    pub tenant: TenantId,
+    /// What it is.
+    pub creation: Creation,
+    /// When it was opened.
+    pub at: Timestamp,
+    /// When it was seen.
+    pub seen_at: Option<Timestamp>,
+    /// When it was resolved.
+    pub over_at: Option<Timestamp>,
+}
+
+impl TestIncident {
+    /// Its id.
+    pub fn id(&self) -> IncidentId {
+        IncidentId::derive(self.tenant, &self.creation.identity)
+    }
+
+    /// What has happened to it, through the machine.
+    pub fn history(&self) -> Vec<Transition> {
+        let step = |change, by, at| Step {
+            change,
+            authority: AuthorityContext {
+                authority_type: by,
+                ..AuthorityContext::engine("key_1", at)
+            },
+            reason: None,
+            at,
+            request_id: "req_test".to_owned(),
+            idempotency_key: None,
+        };
+        let first = Transition::create(
+            self.tenant,
+            self.creation.clone(),
+            StepOf {
+                authority: AuthorityContext::engine("incidents", self.at),
+                at: self.at,
+                request_id: "req_test".to_owned(),
+                idempotency_key: None,
+            },
+        );
+        let mut history = vec![first.unwrap_or_else(|refusal| panic!("{refusal}"))];
+        let human = AuthorityType::OnCallSre;
+        let mut wanted = vec![step(opened(), AuthorityType::AutoEngine, self.at)];
+        wanted.extend(self.seen_at.map(|at| step(Happening::Acknowledged, human, at)));
+        if let Some(at) = self.over_at {
+            wanted.push(step(Happening::Mitigating, human, at));
+            wanted.push(step(resolving(), human, at));
+        }
+        for step in wanted {
+            let standing = history.last().map(Transition::standing);
+            let standing = standing.unwrap_or_else(|| panic!("it was created"));
+            let next = Transition::of(&standing, step).unwrap_or_else(|refusal| panic!("{refusal}"));
+            history.push(next);
+        }
+        history
+    }
+
+    /// What it is after all of that.
+    pub fn incident(&self) -> Incident {
+        let history = self.history();
+        let last = history.last().map(|last| last.after().clone());
+        last.unwrap_or_else(|| panic!("it was created"))
+    }
+}
+
+fn opened() -> Happening {
+    Happening::Opened(Promotion {
+        verdict: Verdict::Promote,
+        reason: "All policy conditions satisfied".to_owned(),
+        decision_id: "0".repeat(64),
+        policy_id: "failed-runs".to_owned(),
+        policy_version: "1.0.0".to_owned(),
+        candidate_id: None,
+        evidence_id: None,
+        confidence_micro: None,
+        detection_count: None,
+    })
+}
+
+fn resolving() -> Happening {
+    Happening::Resolved(Resolving {
+        summary: "Resolved in a test, which needs a reason".to_owned(),
+        resolution_type: ResolutionType::Fixed,
+        method: ResolutionMethod::Manual,
+    })
+}
+
 /// An ACTIVE Incident of a tenant's run, of severity high.
-pub fn incident(tenant: TenantId, number: u128, at: Timestamp) -> Incident {
-    Incident {
-        id: IncidentId::derive(tenant, &number.to_string()),
+pub fn incident(tenant: TenantId, number: u128, at: Timestamp) -> TestIncident {
+    TestIncident {
         tenant,
-        lifecycle: IncidentLifecycle::Active,
-        severity: Severity::Sev2,
-        category: IncidentCategory::ExecutionFailure,
-        title: format!("Execution Timeout {number}"),
-        cause_type: CauseType::LlmRun,
-        run: Some(RunId::from_bits(number)),
-        error_code: Some("upstream_timeout".to_owned()),
-        signature: None,
-        cost: NanoUsd(0),
-        acknowledgement: None,
-        resolution: None,
-        correlation_id: "req_test".to_owned(),
-        created_at: at,
-        updated_at: at,
+        creation: Creation {
+            identity: number.to_string(),
+            source: IncidentSource::Promotion,
+            severity: Severity::Sev2,
+            category: IncidentCategory::ExecutionFailure,
+            cause_type: CauseType::LlmRun,
+            service: "llm".to_owned(),
+            title: format!("Execution Timeout {number}"),
+            description: String::new(),
+            tags: Vec::new(),
+            run: Some(RunId::from_bits(number)),
+            error_code: Some("upstream_timeout".to_owned()),
+            signature: None,
+            fingerprint: None,
+            cost: NanoUsd(0),
+            correlation_id: "req_test".to_owned(),
+        },
+        at,
+        seen_at: None,
+        over_at: None,
     }
 }
 
 /// The same Incident when somebody has seen to it.
 #[must_use]
-pub fn acknowledged(incident: Incident, at: Timestamp) -> Incident {
-    Incident {
-        lifecycle: IncidentLifecycle::Acked,
-        acknowledgement: Some(Acknowledgement {
-            by: "key_1".to_owned(),
-            at,
-        }),
+pub fn acknowledged(incident: TestIncident, at: Timestamp) -> TestIncident {
+    TestIncident {
+        seen_at: Some(at),
         ..incident
     }
 }
 
 /// The same Incident when it is over.
 #[must_use]
-pub fn resolved(incident: Incident, at: Timestamp) -> Incident {
-    Incident {
-        lifecycle: IncidentLifecycle::Resolved,
-        resolution: Some(Resolution {
-            by: "key_1".to_owned(),
-            at,
-            method: ResolutionMethod::Manual,
-            notes: None,
-        }),
+pub fn resolved(incident: TestIncident, at: Timestamp) -> TestIncident {
+    TestIncident {
+        over_at: Some(at),
         ..incident
     }
 }
 
 /// Adds Incidents as they are.
-pub async fn add_incidents(db: &Db, incidents: Vec<Incident>) {
+pub async fn add_incidents(db: &Db, incidents: Vec<TestIncident>) {
     let added = db.write(move |tx| {
         incidents
             .iter()
-            .try_for_each(|incident| store::incidents::insert(tx, incident))
+            .try_for_each(|incident| store::incidents::append(tx, &incident.history()))
     });
     added
         .await

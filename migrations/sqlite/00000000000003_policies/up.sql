@@ -108,53 +108,74 @@ CREATE TABLE policy_rule_days (
 ) STRICT;
 CREATE INDEX policy_rule_days_rule ON policy_rule_days (rule_owner, rule_id);
 
--- The Incidents of LLM Runs that failed and of what else went wrong, as far as the console shows them.
+-- The Incidents, as their events have made them: what is looked for, and the whole in its canonical form.
 CREATE TABLE incidents (
-    tenant_id         TEXT NOT NULL REFERENCES tenants (id),
-    id                TEXT NOT NULL,
-    lifecycle_state   TEXT NOT NULL CHECK (lifecycle_state IN ('ACTIVE', 'ACKED', 'RESOLVED')),
-    severity          TEXT NOT NULL CHECK (severity IN ('SEV1', 'SEV2', 'SEV3', 'SEV4')),
-    category          TEXT NOT NULL CHECK (category IN ('EXECUTION_FAILURE', 'BUDGET_EXCEEDED', 'RATE_LIMIT',
-                                                        'RESOURCE_EXHAUSTION', 'POLICY_VIOLATION', 'MANUAL')),
-    title             TEXT NOT NULL,
-    cause_type        TEXT NOT NULL CHECK (cause_type IN ('LLM_RUN', 'SYSTEM', 'HUMAN')),
-    llm_run_id        TEXT,
-    error_code        TEXT,
-    -- The id of the failure, that of failures which differ in their input only, and what both are made of.
-    signature_id      TEXT,
-    family_id         TEXT,
-    signature         TEXT,
-    -- What the failed run cost.
-    cost              INTEGER NOT NULL,
-    acknowledged_at   INTEGER,
-    acknowledged_by   TEXT,
-    resolved_at       INTEGER,
-    resolved_by       TEXT,
-    resolution_method TEXT CHECK (resolution_method IN ('auto', 'manual', 'rollback')),
-    resolution_notes  TEXT,
-    correlation_id    TEXT NOT NULL,
-    created_at        INTEGER NOT NULL,
-    updated_at        INTEGER NOT NULL,
-    PRIMARY KEY (tenant_id, id),
-    CHECK ((lifecycle_state = 'RESOLVED') = (resolved_at IS NOT NULL))
+    tenant_id       TEXT NOT NULL REFERENCES tenants (id),
+    id              TEXT NOT NULL,
+    state           TEXT NOT NULL CHECK (state IN ('PENDING', 'OPEN', 'MITIGATING', 'RESOLVED', 'CLOSED', 'CANCELLED',
+                                                   'ARCHIVED')),
+    -- Where the console shows it: a word that follows from the state.
+    topic           TEXT NOT NULL CHECK (topic IN ('pending', 'open', 'over', 'archived')),
+    severity        TEXT NOT NULL CHECK (severity IN ('SEV1', 'SEV2', 'SEV3', 'SEV4')),
+    category        TEXT NOT NULL CHECK (category IN ('EXECUTION_FAILURE', 'BUDGET_EXCEEDED', 'RATE_LIMIT',
+                                                      'RESOURCE_EXHAUSTION', 'POLICY_VIOLATION', 'MANUAL')),
+    cause_type      TEXT NOT NULL CHECK (cause_type IN ('LLM_RUN', 'SYSTEM', 'HUMAN')),
+    service         TEXT NOT NULL,
+    llm_run_id      TEXT,
+    -- The id of the failure, and that of failures which differ in their input only.
+    signature_id    TEXT,
+    family_id       TEXT,
+    -- What makes others the same Incident, as long as it is active.
+    fingerprint     TEXT,
+    -- What the failed runs cost.
+    cost            INTEGER NOT NULL,
+    -- When it was resolved, or found to be none.
+    resolved_at     INTEGER,
+    created_at      INTEGER NOT NULL,
+    updated_at      INTEGER NOT NULL,
+    -- How many events it has, and the hash of the last one.
+    version         INTEGER NOT NULL CHECK (version >= 1),
+    head_hash       TEXT NOT NULL,
+    body            TEXT NOT NULL,
+    PRIMARY KEY (tenant_id, id)
 ) STRICT;
-CREATE INDEX incidents_lifecycle ON incidents (tenant_id, lifecycle_state, created_at, id);
 CREATE INDEX incidents_run ON incidents (tenant_id, llm_run_id);
 CREATE INDEX incidents_signature ON incidents (tenant_id, signature_id);
+CREATE INDEX incidents_newest ON incidents (tenant_id, created_at, id);
+CREATE INDEX incidents_state ON incidents (tenant_id, state, created_at, id);
+CREATE INDEX incidents_service ON incidents (tenant_id, service, created_at, id);
+-- One Incident at a time is about the same.
+CREATE UNIQUE INDEX incidents_same ON incidents (tenant_id, fingerprint)
+    WHERE fingerprint IS NOT NULL AND (state = 'PENDING' OR state = 'OPEN' OR state = 'MITIGATING');
 
--- What happened to an Incident.
+-- What happened to the Incidents: the truth of which they are made again.
 CREATE TABLE incident_events (
-    tenant_id   TEXT NOT NULL,
-    incident_id TEXT NOT NULL,
-    seq         INTEGER NOT NULL CHECK (seq >= 1),
-    event_type  TEXT NOT NULL,
-    description TEXT NOT NULL,
-    actor_id    TEXT,
-    data        TEXT NOT NULL,
-    created_at  INTEGER NOT NULL,
+    tenant_id         TEXT NOT NULL,
+    incident_id       TEXT NOT NULL,
+    seq               INTEGER NOT NULL CHECK (seq >= 1),
+    event_id          TEXT NOT NULL,
+    schema_version    INTEGER NOT NULL,
+    event_type        TEXT NOT NULL CHECK (event_type IN ('INCIDENT_CREATED', 'STATE_CHANGED', 'ACKNOWLEDGED',
+                                                          'COMMENT_ADDED', 'SIGNAL_ADDED', 'PROMOTION_DECIDED')),
+    at                INTEGER NOT NULL,
+    actor             TEXT NOT NULL,
+    authority         TEXT NOT NULL,
+    previous_state    TEXT CHECK (previous_state IN ('PENDING', 'OPEN', 'MITIGATING', 'RESOLVED', 'CLOSED', 'CANCELLED',
+                                                     'ARCHIVED')),
+    new_state         TEXT NOT NULL CHECK (new_state IN ('PENDING', 'OPEN', 'MITIGATING', 'RESOLVED', 'CLOSED',
+                                                         'CANCELLED', 'ARCHIVED')),
+    reason            TEXT,
+    metadata          TEXT NOT NULL,
+    request_id        TEXT NOT NULL,
+    idempotency_key   TEXT,
+    state_hash_before TEXT,
+    state_hash_after  TEXT NOT NULL,
+    prev_event_hash   TEXT NOT NULL,
+    event_hash        TEXT NOT NULL,
     PRIMARY KEY (tenant_id, incident_id, seq),
     FOREIGN KEY (tenant_id, incident_id) REFERENCES incidents (tenant_id, id)
 ) STRICT;
+CREATE UNIQUE INDEX incident_events_id ON incident_events (tenant_id, event_id);
 
 CREATE TABLE policy_proposals (
     tenant_id              TEXT NOT NULL REFERENCES tenants (id),

@@ -1,6 +1,4 @@
-DROP INDEX incidents_resolved;
-DROP INDEX incidents_open;
-CREATE INDEX incidents_lifecycle ON incidents (tenant_id, lifecycle_state, created_at, id);
+DROP INDEX incidents_topic;
 DROP TABLE policy_rule_recent;
 DROP INDEX limits_shown;
 CREATE INDEX limits_status ON limits (tenant_id, status, category);

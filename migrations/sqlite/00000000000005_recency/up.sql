@@ -33,7 +33,5 @@ INSERT INTO policy_rule_recent (tenant_id, rule_owner, rule_id, last_at)
     SELECT tenant_id, rule_owner, rule_id, MAX(last_at) FROM policy_rule_days
     GROUP BY tenant_id, rule_owner, rule_id;
 
--- The two topics of the console, newest first. Nothing else is asked by state.
-DROP INDEX incidents_lifecycle;
-CREATE INDEX incidents_open ON incidents (tenant_id, created_at, id) WHERE resolved_at IS NULL;
-CREATE INDEX incidents_resolved ON incidents (tenant_id, created_at, id) WHERE resolved_at IS NOT NULL;
+-- The topics of the console, newest first.
+CREATE INDEX incidents_topic ON incidents (tenant_id, topic, created_at, id);

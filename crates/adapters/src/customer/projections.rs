@@ -1,6 +1,6 @@
 //! What do the tables of the console show? Frozen: no field is added, left out or renamed.
 
-use model::incident::Incident;
+use model::incident::{Incident, IncidentLifecycle};
 use model::integrity::{Integrity, IntegrityStatus};
 use model::limit::Limit;
 use model::permille::Permille;
@@ -193,35 +193,17 @@ pub struct IncidentRowView {
 
 impl From<Incident> for IncidentRowView {
     fn from(of: Incident) -> Self {
-        let Incident {
-            id,
-            tenant: _,
-            lifecycle,
-            severity,
-            category,
-            title,
-            cause_type,
-            run,
-            // What it takes to explain it is on the page of the Incident.
-            error_code: _,
-            signature: _,
-            cost: _,
-            acknowledgement: _,
-            resolution,
-            correlation_id: _,
-            created_at,
-            updated_at: _,
-        } = of;
         Self {
-            incident_id: id.to_string(),
-            lifecycle_state: lifecycle.as_str(),
-            severity: severity.word(),
-            category: category.as_str(),
-            title,
-            llm_run_id: run.map(|run| run.to_string()),
-            cause_type: cause_type.as_str(),
-            created_at,
-            resolved_at: resolution.map(|resolution| resolution.at),
+            incident_id: of.id.to_string(),
+            // Nobody lists what nobody has approved.
+            lifecycle_state: of.lifecycle().unwrap_or(IncidentLifecycle::Active).as_str(),
+            severity: of.creation.severity.word(),
+            category: of.creation.category.as_str(),
+            llm_run_id: of.creation.run.map(|run| run.to_string()),
+            cause_type: of.creation.cause_type.as_str(),
+            created_at: of.created_at,
+            resolved_at: of.over_at(),
+            title: of.creation.title,
         }
     }
 }

@@ -156,7 +156,7 @@ pub(crate) async fn cost(
     Ok(HttpResponse::Ok().json(RunCostView::of(id.to_string(), records)))
 }
 
-fn run_error(error: RunError) -> ApiError {
+pub(crate) fn run_error(error: RunError) -> ApiError {
     match error {
         RunError::NotFound => ApiError::not_found(),
         RunError::Store(error) => error.into(),

@@ -31,7 +31,7 @@ enum Who {
 
 use Who::{Operator, Sdk, Tenant};
 
-const TABLE: [(&str, &str, Who); 70] = [
+const TABLE: [(&str, &str, Who); 76] = [
     ("POST", "/v1/chat/completions", Sdk),
     ("POST", "/v1/completions", Sdk),
     ("POST", "/v1/embeddings", Sdk),
@@ -74,6 +74,16 @@ const TABLE: [(&str, &str, Who); 70] = [
         Tenant(Manage),
     ),
     ("GET", "/api/v1/contract/labels", Tenant(Read)),
+    ("GET", "/api/v1/incidents/{incident_id}", Tenant(Read)),
+    ("GET", "/api/v1/incidents/{incident_id}/events", Tenant(Read)),
+    ("GET", "/api/v1/incidents/{incident_id}/source-run", Tenant(Read)),
+    (
+        "POST",
+        "/api/v1/incidents/{incident_id}/acknowledge",
+        Tenant(Manage),
+    ),
+    ("POST", "/api/v1/incidents/{incident_id}/resolve", Tenant(Manage)),
+    ("GET", "/api/v1/runs/{run_id}/incidents", Tenant(Read)),
     ("GET", "/api/v1/runtime/incidents", Tenant(Read)),
     ("GET", "/api/v1/runtime/policies/rules", Tenant(Read)),
     ("GET", "/api/v1/runtime/policies/limits", Tenant(Read)),
@@ -282,7 +292,7 @@ fn body(path: &str) -> Value {
     match path.rsplit('/').next().unwrap() {
         "settle" => json!({ "cost_usd": 1 }),
         "freeze" => json!({ "reason": "a test" }),
-        "approve" | "reject" => json!({}),
+        "approve" | "reject" | "resolve" => json!({}),
         "false-positive" => json!({ "reason": "a test of tenants" }),
         "floor-price" => json!({ "floor_price_nano_usd": null }),
         "keys" => json!({ "name": "a key" }),
@@ -309,10 +319,10 @@ testkit::both_databases! {
         let our_rule = world.post("/api/v1/policies/rules", &rule).send().await.text("/rule_id");
         failure(&world, &their_key).await;
         let proposal = world.get("/api/v1/policy-proposals").with(&their_key).send().await.text("/items/0/proposal_id");
-        let incident = world.get("/api/v1/runtime/incidents?topic=ACTIVE").with(&their_key).send().await;
-        let incident = incident.text("/items/0/incident_id").parse().unwrap();
+        let incidents = world.get("/api/v1/runtime/incidents?topic=ACTIVE").with(&their_key).send().await;
+        let incident = incidents.text("/items/0/incident_id");
         let prevention = PreventionId::from_bits(1).to_string();
-        let born = (theirs, their_rule.parse().unwrap(), incident);
+        let born = (theirs, their_rule.parse().unwrap(), incident.parse().unwrap());
         prevent(&world.cx.db, born, (PreventionId::from_bits(1), RunId::from_bits(1)), 1, world.clock.now()).await;
         let platform = TenantId::PLATFORM.to_string();
         let ours = world.limit(&budget(50)).await;
@@ -325,6 +335,7 @@ testkit::both_databases! {
                 "{rule_id}" if who == Operator => (&our_rule, "PR-01M7YQ1WE0000000000000ZZZZ"),
                 "{rule_id}" => (&their_rule, "PR-01M7YQ1WE0000000000000ZZZZ"),
                 "{proposal_id}" => (&proposal, "prop_01M7YQ1WE0000000000000ZZZZ"),
+                "{incident_id}" => (&incident, "inc_00000000000000000000000000000000"),
                 "{prevention_id}" => (&prevention, "prev_01M7YQ1WE0000000000000ZZZZ"),
                 "{override_id}" => (&raise, "ovr_01M7YQ1WE0000000000000ZZZZ"),
                 "{hold_id}" => (&hold, "hold_01M7YQ1WE0000000000000ZZZZ"),
@@ -337,7 +348,7 @@ testkit::both_databases! {
             for id in [foreign, unknown, "nonsense"] {
                 let concrete = format!("{}{id}{}", &path[..open], &path[close + 1..]);
                 let mut call = world.call(method, &concrete).header("x-request-id", "the-same-request");
-                if method != "GET" && !["release", "unfreeze"].iter().any(|end| path.ends_with(end)) && method != "DELETE" {
+                if method != "GET" && !["release", "unfreeze", "acknowledge"].iter().any(|end| path.ends_with(end)) && method != "DELETE" {
                     call = call.json(&body(path));
                 }
                 if who == Operator {
@@ -350,7 +361,7 @@ testkit::both_databases! {
             assert!(answers.iter().all(|body| body == &answers[0]), "{method} {path}: {answers:?}");
             checked += 1;
         }
-        assert_eq!(checked, 31);
+        assert_eq!(checked, 37);
         // Nothing of it was done, and no list shows it.
         let lists = ["/api/v1/limits", "/api/v1/limits/usage", "/api/v1/runs", "/api/v1/keys", "/api/v1/analytics/costs?group_by=api_key", "/api/v1/policies/rules"];
         for path in lists {

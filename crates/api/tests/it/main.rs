@@ -21,6 +21,8 @@ mod holds;
 #[cfg(test)]
 mod idempotency;
 #[cfg(test)]
+mod incidents;
+#[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod keys_operators;

@@ -53,8 +53,10 @@ testkit::both_databases! {
         assert_eq!(nothing.ok(200).body, NOTHING);
         let of = |number: u128| incident(world.tenant, number, at.plus_seconds(i64::try_from(number).unwrap()));
         let mut failed = of(2);
-        (failed.severity, failed.cause_type, failed.run) = (Severity::Sev1, CauseType::System, None);
-        failed.category = IncidentCategory::BudgetExceeded;
+        failed.creation.severity = Severity::Sev1;
+        failed.creation.cause_type = CauseType::System;
+        failed.creation.run = None;
+        failed.creation.category = IncidentCategory::BudgetExceeded;
         let seen = acknowledged(failed, at.plus_seconds(9));
         let over = resolved(of(3), at.plus_seconds(10));
         add_incidents(&world.cx.db, vec![of(1), seen, over]).await;
@@ -86,10 +88,12 @@ testkit::both_databases! {
         let world = World::new(db).await;
         let (table, at) = ("/api/v1/runtime/incidents?topic=ACTIVE", world.clock.now());
         let all = (1..=25).map(|number| {
-            let made = incident(world.tenant, number, at.plus_seconds(i64::try_from(number).unwrap()));
+            let mut made = incident(world.tenant, number, at.plus_seconds(i64::try_from(number).unwrap()));
             // Every fifth is worse.
-            let severity = if number % 5 == 0 { Severity::Sev1 } else { made.severity };
-            model::incident::Incident { severity, ..made }
+            if number % 5 == 0 {
+                made.creation.severity = Severity::Sev1;
+            }
+            made
         });
         add_incidents(&world.cx.db, all.collect()).await;
         let first = world.get(table).send().await;

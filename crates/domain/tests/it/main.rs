@@ -1,6 +1,9 @@
 //! What do the engines decide, word for word?
 
 mod estimate;
+mod incident_history;
+mod incident_machine;
+mod incident_replay;
 mod incidents;
 mod limits;
 mod pipeline;

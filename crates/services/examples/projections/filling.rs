@@ -6,7 +6,6 @@ use model::amounts::Amounts;
 use model::breach::{Breach, BreachType};
 use model::hold::Subject;
 use model::id::{BreachId, DecisionId, EnforcementId, LimitId, RunId, TenantId};
-use model::incident::Incident;
 use model::limit::{Enforcement, Handling, Limit, LimitCategory, LimitScope, LimitStatus, LimitType};
 use model::policy::{Enforcement as Done, EnforcementAction, Stage};
 use model::run::{Operation, Run, RunStatus, UsageSource};
@@ -16,7 +15,7 @@ use model::time::Timestamp;
 use model::window::{ResetPeriod, WindowSpec};
 use store::policy_rules::Change;
 use store::{Db, StoreError, StoreResult};
-use testkit::governance::{acknowledged, incident, resolved, rule};
+use testkit::governance::{TestIncident, acknowledged, incident, resolved, rule};
 
 /// Who has all of it.
 pub(crate) const TENANT: TenantId = TenantId::from_bits(77);
@@ -125,24 +124,22 @@ pub(crate) async fn fill(db: &Db, volume: Volume, now: Timestamp) -> StoreResult
     })
     .await?;
     in_chunks(db, volume.incidents, move |tx, numbers| {
-        numbers
-            .into_iter()
-            .try_for_each(|n| store::incidents::insert(tx, &made(n, when(now, n, volume.incidents))))
+        numbers.into_iter().try_for_each(|n| {
+            store::incidents::append(tx, &made(n, when(now, n, volume.incidents)).history())
+        })
     })
     .await
 }
 
 /// Two of three are over, one of ten is critical.
-fn made(n: u128, at: Timestamp) -> Incident {
+fn made(n: u128, at: Timestamp) -> TestIncident {
     let severity = if n.is_multiple_of(10) {
         Severity::Sev1
     } else {
         Severity::Sev2
     };
-    let new = Incident {
-        severity,
-        ..incident(TENANT, n, at)
-    };
+    let mut new = incident(TENANT, n, at);
+    new.creation.severity = severity;
     match n % 6 {
         0 => new,
         1 => acknowledged(new, at),

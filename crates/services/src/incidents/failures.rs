@@ -9,16 +9,21 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use domain::incidents::{self as engine, FailedRun, Opening};
+use domain::pipeline::signals::own;
 use domain::policy::proposals::{Draft, Recorded, draft_from, is_worth_a_proposal};
 use infra::secrets;
 use model::audit::Actor;
+use model::authority::AuthorityContext;
 use model::decision::{DecisionSnapshot, Outcome};
 use model::id::{DecisionId, IdGenerator, RunId, TenantId};
-use model::incident::{Incident, IncidentLifecycle, Signature};
+use model::incident::{Creation, IncidentSource, Signature};
 use model::run::{Run, RunStatus};
 use model::time::Timestamp;
 use serde_json::json;
-use store::{ReadTx, StoreError, StoreResult, WriteTx};
+use store::{ReadTx, StoreError, StoreResult, Tx, WriteTx};
+
+use super::pipeline::{self, Promoted};
+use super::{ENGINE, IncidentError};
 
 use crate::audit::Author;
 use crate::context::Context;
@@ -82,7 +87,7 @@ async fn explain(
     tenant: TenantId,
     run: RunId,
     histories: &mut Histories,
-) -> Result<(bool, bool), StoreError> {
+) -> Result<(bool, bool), IncidentError> {
     let now = cx.clock.now();
     let known = histories.get(&tenant).cloned();
     let failed = cx
@@ -174,8 +179,9 @@ fn commit(
     failed: &Failed,
     decided: &Decided,
     now: Timestamp,
-) -> StoreResult<(bool, bool)> {
+) -> Result<(bool, bool), IncidentError> {
     let run = &failed.run;
+    let id = decided.opening.incident;
     if store::preventions::is_recorded(tx, run.tenant, run.id)? {
         return Ok((false, false));
     }
@@ -183,56 +189,101 @@ fn commit(
         actor: Actor::SYSTEM,
         correlation_id: run.correlation_id.clone(),
     };
-    let incident = decided
-        .opening
-        .opens
-        .then(|| incident(failed, &decided.opening, now));
-    let opened = match &incident {
-        Some(new) => super::open(tx, ids, &author, new, Some(run))?,
+    let mut promoted = None;
+    if decided.opening.opens {
+        if store::incidents::find(tx, run.tenant, id)?.is_some() {
+            return Ok((false, false));
+        }
+        promoted = Some(promote(tx, failed, &decided.opening, now)?);
+    }
+    let opened = match &promoted {
+        Some(promoted) => {
+            let new = (
+                run.tenant,
+                creation(failed, &decided.opening),
+                promoted.promotion(),
+            );
+            super::open(tx, ids, &author, new, now)?
+        }
         None => false,
     };
-    if incident.is_some() && !opened {
-        return Ok((false, false));
-    }
     let cause = Cause {
         tenant: run.tenant,
         run: Some(run.id),
-        incident: incident.map(|incident| incident.id),
+        incident: promoted.is_some().then_some(id),
     };
     let proposed = match &decided.draft {
         Some(draft) => proposals::propose(tx, ids, &author, (cause, draft), now)?.is_some(),
         None => false,
     };
-    if opened || proposed {
-        store::decisions::insert(tx, &[snapshot(ids, failed, decided, now)])?;
+    if promoted.is_some() || proposed {
+        let decisions = [snapshot(ids, failed, (decided, promoted.as_ref()), now)];
+        store::decisions::insert(tx, &decisions)?;
     }
     Ok((opened, proposed))
 }
 
-fn incident(failed: &Failed, opening: &Opening, now: Timestamp) -> Incident {
+/// What the pipeline makes of the failure, from signal to decision.
+fn promote(
+    tx: &mut impl Tx,
+    failed: &Failed,
+    opening: &Opening,
+    now: Timestamp,
+) -> Result<Promoted, IncidentError> {
+    let service = service(&failed.run);
+    let of_run = FailedRun {
+        tenant: failed.run.tenant,
+        run: failed.run.id,
+        signature: &failed.signature,
+    };
+    let happened_at = failed.run.completed_at.unwrap_or(failed.run.started_at);
+    let draft = own::failed_run(&of_run, &service, happened_at);
+    let known = store::incidents::of_service(tx, failed.run.tenant, &service)?;
+    let asked = pipeline::Asked {
+        tenant: failed.run.tenant,
+        incident: opening.incident,
+        authority: AuthorityContext::engine(ENGINE, now),
+        request_id: failed.run.correlation_id.clone(),
+        known,
+    };
+    pipeline::decide(&draft, &asked, now)
+}
+
+/// Which service it happened to: the agent, else the product feature, else all of it.
+fn service(run: &Run) -> String {
+    let subject = &run.subject;
+    let named = subject.agent_id.as_ref().or(subject.feature.as_ref());
+    named.map_or_else(|| "llm".to_owned(), ToString::to_string)
+}
+
+fn creation(failed: &Failed, opening: &Opening) -> Creation {
     let run = &failed.run;
-    Incident {
-        id: opening.incident,
-        tenant: run.tenant,
-        lifecycle: IncidentLifecycle::Active,
+    Creation {
+        identity: run.id.to_string(),
+        source: IncidentSource::Promotion,
         severity: opening.severity,
         category: opening.category,
-        title: opening.title.clone(),
         cause_type: opening.cause_type,
+        service: service(run),
+        title: opening.title.clone(),
+        description: String::new(),
+        tags: Vec::new(),
         run: Some(run.id),
         error_code: Some(failed.signature.failure.error_class.clone()),
         signature: Some(failed.signature.clone()),
+        fingerprint: None,
         cost: run.cost.unwrap_or_default(),
-        acknowledgement: None,
-        resolution: None,
         correlation_id: run.correlation_id.clone(),
-        created_at: now,
-        updated_at: now,
     }
 }
 
 /// What the engine was given and what it said, so that it can be asked again.
-fn snapshot(ids: &dyn IdGenerator, failed: &Failed, decided: &Decided, now: Timestamp) -> DecisionSnapshot {
+fn snapshot(
+    ids: &dyn IdGenerator,
+    failed: &Failed,
+    (decided, promoted): (&Decided, Option<&Promoted>),
+    now: Timestamp,
+) -> DecisionSnapshot {
     let run = &failed.run;
     let input =
         json!({ "tenant_id": run.tenant, "run_id": run.id, "signature": failed.signature }).to_string();
@@ -255,7 +306,7 @@ fn snapshot(ids: &dyn IdGenerator, failed: &Failed, decided: &Decided, now: Time
         hold: run.hold,
         input_hash: secrets::sha256_hex(input.as_bytes()),
         input,
-        output: json!({ "opening": decided.opening, "draft": draft }).to_string(),
+        output: json!({ "opening": decided.opening, "promotion": promoted, "draft": draft }).to_string(),
         correlation_id: run.correlation_id.clone(),
         created_at: now,
     }

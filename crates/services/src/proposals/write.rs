@@ -148,7 +148,7 @@ fn from_incident(
     let Some(found) = found else {
         return Err(invalid("incident_id", "no Incident of yours has this id"));
     };
-    let Some(signature) = &found.signature else {
+    let Some(signature) = &found.creation.signature else {
         return Err(invalid(
             "incident_id",
             "must be an Incident of an LLM Run that failed",
@@ -160,7 +160,7 @@ fn from_incident(
     }
     let cause = Cause {
         tenant,
-        run: found.run,
+        run: found.creation.run,
         incident: Some(found.id),
     };
     Ok(drafted(ids, cause, &draft, ProposedBy::Human, now))

@@ -306,7 +306,7 @@ testkit::both_databases! {
         let rule = born_of(&world, &origin, finds(RuleType::PiiFilter, EnforcementMode::Block)).await;
         world.upstream.reply(says(&format!("It is {CARD}.")));
         let refused = withheld(&world, Operation::Chat, &chat(&json!({}))).await;
-        assert_eq!(refused.judgement.deciding().and_then(|found| found.source_incident), Some(origin.id));
+        assert_eq!(refused.judgement.deciding().and_then(|found| found.source_incident), Some(origin.id()));
         let (tenant, since) = (world.tenant, world.now());
         let sums = world.cx.db.read(move |tx| store::preventions::sums(tx, tenant, rule, since)).await.unwrap();
         let sums: Vec<_> = sums.iter().map(|sum| (sum.outcome, sum.times, sum.saving)).collect();

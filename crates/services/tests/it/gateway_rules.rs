@@ -2,20 +2,18 @@
 
 use model::decision::Outcome;
 use model::event::OpsEventType;
-use model::id::{IncidentId, RuleId};
-use model::incident::{
-    CauseType, Failure, FailureCode, Incident, IncidentCategory, IncidentLifecycle, RequestTraits, Signature,
-};
+use model::id::RuleId;
+use model::incident::{Failure, FailureCode, RequestTraits, Signature};
 use model::money::NanoUsd;
 use model::permille::Permille;
 use model::policy::{Definition, EnforcementMode, PreventionOutcome, Rule, RuleSource, RuleType};
 use model::run::{Operation, RunStatus};
-use model::severity::Severity;
 use serde_json::{Value, json};
 use services::gateway::GatewayError;
 use services::ledger::Forbidden;
 use services::policies::Change;
 use testkit::db::TestDb;
+use testkit::governance::{self, TestIncident};
 use testkit::upstream::Fault;
 
 use crate::gateway::chat;
@@ -48,32 +46,19 @@ pub(crate) async fn triggers(world: &World, rule: RuleId) -> i64 {
     read.await.unwrap().get(&rule).map_or(0, |recent| recent.times)
 }
 
-pub(crate) fn incident(world: &World) -> Incident {
-    Incident {
-        id: IncidentId::derive(world.tenant, "run_of_yesterday"),
-        tenant: world.tenant,
-        lifecycle: IncidentLifecycle::Active,
-        severity: Severity::Sev2,
-        category: IncidentCategory::ExecutionFailure,
-        title: "Execution Timeout".to_owned(),
-        cause_type: CauseType::LlmRun,
-        run: None,
-        error_code: Some("upstream_timeout".to_owned()),
-        signature: Some(Signature {
-            failure: Failure {
-                code: FailureCode::ExecutionTimeout,
-                error_class: "upstream_timeout".to_owned(),
-                upstream_status: None,
-            },
-            request: RequestTraits::default(),
-        }),
-        cost: NanoUsd(3 * USD),
-        acknowledgement: None,
-        resolution: None,
-        correlation_id: "req_yesterday".to_owned(),
-        created_at: world.now(),
-        updated_at: world.now(),
-    }
+pub(crate) fn incident(world: &World) -> TestIncident {
+    let mut made = governance::incident(world.tenant, 0, world.now());
+    made.creation.run = None;
+    made.creation.cost = NanoUsd(3 * USD);
+    made.creation.signature = Some(Signature {
+        failure: Failure {
+            code: FailureCode::ExecutionTimeout,
+            error_class: "upstream_timeout".to_owned(),
+            upstream_status: None,
+        },
+        request: RequestTraits::default(),
+    });
+    made
 }
 
 testkit::both_databases! {
@@ -187,7 +172,7 @@ testkit::both_databases! {
         let definition = definition(STREAMS, EnforcementMode::Block);
         let id = born_of(&world, &origin, definition).await;
         let refused = forbidden(&world, &chat(&json!({ "stream": true }))).await;
-        assert_eq!(refused.judgement.deciding().and_then(|found| found.source_incident), Some(origin.id));
+        assert_eq!(refused.judgement.deciding().and_then(|found| found.source_incident), Some(origin.id()));
         let (tenant, since) = (world.tenant, world.now());
         let sums = world.cx.db.read(move |tx| store::preventions::sums(tx, tenant, id, since)).await.unwrap();
         let sums: Vec<_> = sums.iter().map(|sum| (sum.outcome, sum.times, sum.saving, sum.last_at)).collect();
@@ -199,16 +184,16 @@ testkit::both_databases! {
 }
 
 /// A rule that came from this Incident.
-pub(crate) async fn born_of(world: &World, origin: &Incident, definition: Definition) -> RuleId {
+pub(crate) async fn born_of(world: &World, origin: &TestIncident, definition: Definition) -> RuleId {
     let mut rule = Rule {
         source: RuleSource::Learned,
-        source_incident: Some(origin.id),
+        source_incident: Some(origin.id()),
         ..plain(world, definition)
     };
     rule.hash = rule.hash_after(model::digest::Digest::ZERO);
     let (id, born) = (rule.id, origin.clone());
     let made = move |tx: &mut store::WriteTx<'_>| -> store::StoreResult<()> {
-        store::incidents::insert(tx, &born)?;
+        store::incidents::append(tx, &born.history())?;
         store::policy_rules::insert(
             tx,
             &rule,

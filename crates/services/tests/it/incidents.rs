@@ -1,15 +1,24 @@
 //! Does a failed LLM Run open one Incident, with everything that belongs to it?
 
+use std::sync::Arc;
+
+use model::authority::{AuthorityContext, AuthorityType};
 use model::event::OpsEventType;
 use model::id::{IncidentId, PreventionId, RunId};
-use model::incident::{FailureCode, Incident, IncidentCategory, IncidentLifecycle};
+use model::incident::{
+    FailureCode, Incident, IncidentCategory, IncidentLifecycle, ResolutionMethod, ResolutionType,
+};
 use model::money::NanoUsd;
 use model::permille::Permille;
 use model::policy::{Prevention, PreventionOutcome, Proposal, ProposalStatus, ProposedBy};
 use model::run::{Operation, Run, RunStatus};
 use model::severity::Severity;
 use serde_json::json;
+use services::audit::Author;
+use services::incidents::IncidentError;
+use services::incidents::change::{Asked, Wish, change};
 use services::incidents::failures::{Explained, explain_all};
+use services::once::Done;
 use store::proposals::Filter;
 use testkit::db::TestDb;
 use testkit::governance::{add_incidents, add_rules, incident, rule};
@@ -100,7 +109,106 @@ async fn ends(world: &World, run: Run) {
     ended.await.unwrap();
 }
 
+/// A generator of one id.
+struct Always(u128);
+
+impl model::id::IdGenerator for Always {
+    fn next(&self) -> u128 {
+        self.0
+    }
+}
+
+/// A person who is on call asks for a change.
+fn asked(world: &World, id: IncidentId) -> Asked {
+    Asked {
+        tenant: world.tenant,
+        id,
+        author: Author::human("key_1".to_owned()),
+        authority: AuthorityContext {
+            authority_type: AuthorityType::OnCallSre,
+            ..AuthorityContext::engine("key_1", world.now())
+        },
+        expected_version: None,
+        once: None,
+    }
+}
+
+fn resolve() -> Wish {
+    Wish::Resolve {
+        notes: None,
+        resolution_type: ResolutionType::Fixed,
+        method: ResolutionMethod::Manual,
+    }
+}
+
 testkit::both_databases! {
+    async fn an_audit_ledger_that_cannot_be_written_leaves_the_incident_as_it_is(db: TestDb) {
+        let world = World::new(db).await;
+        let run = failed(&world, 500).await;
+        explained(&world).await;
+        let before = incidents_of(&world, run).await.remove(0);
+        let (tenant, id) = (world.tenant, before.id);
+        let filter = store::audit::Filter::default();
+        let last = world.cx.db.read(move |tx| store::audit::list(tx, tenant, &filter, 1)).await.unwrap().remove(0);
+        // The next entry of the ledger would have the id of one that is there.
+        let mut broken = world.cx.clone();
+        broken.ids = Arc::new(Always(last.entry.id.bits()));
+        for wish in [Wish::Acknowledge, resolve()] {
+            let refused = change(&broken, asked(&world, id), wish.clone(), |_| String::new()).await;
+            assert!(matches!(refused, Err(IncidentError::Store(_))), "{refused:?}");
+            assert_eq!(incidents_of(&world, run).await, std::slice::from_ref(&before));
+            let replayed = services::incidents::replay::one(&world.cx, tenant, id).await.unwrap();
+            assert_eq!((replayed.events.len(), replayed.replay.violations), (2, vec![]));
+        }
+        let done = change(&world.cx, asked(&world, id), resolve(), |_| String::new()).await;
+        assert!(matches!(done, Ok(Done::Now(ref incident, _)) if incident.version == 4), "{done:?}");
+        let entity = id.to_string();
+        assert_eq!(audited(&world, entity.clone()).await, ["IncidentResolved", "IncidentMitigating", "IncidentCreated"]);
+        assert_eq!(timeline(&world, entity).await, ["incident_created", "incident_mitigating", "incident_resolved"]);
+    }
+
+    async fn ten_who_change_at_once_leave_no_gap_and_one_resolution(db: TestDb) {
+        let world = World::new(db).await;
+        let run = failed(&world, 500).await;
+        explained(&world).await;
+        let id = incidents_of(&world, run).await[0].id;
+        let mut all = tokio::task::JoinSet::new();
+        for n in 0..10 {
+            let (cx, asked) = (world.cx.clone(), asked(&world, id));
+            let wish = if n % 2 == 0 { resolve() } else { Wish::Acknowledge };
+            all.spawn(async move { change(&cx, asked, wish, |_| String::new()).await });
+        }
+        while let Some(done) = all.join_next().await {
+            match done.unwrap() {
+                Ok(_) | Err(IncidentError::Refused(_)) => {}
+                Err(error) => panic!("{error:?}"),
+            }
+        }
+        let replayed = services::incidents::replay::one(&world.cx, world.tenant, id).await.unwrap();
+        assert_eq!(replayed.replay.violations, []);
+        let resolutions = replayed.events.iter().filter(|event| event.new_state == "RESOLVED");
+        assert_eq!(resolutions.filter(|event| event.event_type == "STATE_CHANGED").count(), 1);
+    }
+
+    async fn every_incident_is_made_again_in_turn(db: TestDb) {
+        let world = World::new(db).await;
+        let at = world.now();
+        let made: Vec<_> = (1..=5).map(|number| incident(world.tenant, number, at)).collect();
+        add_incidents(&world.cx.db, made).await;
+        let (mut after, mut seen) = (None, 0);
+        for turn in 1.. {
+            let found = services::incidents::integrity::verify(&world.cx, after, 2).await.unwrap();
+            assert_eq!(found.broken, []);
+            (after, seen) = (found.last, seen + found.incidents);
+            if after.is_none() {
+                assert_eq!((turn, seen), (3, 5));
+                break;
+            }
+        }
+        let all = services::incidents::replay::all(&world.cx).await.unwrap();
+        assert_eq!((all.incidents, all.events, all.broken), (5, 10, vec![]));
+    }
+
     async fn a_failed_run_opens_one_incident_and_proposes_the_rule_that_would_have_prevented_it(db: TestDb) {
         let world = World::new(db).await;
         let run = failed(&world, 500).await;
@@ -110,17 +218,22 @@ testkit::both_databases! {
         let [opened] = all.as_slice() else { panic!("{all:?}") };
         assert_eq!(opened.id, IncidentId::derive(world.tenant, &run.to_string()));
         assert_eq!(
-            (opened.lifecycle, opened.severity, opened.category),
-            (IncidentLifecycle::Active, Severity::Sev2, IncidentCategory::ExecutionFailure)
+            (opened.lifecycle(), opened.creation.severity, opened.creation.category),
+            (Some(IncidentLifecycle::Active), Severity::Sev2, IncidentCategory::ExecutionFailure)
         );
-        let signature = opened.signature.as_ref().unwrap();
+        let signature = opened.creation.signature.as_ref().unwrap();
         assert_eq!(signature.failure.code, FailureCode::StepFailure);
         assert_eq!(signature.failure.upstream_status, Some(500));
         assert_eq!(signature.request.model.as_deref(), Some("round-1"));
-        assert_eq!(opened.correlation_id, world.run(run).await.correlation_id);
+        assert_eq!(opened.creation.correlation_id, world.run(run).await.correlation_id);
         let (tenant, id) = (world.tenant, opened.id);
-        let events = world.cx.db.read(move |tx| store::incidents::event_types(tx, tenant, id)).await.unwrap();
-        assert_eq!(events, ["detection"]);
+        let events = world.cx.db.read(move |tx| store::incidents::events(tx, tenant, id)).await.unwrap();
+        let words: Vec<_> = events.iter().map(|event| (event.event_type.as_str(), event.new_state.as_str())).collect();
+        assert_eq!(words, [("INCIDENT_CREATED", "PENDING"), ("STATE_CHANGED", "OPEN")]);
+        let promotion = opened.promotion.as_ref().unwrap();
+        assert_eq!((promotion.policy_id.as_str(), promotion.detection_count), ("failed-runs", Some(1)));
+        let replayed = services::incidents::replay::one(&world.cx, tenant, id).await.unwrap();
+        assert_eq!((replayed.replay.violations.as_slice(), replayed.replay.incident.as_ref()), (&[][..], Some(opened)));
         assert_eq!(audited(&world, id.to_string()).await, ["IncidentCreated"]);
         assert_eq!(timeline(&world, id.to_string()).await, ["incident_created"]);
         assert_eq!(world.events(OpsEventType::IncidentCreated).await, 1);
@@ -187,7 +300,7 @@ testkit::both_databases! {
         ends(&world, ended).await;
         assert_eq!(explained(&world).await, (1, 1, 1));
         let opened = &incidents_of(&world, lost).await[0];
-        assert_eq!((opened.severity, opened.signature.as_ref().unwrap().failure.code), (Severity::Sev1, FailureCode::AgentCrash));
+        assert_eq!((opened.creation.severity, opened.creation.signature.as_ref().unwrap().failure.code), (Severity::Sev1, FailureCode::AgentCrash));
         assert_eq!(incidents_of(&world, back).await, []);
     }
 
@@ -205,7 +318,7 @@ testkit::both_databases! {
             rule: made.id,
             rule_version: 1,
             signature: "sig_00000000000000000000000000000000".parse().unwrap(),
-            original_incident: from.id,
+            original_incident: from.id(),
             blocked_run: run,
             outcome: PreventionOutcome::Failed,
             confidence: Permille::new(700),

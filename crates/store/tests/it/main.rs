@@ -21,6 +21,8 @@ mod entities;
 #[cfg(test)]
 mod idempotency;
 #[cfg(test)]
+mod incidents;
+#[cfg(test)]
 mod infra_errors;
 #[cfg(test)]
 mod integrity;

@@ -3,11 +3,8 @@
 use std::collections::BTreeMap;
 
 use model::digest::Digest;
-use model::id::{EnforcementId, IncidentId, PreventionId, ProposalId, RuleId, RunId, TenantId};
-use model::incident::{
-    Acknowledgement, CauseType, Failure, FailureCode, Incident, IncidentCategory, IncidentLifecycle,
-    RequestTraits, Resolution, ResolutionMethod, Signature,
-};
+use model::id::{EnforcementId, PreventionId, ProposalId, RuleId, RunId, TenantId};
+use model::incident::{CauseType, Failure, FailureCode, RequestTraits, Signature};
 use model::integrity::{IntegrityStatus, assess};
 use model::money::NanoUsd;
 use model::permille::Permille;
@@ -20,6 +17,7 @@ use model::severity::Severity;
 use store::policy_rules::{self as rules, Change};
 use store::{Db, Recent, StoreError, enforcements, incidents, preventions, proposals};
 use testkit::db::TestDb;
+use testkit::governance::{self, TestIncident};
 
 use crate::support::raw::Raw;
 use crate::support::samples::{ACME, add_acme, at};
@@ -78,25 +76,11 @@ fn signature() -> Signature {
     }
 }
 
-pub(crate) fn incident(n: u8) -> Incident {
-    Incident {
-        id: IncidentId::derive(ACME, &n.to_string()),
-        tenant: ACME,
-        lifecycle: IncidentLifecycle::Active,
-        severity: Severity::Sev2,
-        category: IncidentCategory::ExecutionFailure,
-        title: format!("Execution Timeout {n}"),
-        cause_type: CauseType::LlmRun,
-        run: Some(RunId::from_bits(u128::from(n))),
-        error_code: Some("upstream_timeout".to_owned()),
-        signature: Some(signature()),
-        cost: NanoUsd(5),
-        acknowledgement: None,
-        resolution: None,
-        correlation_id: "req_1".to_owned(),
-        created_at: at(i64::from(n)),
-        updated_at: at(i64::from(n)),
-    }
+pub(crate) fn incident(n: u8) -> TestIncident {
+    let mut made = governance::incident(ACME, u128::from(n), at(i64::from(n)));
+    made.creation.signature = Some(signature());
+    made.creation.cost = NanoUsd(5);
+    made
 }
 
 fn proposal(n: u128) -> Proposal {
@@ -113,7 +97,7 @@ fn proposal(n: u128) -> Proposal {
         proposed_by: ProposedBy::System,
         provenance: Provenance {
             triggering_run: Some(RunId::from_bits(1)),
-            triggering_incident: Some(incident(1).id),
+            triggering_incident: Some(incident(1).id()),
             signature: Some(signature().id()),
         },
         review: None,
@@ -225,24 +209,11 @@ testkit::both_databases! {
 
     async fn incidents_are_filtered_counted_and_paged(db: TestDb) {
         add_acme(&db).await;
-        let all = [
-            incident(1),
-            Incident {
-                lifecycle: IncidentLifecycle::Acked,
-                acknowledgement: Some(Acknowledgement { by: "key_1".to_owned(), at: at(5) }),
-                severity: Severity::Sev1,
-                ..incident(2)
-            },
-            Incident {
-                lifecycle: IncidentLifecycle::Resolved,
-                resolution: Some(Resolution {
-                    by: "key_1".to_owned(), at: at(6), method: ResolutionMethod::Manual, notes: Some("fixed".to_owned()),
-                }),
-                ..incident(3)
-            },
-        ];
-        let new = all.clone();
-        db.write(move |tx| new.iter().try_for_each(|one| incidents::insert(tx, one))).await.unwrap();
+        let mut severe = governance::acknowledged(incident(2), at(5));
+        severe.creation.severity = Severity::Sev1;
+        let made = [incident(1), severe, governance::resolved(incident(3), at(6))];
+        let all = made.clone().map(|one| one.incident());
+        db.write(move |tx| made.iter().try_for_each(|one| incidents::append(tx, &one.history()))).await.unwrap();
         let page = |filter: incidents::Filter, size| db.read(move |tx| incidents::page(tx, ACME, &filter, size));
         let of = |is_over| incidents::Filter { is_over, ..Default::default() };
         let (found, total) = page(of(false), (1, 0)).await.unwrap();
@@ -260,24 +231,16 @@ testkit::both_databases! {
             ..of(false)
         };
         assert_eq!(page(narrow, (5, 0)).await.unwrap().1, 1, "both ends are part of it");
-        let (id, run) = (all[0].id, all[0].run.unwrap());
+        let run = all[0].creation.run.unwrap();
         assert_eq!(db.read(move |tx| incidents::of_run(tx, ACME, run)).await.unwrap(), [all[0].clone()]);
         let known = db.read(|tx| incidents::of_signature(tx, ACME, signature().id())).await.unwrap();
         assert_eq!(known, (3, NanoUsd(15)));
-        let event = |event_type| incidents::Event {
-            event_type, description: "it happened".to_owned(), actor: None, data: "{}".to_owned(), at: at(9),
-        };
-        db.write(move |tx| {
-            incidents::add_event(tx, ACME, id, &event("detection"))?;
-            incidents::add_event(tx, ACME, id, &event("acknowledged"))
-        }).await.unwrap();
-        assert_eq!(db.read(move |tx| incidents::event_types(tx, ACME, id)).await.unwrap(), ["detection", "acknowledged"]);
     }
 
     async fn a_proposal_is_reviewed_once_and_a_failure_has_one_at_a_time(db: TestDb) {
         add_acme(&db).await;
         db.write(|tx| {
-            incidents::insert(tx, &incident(1))?;
+            incidents::append(tx, &incident(1).history())?;
             proposals::insert(tx, &proposal(1))
         }).await.unwrap();
         assert_eq!(db.read(|tx| proposals::find(tx, ACME, ProposalId::from_bits(1))).await.unwrap(), Some(proposal(1)));
@@ -311,7 +274,7 @@ testkit::both_databases! {
             rule: RuleId::from_bits(1),
             rule_version: 1,
             signature: signature().id(),
-            original_incident: incident(1).id,
+            original_incident: incident(1).id(),
             blocked_run: RunId::from_bits(n),
             outcome: PreventionOutcome::Prevented,
             confidence: Permille::new(700),
@@ -319,7 +282,7 @@ testkit::both_databases! {
             at: at(1),
         };
         db.write(move |tx| {
-            incidents::insert(tx, &incident(1))?;
+            incidents::append(tx, &incident(1).history())?;
             preventions::insert(tx, &prevented(1))?;
             preventions::insert(tx, &prevented(2))
         }).await.unwrap();

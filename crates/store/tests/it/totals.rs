@@ -1,14 +1,13 @@
 //! Are the sums that the console's tables are told the rows that there are?
 
-use model::incident::{
-    CauseType, Incident, IncidentCategory, IncidentLifecycle, Resolution, ResolutionMethod,
-};
+use model::incident::{CauseType, IncidentCategory};
 use model::limit::{Enforcement, Limit, LimitCategory, LimitStatus};
 use model::policy::{Definition, EnforcementMode, Retirement, Rule, RuleScope, RuleStatus};
 use model::severity::Severity;
 use store::policy_rules::{self as rules, Change, Shown};
 use store::{incidents, limits};
 use testkit::db::TestDb;
+use testkit::governance;
 
 use crate::policies::{incident, rule};
 use crate::support::samples::{ACME, add_acme, at, limit};
@@ -78,32 +77,32 @@ async fn of_limits(db: &TestDb, shown: &limits::Shown) -> i64 {
 testkit::both_databases! {
     async fn the_totals_of_incidents_follow_every_change(db: TestDb) {
         add_acme(&db).await;
-        let resolved = |n| Incident {
-            lifecycle: IncidentLifecycle::Resolved,
-            resolution: Some(Resolution { by: "key_1".to_owned(), at: at(6), method: ResolutionMethod::Manual, notes: None }),
-            ..incident(n)
-        };
-        let severe = Incident { severity: Severity::Sev1, ..incident(4) };
-        let new = [incident(1), incident(2), resolved(3), severe];
-        db.write(move |tx| new.iter().try_for_each(|one| incidents::insert(tx, one))).await.unwrap();
+        let mut severe = incident(4);
+        severe.creation.severity = Severity::Sev1;
+        let worst = severe.clone();
+        let new = [incident(1), incident(2), governance::resolved(incident(3), at(6)), severe];
+        db.write(move |tx| new.iter().try_for_each(|one| incidents::append(tx, &one.history()))).await.unwrap();
         let of = |is_over| incidents::Filter { is_over, ..Default::default() };
         let severe = |is_over| incidents::Filter { severity: Some(Severity::Sev1), ..of(is_over) };
         assert_eq!((of_incidents(&db, &of(false)).await, of_incidents(&db, &of(true)).await), (3, 1));
         assert_eq!(of_incidents(&db, &severe(false)).await, 1);
-        // Over, and worse than it was.
-        let over = Incident { severity: Severity::Sev1, ..resolved(2) };
-        db.write(move |tx| incidents::update(tx, &over)).await.unwrap();
-        assert_eq!((of_incidents(&db, &of(false)).await, of_incidents(&db, &of(true)).await), (2, 2));
-        assert_eq!((of_incidents(&db, &severe(false)).await, of_incidents(&db, &severe(true)).await), (1, 1));
+        // Two of them are over as well.
+        for done in [incident(2), worst] {
+            let before = done.history().len();
+            let over = governance::resolved(done, at(9)).history().split_off(before);
+            db.write(move |tx| incidents::append(tx, &over)).await.unwrap();
+        }
+        assert_eq!((of_incidents(&db, &of(false)).await, of_incidents(&db, &of(true)).await), (1, 3));
+        assert_eq!((of_incidents(&db, &severe(false)).await, of_incidents(&db, &severe(true)).await), (0, 1));
         for category in [IncidentCategory::ExecutionFailure.as_str(), "NOTHING_HAS_IT"] {
             for cause in [CauseType::LlmRun, CauseType::System] {
                 let narrow = incidents::Filter { category: Some(category.to_owned()), cause_type: Some(cause), ..of(false) };
                 of_incidents(&db, &narrow).await;
             }
         }
-        let twice = db.write(move |tx| incidents::insert(tx, &incident(1))).await;
+        let twice = db.write(move |tx| incidents::append(tx, &incident(1).history())).await;
         assert!(twice.is_err());
-        assert_eq!(of_incidents(&db, &of(false)).await, 2, "what came to nothing is not counted");
+        assert_eq!(of_incidents(&db, &of(false)).await, 1, "what came to nothing is not counted");
     }
 
     async fn the_totals_of_limits_follow_every_change(db: TestDb) {

@@ -1,0 +1,143 @@
+//! How does somebody change an Incident?
+
+use model::authority::AuthorityContext;
+use model::id::{IncidentId, TenantId};
+use model::incident::{
+    Change, Incident, IncidentState, Refusal, ResolutionMethod, ResolutionType, Resolving, Standing, Step,
+    Transition,
+};
+use model::time::Timestamp;
+
+use super::{IncidentError, record};
+use crate::audit::Author;
+use crate::context::Context;
+use crate::once::Once;
+use crate::once::{Done, Render};
+
+/// Who changes an Incident, of whom, and in which request.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// Whose Incident.
+    pub tenant: TenantId,
+    /// Which.
+    pub id: IncidentId,
+    /// Who, as the audit ledger says it.
+    pub author: Author,
+    /// By what authority.
+    pub authority: AuthorityContext,
+    /// The version that the caller has seen, if it says so.
+    pub expected_version: Option<i64>,
+    /// The idempotency key, if the request has one.
+    pub once: Option<Once>,
+}
+
+/// What somebody wants to happen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wish {
+    /// One step of the machine, with the reason for it.
+    Step(Change, Option<String>),
+    /// That it is seen; nothing happens to what somebody has seen already.
+    Acknowledge,
+    /// That it is over, whether somebody has worked on it or not: both steps of the machine, or none.
+    Resolve {
+        /// What was done.
+        notes: Option<String>,
+        /// What came of it.
+        resolution_type: ResolutionType,
+        /// How.
+        method: ResolutionMethod,
+    },
+}
+
+/// Changes an Incident. The same wish of an acknowledgement twice changes nothing the second time.
+///
+/// # Errors
+/// [`IncidentError`].
+pub async fn change(
+    cx: &Context,
+    asked: Asked,
+    wish: Wish,
+    render: Render<Incident>,
+) -> Result<Done<Incident>, IncidentError> {
+    let (clock, ids) = (cx.clock.clone(), cx.ids.clone());
+    cx.db
+        .write(move |tx| -> Result<Done<Incident>, IncidentError> {
+            let once = asked.once.as_ref();
+            if let Some(before) = once.map(|once| once.before(tx)).transpose()?.flatten() {
+                return Ok(Done::Before(before));
+            }
+            let standing =
+                store::incidents::standing(tx, asked.tenant, asked.id)?.ok_or(IncidentError::NotFound)?;
+            let actual = standing.incident.version;
+            if let Some(expected) = asked.expected_version.filter(|expected| *expected != actual) {
+                return Err(IncidentError::Outdated { expected, actual });
+            }
+            let now = clock.now();
+            let happened = steps(&standing, &asked, &wish, now)?;
+            record(tx, ids.as_ref(), &asked.author, Some(&standing), &happened)?;
+            let changed = happened
+                .last()
+                .map_or(standing.incident, |last| last.after().clone());
+            let body = render(&changed);
+            if let Some(once) = once {
+                once.record(tx, 200, &body, now)?;
+            }
+            Ok(Done::Now(changed, body))
+        })
+        .await
+}
+
+fn steps(
+    standing: &Standing,
+    asked: &Asked,
+    wish: &Wish,
+    now: Timestamp,
+) -> Result<Vec<Transition>, Refusal> {
+    let step = |change, reason: Option<String>| Step {
+        change,
+        authority: asked.authority.clone(),
+        reason,
+        at: now,
+        request_id: asked.author.correlation_id.clone(),
+        idempotency_key: asked.once.as_ref().map(|once| once.key.clone()),
+    };
+    let incident = &standing.incident;
+    match wish {
+        Wish::Step(change, reason) => Ok(vec![Transition::of(
+            standing,
+            step(change.clone(), reason.clone()),
+        )?]),
+        Wish::Acknowledge => {
+            let is_taken = incident.acknowledgement.is_some() && incident.state == IncidentState::Open;
+            if is_taken || incident.state == IncidentState::Mitigating {
+                return Ok(Vec::new());
+            }
+            Ok(vec![Transition::of(standing, step(Change::Acknowledged, None))?])
+        }
+        Wish::Resolve {
+            notes,
+            resolution_type,
+            method,
+        } => {
+            let resolved = Change::Resolved(Resolving {
+                summary: summary(notes.as_deref()),
+                resolution_type: *resolution_type,
+                method: *method,
+            });
+            if incident.state != IncidentState::Open {
+                return Ok(vec![Transition::of(standing, step(resolved, None))?]);
+            }
+            let first = Transition::of(standing, step(Change::Mitigating, None))?;
+            let second = Transition::of(&first.standing(), step(resolved, None))?;
+            Ok(vec![first, second])
+        }
+    }
+}
+
+/// The machine wants to know what was done; the console may leave it out.
+fn summary(notes: Option<&str>) -> String {
+    match notes.map(str::trim).filter(|notes| !notes.is_empty()) {
+        Some(notes) => format!("Resolved in the customer console: {notes}"),
+        None => "Resolved in the customer console, without a note.".to_owned(),
+    }
+}

@@ -1,0 +1,135 @@
+//! Does what was noticed become an Incident?
+//!
+//! The engines are asked in their order: signal, detections, what belongs together, evidence and candidate, the gate. One
+//! fact at a time is looked at here; what they said is kept with the decision.
+
+use std::sync::LazyLock;
+
+use domain::pipeline::candidates::{Built, build};
+use domain::pipeline::correlate::{CorrelationRules, correlate};
+use domain::pipeline::detect::{DetectionRules, detect};
+use domain::pipeline::gate::{Automation, GateInput, Known, Naming, evaluate};
+use domain::pipeline::policy::Policies;
+use domain::pipeline::shipped;
+use domain::pipeline::signals::{SignalDraft, ingest, normalize};
+use model::authority::AuthorityContext;
+use model::id::{IncidentId, TenantId};
+use model::incident::Promotion;
+use model::promotion::{Promoter, PromotionDecision};
+use model::signal::Signal;
+use model::time::Timestamp;
+use store::incidents::OfService;
+
+use super::IncidentError;
+
+/// The rules and policies that come with the product. Their tests load every one of them; were one broken all the same,
+/// nothing would be promoted.
+static SHIPPED: LazyLock<Option<Shipped>> = LazyLock::new(|| {
+    Some(Shipped {
+        detection: shipped::detection_rules().ok()?,
+        correlation: shipped::correlation_rules().ok()?,
+        policies: shipped::policies().ok()?,
+    })
+});
+
+struct Shipped {
+    detection: DetectionRules,
+    correlation: CorrelationRules,
+    policies: Policies,
+}
+
+/// Who asks, about which Incident, and what is known.
+pub(super) struct Asked {
+    pub(super) tenant: TenantId,
+    pub(super) incident: IncidentId,
+    pub(super) authority: AuthorityContext,
+    pub(super) request_id: String,
+    /// Of the service; without the Incident that is asked about.
+    pub(super) known: OfService,
+}
+
+/// What the engines said.
+#[derive(Debug, serde::Serialize)]
+pub(super) struct Promoted {
+    signal: Signal,
+    candidate: Built,
+    decision: PromotionDecision,
+}
+
+impl Promoted {
+    /// What the Incident keeps of it.
+    pub(super) fn promotion(&self) -> Promotion {
+        let Self {
+            candidate, decision, ..
+        } = self;
+        let score = decision.confidence_score;
+        Promotion {
+            verdict: decision.decision,
+            reason: decision.reason.clone(),
+            decision_id: decision.id.to_string(),
+            policy_id: decision.policy.id.to_string(),
+            policy_version: decision.policy.version.to_string(),
+            candidate_id: Some(decision.candidate_id.to_string()),
+            evidence_id: Some(decision.evidence_id.to_string()),
+            confidence_micro: score.map(|score| i64::from(score.millionths())),
+            detection_count: i64::try_from(candidate.candidate.detection_ids.len()).ok(),
+        }
+    }
+}
+
+/// Asks the engines about one thing that was noticed.
+///
+/// # Errors
+/// [`IncidentError::NotNoticed`] if the signal is not one, or no rule makes a candidate of it.
+pub(super) fn decide(draft: &SignalDraft, asked: &Asked, now: Timestamp) -> Result<Promoted, IncidentError> {
+    let rules = SHIPPED.as_ref().ok_or(IncidentError::NotNoticed)?;
+    let signal = ingest(asked.tenant, draft, now).map_err(|problems| {
+        tracing::warn!(?problems, "a signal of the product's own is not one");
+        IncidentError::NotNoticed
+    })?;
+    let detected = detect(&rules.detection, &normalize(&signal, now), now);
+    let trigger = detected.detections.last().ok_or(IncidentError::NotNoticed)?;
+    let correlated = correlate(&rules.correlation, trigger, &detected.detections);
+    let candidates = correlated.correlations.iter().filter_map(|correlation| {
+        let rule = rules.correlation.get(&correlation.rule)?;
+        build(rule, correlation, now).ok()
+    });
+    let promoter = Promoter {
+        authority_type: asked.authority.authority_type,
+        authority_id: asked.authority.authority_id.clone(),
+        session_id: asked.authority.session_id.clone(),
+        justification: asked.authority.justification.clone(),
+    };
+    let decided = candidates.map(|candidate| {
+        let decision = evaluate(&GateInput {
+            request_id: &asked.request_id,
+            attempt: 1,
+            candidate: &candidate.candidate,
+            evidence: Known::Known(Some(&candidate.evidence)),
+            policy: rules.policies.get(&candidate.candidate.policy),
+            promoter: &promoter,
+            naming: Naming::Given(asked.incident),
+            // Whoever asks has looked for it: there is none.
+            active_incident: Known::Known(None),
+            promoted_before: Known::Known(None),
+            service_incident: Known::Known(asked.known.active),
+            last_promotion_at: Known::Known(asked.known.opened_at),
+            automation: Known::Known(Automation::Running),
+            now,
+        });
+        Promoted {
+            signal: signal.clone(),
+            candidate,
+            decision,
+        }
+    });
+    // The first that is promoted, else the first: rules are asked in a fixed order.
+    let mut decided: Vec<_> = decided.collect();
+    let chosen = decided
+        .iter()
+        .position(|one| one.decision.decision == model::promotion::Verdict::Promote);
+    if decided.is_empty() {
+        return Err(IncidentError::NotNoticed);
+    }
+    Ok(decided.swap_remove(chosen.unwrap_or(0)))
+}

@@ -1,0 +1,143 @@
+//! Are the Incidents still what their events say?
+
+use model::id::{IncidentId, TenantId};
+use model::incident::{IncidentEvent, MismatchKind, Replay, Violation};
+use store::{StoreError, StoreResult, Tx};
+
+use super::IncidentError;
+use crate::context::Context;
+
+/// Incidents that are looked for at a time.
+const MOST: i64 = 200;
+
+/// An Incident made again from its events, with the events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replayed {
+    /// Whose.
+    pub tenant: TenantId,
+    /// Which.
+    pub id: IncidentId,
+    /// What came of it.
+    pub replay: Replay,
+    /// What it was made from, oldest first.
+    pub events: Vec<IncidentEvent>,
+}
+
+/// Makes an Incident again from its events alone and compares it with what is stored.
+///
+/// # Errors
+/// [`IncidentError::NotFound`] if there is neither an Incident nor an event of it.
+pub async fn one(cx: &Context, tenant: TenantId, id: IncidentId) -> Result<Replayed, IncidentError> {
+    cx.db
+        .read(move |tx| again(tx, tenant, id))
+        .await?
+        .ok_or(IncidentError::NotFound)
+}
+
+/// The same of an Incident whose tenant the caller does not know: none if there is no such Incident.
+///
+/// # Errors
+/// What the database says.
+pub async fn anybodys(cx: &Context, id: IncidentId) -> Result<Option<Replayed>, StoreError> {
+    cx.db
+        .read(move |tx| {
+            let Some(tenant) = store::incidents::tenant_of(tx, id)? else {
+                return Ok(None);
+            };
+            again(tx, tenant, id)
+        })
+        .await
+}
+
+/// What replaying many Incidents came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Verified {
+    /// How many Incidents were made again.
+    pub incidents: u64,
+    /// From how many events.
+    pub events: u64,
+    /// Those that are not what their events say, with what does not fit.
+    pub broken: Vec<(TenantId, IncidentId, Vec<Violation>)>,
+    /// The last one that was looked at; none if there are no more after it.
+    pub last: Option<(TenantId, IncidentId)>,
+}
+
+/// Makes the next Incidents again, in the order of their ids, at most this many; from the first one on if none is named.
+///
+/// # Errors
+/// What the database says.
+pub async fn some(
+    cx: &Context,
+    after: Option<(TenantId, IncidentId)>,
+    most: i64,
+) -> Result<Verified, StoreError> {
+    cx.db
+        .read(move |tx| -> StoreResult<Verified> {
+            let ids = store::incidents::after(tx, after, most)?;
+            let is_last = i64::try_from(ids.len()).is_ok_and(|found| found < most);
+            let mut verified = Verified {
+                last: ids.last().copied().filter(|_| !is_last),
+                ..Verified::default()
+            };
+            for (tenant, id) in ids {
+                let Some(replayed) = again(tx, tenant, id)? else {
+                    continue;
+                };
+                verified.incidents += 1;
+                verified.events += u64::try_from(replayed.events.len()).unwrap_or(u64::MAX);
+                if !replayed.replay.is_clean() {
+                    verified.broken.push((tenant, id, replayed.replay.violations));
+                }
+            }
+            Ok(verified)
+        })
+        .await
+}
+
+/// Makes every Incident again.
+///
+/// # Errors
+/// What the database says.
+pub async fn all(cx: &Context) -> Result<Verified, StoreError> {
+    let mut sum = Verified::default();
+    loop {
+        let part = some(cx, sum.last, MOST).await?;
+        sum.incidents += part.incidents;
+        sum.events += part.events;
+        sum.broken.extend(part.broken);
+        sum.last = part.last;
+        if sum.last.is_none() {
+            return Ok(sum);
+        }
+    }
+}
+
+fn again(tx: &mut impl Tx, tenant: TenantId, id: IncidentId) -> StoreResult<Option<Replayed>> {
+    let stored = store::incidents::stored(tx, tenant, id)?;
+    let events = store::incidents::events(tx, tenant, id)?;
+    if stored.is_none() && events.is_empty() {
+        return Ok(None);
+    }
+    let projection = stored.as_ref().map(|stored| &stored.projection);
+    let mut replay = model::incident::replay((tenant, id), &events, projection);
+    let is_told = |kind| replay.violations.iter().any(|violation| violation.kind == kind);
+    // What it is looked for by belongs to what is stored of it.
+    if stored
+        .as_ref()
+        .is_some_and(|stored| !stored.is_found_by_what_it_is)
+        && !is_told(MismatchKind::ProjectionMismatch)
+    {
+        replay.violations.push(Violation {
+            kind: MismatchKind::ProjectionMismatch,
+            event_seq: None,
+            expected: None,
+            actual: None,
+        });
+    }
+    Ok(Some(Replayed {
+        tenant,
+        id,
+        replay,
+        events,
+    }))
+}

@@ -1,0 +1,145 @@
+//! What happened to an Incident, event by event?
+
+use diesel::prelude::*;
+use model::id::{IncidentId, TenantId};
+use model::incident::{IncidentEvent, Transition};
+
+use crate::error::StoreResult;
+use crate::schema::incident_events;
+use crate::tx::{Tx, Writes};
+
+#[derive(Queryable, Insertable)]
+#[diesel(table_name = incident_events)]
+struct Row {
+    tenant_id: String,
+    incident_id: String,
+    seq: i64,
+    event_id: String,
+    schema_version: i64,
+    event_type: String,
+    at: i64,
+    actor: String,
+    authority: String,
+    previous_state: Option<String>,
+    new_state: String,
+    reason: Option<String>,
+    metadata: String,
+    request_id: String,
+    idempotency_key: Option<String>,
+    state_hash_before: Option<String>,
+    state_hash_after: String,
+    prev_event_hash: String,
+    event_hash: String,
+}
+
+pub(super) fn insert(tx: &mut impl Writes, happened: &[Transition]) -> StoreResult<()> {
+    for transition in happened {
+        diesel::insert_into(incident_events::table)
+            .values(row(transition.event().clone()))
+            .execute(tx.conn())?;
+    }
+    Ok(())
+}
+
+/// What happened to an Incident, oldest first, whatever has become of it.
+///
+/// # Errors
+/// What the database says.
+pub fn events(tx: &mut impl Tx, tenant: TenantId, incident: IncidentId) -> StoreResult<Vec<IncidentEvent>> {
+    let rows: Vec<Row> = incident_events::table
+        .filter(incident_events::tenant_id.eq(tenant.to_string()))
+        .filter(incident_events::incident_id.eq(incident.to_string()))
+        .order(incident_events::seq)
+        .load(tx.conn())?;
+    Ok(rows.into_iter().map(event).collect())
+}
+
+fn row(of: IncidentEvent) -> Row {
+    let IncidentEvent {
+        tenant,
+        incident,
+        seq,
+        event_id,
+        schema_version,
+        event_type,
+        at,
+        actor,
+        authority,
+        previous_state,
+        new_state,
+        reason,
+        metadata,
+        request_id,
+        idempotency_key,
+        state_hash_before,
+        state_hash_after,
+        prev_event_hash,
+        event_hash,
+    } = of;
+    Row {
+        tenant_id: tenant,
+        incident_id: incident,
+        seq,
+        event_id,
+        schema_version,
+        event_type,
+        at,
+        actor,
+        authority,
+        previous_state,
+        new_state,
+        reason,
+        metadata,
+        request_id,
+        idempotency_key,
+        state_hash_before,
+        state_hash_after,
+        prev_event_hash,
+        event_hash,
+    }
+}
+
+fn event(row: Row) -> IncidentEvent {
+    let Row {
+        tenant_id,
+        incident_id,
+        seq,
+        event_id,
+        schema_version,
+        event_type,
+        at,
+        actor,
+        authority,
+        previous_state,
+        new_state,
+        reason,
+        metadata,
+        request_id,
+        idempotency_key,
+        state_hash_before,
+        state_hash_after,
+        prev_event_hash,
+        event_hash,
+    } = row;
+    IncidentEvent {
+        tenant: tenant_id,
+        incident: incident_id,
+        seq,
+        event_id,
+        schema_version,
+        event_type,
+        at,
+        actor,
+        authority,
+        previous_state,
+        new_state,
+        reason,
+        metadata,
+        request_id,
+        idempotency_key,
+        state_hash_before,
+        state_hash_after,
+        prev_event_hash,
+        event_hash,
+    }
+}
