@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use super::Span;
-use crate::scan::{Comment, Item, Literal, PathUse, SqlText, Tok, Tokens, Words};
+use crate::scan::{Comment, Item, Literal, PathUse, Spelled, SqlText, Tok, Tokens, Words};
 
 /// A Rust file of a crate.
 #[derive(Default)]
@@ -24,6 +24,7 @@ pub(crate) struct SourceFile {
     pub(crate) items: OnceLock<Box<[Item]>>,
     pub(crate) literals: OnceLock<Box<[Literal]>>,
     pub(crate) paths: OnceLock<Box<[PathUse]>>,
+    pub(crate) imports: OnceLock<Box<[PathUse]>>,
     pub(crate) sql: OnceLock<Box<[SqlText]>>,
 }
 
@@ -54,15 +55,13 @@ impl SourceFile {
 
     /// Whether the token is this punctuation.
     pub(crate) fn is(&self, index: usize, punctuation: u8) -> bool {
-        self.tok(index) == Some(Tok::P(punctuation))
+        self.tokens.list.is(index, punctuation)
     }
 
     /// The text of an identifier, without `r#`; empty for every other token.
     pub(crate) fn word(&self, index: usize) -> &str {
-        if self.tok(index) != Some(Tok::Ident) {
-            return "";
-        }
-        let text = self.raw(index);
+        let range = self.tokens.list.ident(index);
+        let text = range.and_then(|range| self.text.get(range)).unwrap_or_default();
         text.strip_prefix("r#").unwrap_or(text)
     }
 
@@ -74,10 +73,7 @@ impl SourceFile {
 
     /// The token that closes the delimiter at `open`.
     pub(crate) fn closing(&self, open: usize) -> Option<usize> {
-        let pairs = &self.tokens.pairs;
-        let open = u32::try_from(open).ok()?;
-        let at = pairs.binary_search_by_key(&open, |pair| pair.0).ok()?;
-        usize::try_from(pairs.get(at)?.1).ok()
+        self.tokens.pairs.closing(open)
     }
 
     /// Whether the token exists in tests only: `#[cfg(test)]`, `#[test]`, `tests/`, benches and examples.
@@ -94,9 +90,7 @@ impl SourceFile {
 
     /// Opening and closing delimiters, ascending.
     pub(crate) fn pairs(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
-        let wide = |at: u32| usize::try_from(at).ok();
-        let pairs = self.tokens.pairs.iter();
-        pairs.filter_map(move |(open, close)| Some((wide(*open)?, wide(*close)?)))
+        self.tokens.pairs.iter()
     }
 
     /// Token indexes at which `word` stands as an identifier. `word` must be a needle of some rule.
@@ -129,13 +123,17 @@ impl SourceFile {
 
     /// The place from the first to the last token of a range.
     pub(crate) fn span_of(&self, tokens: Range<usize>) -> Span {
-        let bytes = |at: usize| self.tokens.list.range(at);
-        let first = bytes(tokens.start).map(|range| range.start);
-        let last = bytes(tokens.end.saturating_sub(1)).map(|range| range.end);
-        match first.zip(last) {
-            Some((start, end)) => Span::bytes(&self.path, start..end),
+        match self.bytes_of(tokens) {
+            Some(bytes) => Span::bytes(&self.path, bytes),
             None => Span::file(&self.path),
         }
+    }
+
+    /// The bytes from the first to the last token of a range.
+    pub(crate) fn bytes_of(&self, tokens: Range<usize>) -> Option<Range<usize>> {
+        let first = self.tokens.list.range(tokens.start)?;
+        let last = self.tokens.list.range(tokens.end.saturating_sub(1))?;
+        Some(first.start..last.end)
     }
 
     /// Whether the identifier may stand in the file; a no is certain. For every other text, whether it stands there.
@@ -151,15 +149,10 @@ impl SourceFile {
     }
 
     /// Whether a string of the file may have one of these pieces in it, however it is put together; a no is certain.
-    pub(crate) fn may_spell<S: AsRef<str>>(&self, pieces: impl IntoIterator<Item = S>) -> bool {
-        let escaped = || {
-            ["\\x", "\\u", "\\\n", "\\\r"]
-                .iter()
-                .any(|sign| self.text.contains(sign))
-        };
+    pub(crate) fn may_spell(&self, pieces: &Spelled) -> bool {
         self.may_say("concat")
-            || self.text.contains('\\') && escaped()
-            || pieces.into_iter().any(|piece| self.text.contains(piece.as_ref()))
+            || self.tokens.escaped
+            || self.strings().any(|at| pieces.stands_in(self.raw(at)))
     }
 
     /// Whether the file is `crate` or `crate::module`, or below it.
@@ -167,11 +160,13 @@ impl SourceFile {
         let Some(rest) = name.strip_prefix(self.krate.as_str()) else {
             return false;
         };
-        let mut parts = rest.split("::");
-        parts.next() == Some("")
-            && parts
-                .zip(self.module.iter().map(Some).chain(std::iter::repeat(None)))
-                .all(|(part, own)| own.is_some_and(|own| own == part))
+        // Nearly always the name is that of a crate.
+        let Some(rest) = rest.strip_prefix("::") else {
+            return rest.is_empty();
+        };
+        let mut own = self.module.iter();
+        rest.split("::")
+            .all(|part| own.next().is_some_and(|own| own == part))
     }
 
     /// Whether it is in one of these.
@@ -201,6 +196,17 @@ impl SourceFile {
     /// `use` trees and paths in code, resolved to `krate::module::…`.
     pub(crate) fn paths(&self) -> &[PathUse] {
         self.paths.get_or_init(|| exact(crate::scan::paths(self)))
+    }
+
+    /// Those of `use` lines alone, which come before all others.
+    pub(crate) fn imports(&self) -> &[PathUse] {
+        match self.paths.get() {
+            Some(all) => {
+                let end = all.partition_point(|path| path.import);
+                all.get(..end).unwrap_or_default()
+            }
+            None => self.imports.get_or_init(|| exact(crate::scan::imports(self))),
+        }
     }
 
     /// What the path in code at a token leads to; several when names have several meanings.

@@ -48,12 +48,25 @@ fn tell(file: &SourceFile, at: usize, what: &str, remedy: &str, out: &mut Sink<'
     out.report(Finding::new(file.span(at), message, remedy));
 }
 
-/// Product tokens of an engine that are one of these words, which are needles of the rule.
-fn words(ctx: &Ctx<'_>, file: &SourceFile, names: &[&'static str]) -> Vec<(usize, &'static str)> {
-    let hits = names
-        .iter()
-        .flat_map(|name| file.hits(ctx.words, name).map(|at| (at, *name)));
-    let mut found: Vec<_> = hits.filter(|(at, _)| !file.in_tests(*at)).collect();
-    found.sort_unstable();
-    found
+/// Needles of a rule, with their numbers.
+struct Named(Vec<(u16, &'static str)>);
+
+impl Named {
+    fn new(ctx: &Ctx<'_>, names: &[&'static str]) -> Self {
+        let names = names.iter();
+        Self(
+            names
+                .filter_map(|name| Some((ctx.words.id(name)?, *name)))
+                .collect(),
+        )
+    }
+
+    /// Product tokens of an engine that are one of them.
+    fn words(&self, file: &SourceFile) -> Vec<(usize, &'static str)> {
+        let names = self.0.iter();
+        let hits = names.flat_map(|(id, name)| file.marked(*id).map(|at| (at, *name)));
+        let mut found: Vec<_> = hits.filter(|(at, _)| !file.in_tests(*at)).collect();
+        found.sort_unstable();
+        found
+    }
 }

@@ -64,12 +64,13 @@ fn roots(ctx: &Ctx<'_>, krate: &Crate) -> Vec<String> {
     own.into_iter().chain(others).collect()
 }
 
-/// Whether a file can name something of the module of errors: the names of the module stand in it, unless it is in the
-/// crate itself, whose modules are reached by `super` too. Resolving paths costs a walk over the file.
+/// Whether a file can name something of the module of errors: the names of its crate and of the module stand in it,
+/// unless it is in the crate itself, whose modules are reached by `super` too. Resolving paths costs a walk over the
+/// file.
 fn may_name(ctx: &Ctx<'_>, file: &SourceFile, roots: &[String]) -> bool {
     let mut modules = ctx.config.errors.module.split("::").skip(1);
     let inside = roots.iter().any(|root| root == "crate");
-    inside || !roots.is_empty() && modules.all(|module| file.may_say(module))
+    inside || roots.iter().any(|root| file.may_say(root)) && modules.all(|module| file.may_say(module))
 }
 
 /// The module of a file, from the crate on.

@@ -51,20 +51,23 @@ fn walk(file: &SourceFile, keywords: &[usize], range: Range<usize>, scope: &str,
         };
         let (end, body) = extent(file, at, range.end);
         let path = if scope.is_empty() {
-            name
+            name.to_owned()
         } else {
             format!("{scope}::{name}")
         };
+        // A type's fields hold no items; everything else may, and hardly any function does.
+        let holds = |body: &Range<usize>| {
+            let next = keywords.partition_point(|at| *at < body.start);
+            kind != ItemKind::Type && keywords.get(next).is_some_and(|at| *at < body.end)
+        };
+        let inner = body.clone().filter(holds).map(|body| (body, path.clone()));
         found.push(Item {
             kind,
-            path: path.clone(),
+            path,
             extent: at..end,
-            body: body.clone(),
+            body,
         });
-        // A type's fields hold no items; everything else may.
-        if let Some(body) = body
-            && kind != ItemKind::Type
-        {
+        if let Some((body, path)) = inner {
             walk(file, keywords, body, &path, found);
         }
         after = end;
@@ -72,7 +75,7 @@ fn walk(file: &SourceFile, keywords: &[usize], range: Range<usize>, scope: &str,
 }
 
 /// The item whose keyword is this token.
-fn begins(file: &SourceFile, at: usize) -> Option<(ItemKind, String)> {
+fn begins(file: &SourceFile, at: usize) -> Option<(ItemKind, &str)> {
     let kind = match file.word(at) {
         "mod" => ItemKind::Module,
         "fn" => ItemKind::Function,
@@ -88,7 +91,7 @@ fn begins(file: &SourceFile, at: usize) -> Option<(ItemKind, String)> {
     let named = !keyword && (file.word(at) != "union" || starts_statement(file, at));
     // `*const T` and `<const N: usize>` name no item.
     let pointer = kind == ItemKind::Constant && !starts_statement(file, at);
-    (named && !pointer).then(|| (kind, name.to_owned()))
+    (named && !pointer).then_some((kind, name))
 }
 
 fn starts_statement(file: &SourceFile, at: usize) -> bool {
@@ -101,8 +104,8 @@ fn starts_statement(file: &SourceFile, at: usize) -> bool {
 }
 
 /// The last name of the type that an `impl` is for.
-fn implementor(file: &SourceFile, at: usize) -> String {
-    let mut name = String::new();
+fn implementor(file: &SourceFile, at: usize) -> &str {
+    let mut name = "";
     let mut depth = 0_usize;
     for index in at + 1..file.tokens.list.len() {
         if file.is(index, b'<') {
@@ -112,10 +115,10 @@ fn implementor(file: &SourceFile, at: usize) -> String {
         } else if file.is(index, b'{') || file.is(index, b';') || file.word(index) == "where" {
             break;
         } else if depth == 0 && !matches!(file.word(index), "" | "for" | "dyn" | "mut" | "const") {
-            file.word(index).clone_into(&mut name);
+            name = file.word(index);
         }
     }
-    if name.is_empty() { "impl".to_owned() } else { name }
+    if name.is_empty() { "impl" } else { name }
 }
 
 /// The end of the item that starts here, and the tokens between its braces.

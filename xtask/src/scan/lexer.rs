@@ -5,9 +5,14 @@ use std::ops::Range;
 
 use ra_ap_rustc_lexer::{FrontmatterAllowed, LiteralKind, TokenKind, strip_shebang, tokenize};
 
-use super::hits::Hits;
+use super::hits::{Hits, Noted};
 use super::list::{Growing, LARGEST, List};
+use super::pairs::Pairs;
+use super::spelled::is_escaped;
+use super::sql::hints;
+use super::words::Place;
 use super::{Seen, Words};
+use crate::model::line_count;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tok {
@@ -50,12 +55,18 @@ pub(crate) struct Tokens {
     pub(crate) list: List,
     pub(crate) comments: Box<[Comment]>,
     /// Opening and closing delimiters, by token index, ascending.
-    pub(crate) pairs: Box<[(u32, u32)]>,
+    pub(crate) pairs: Pairs,
     pub(crate) hits: Hits,
     /// Which identifiers there may be.
     pub(crate) seen: Seen,
     /// Strings, by token index.
     pub(crate) strings: Box<[u32]>,
+    /// Whether a string may say something else than what stands there.
+    pub(crate) escaped: bool,
+    /// Whether a word of SQL stands in a string.
+    pub(crate) hinted: bool,
+    /// How many lines the file has.
+    pub(crate) lines: usize,
     /// Numbers, by token index.
     pub(crate) numbers: Box<[u32]>,
     /// The byte at which the file is not Rust, and why.
@@ -67,11 +78,12 @@ pub(crate) struct Tokens {
 #[derive(Default)]
 struct Scratch {
     list: Growing,
-    open: Vec<(u8, u32)>,
+    /// Delimiters that are not closed yet: each with its place in `pairs`.
+    open: Vec<(u8, usize)>,
     comments: Vec<Comment>,
+    /// By the opening one; the other is `OPEN` until it comes.
     pairs: Vec<(u32, u32)>,
-    /// The number of a needle in `Words`, and the token.
-    hits: Vec<(u16, u32)>,
+    hits: Noted,
     strings: Vec<u32>,
     numbers: Vec<u32>,
 }
@@ -87,17 +99,38 @@ impl Scratch {
         self.numbers.clear();
     }
 
-    /// Puts what is kept in order, and copies it.
+    /// Notes an identifier.
+    fn word(&mut self, word: &str, index: u32, words: &Words, seen: &mut Seen) {
+        let word = word.strip_prefix("r#").unwrap_or(word);
+        let place = Place::of(word);
+        seen.note(place);
+        if let Some(id) = words.id_at(place, word) {
+            self.hits.push(id, index);
+        }
+    }
+
+    /// Notes a string: to look at it again later is to fetch it from memory again.
+    fn string(&mut self, string: &str, index: u32, tokens: &mut Tokens) {
+        self.strings.push(index);
+        tokens.escaped = tokens.escaped || is_escaped(string);
+        tokens.hinted = tokens.hinted || hints(string);
+    }
+
+    /// Copies what is kept.
     fn keep(&mut self, tokens: &mut Tokens) {
-        self.hits.sort_unstable();
-        self.pairs.sort_unstable();
-        tokens.hits = Hits::of(&self.hits);
-        tokens.pairs = self.pairs.as_slice().into();
+        tokens.hits = self.hits.done();
+        if tokens.broken.is_some() {
+            self.pairs.retain(|(_, close)| *close != OPEN);
+        }
+        tokens.pairs = Pairs::of(&self.pairs);
         tokens.comments = self.comments.as_slice().into();
         tokens.strings = self.strings.as_slice().into();
         tokens.numbers = self.numbers.as_slice().into();
     }
 }
+
+/// Stands for a delimiter that did not come yet.
+const OPEN: u32 = u32::MAX;
 
 thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::default();
@@ -105,7 +138,11 @@ thread_local! {
 
 /// Lexes a file and notes every needle on the way.
 pub(crate) fn lex(text: &str, words: &Words) -> Tokens {
-    SCRATCH.with_borrow_mut(|scratch| lex_with(text, words, scratch))
+    let mut tokens = SCRATCH.with_borrow_mut(|scratch| lex_with(text, words, scratch));
+    if words.wanted {
+        tokens.lines = line_count(text);
+    }
+    tokens
 }
 
 fn lex_with(text: &str, words: &Words, scratch: &mut Scratch) -> Tokens {
@@ -149,18 +186,15 @@ fn lex_with(text: &str, words: &Words, scratch: &mut Scratch) -> Tokens {
             Kind::Token(tok) => tok,
         };
         match tok {
-            Tok::Ident => {
+            Tok::Ident if words.wanted => {
                 let word = text.get(wide(start)..wide(end)).unwrap_or_default();
-                let word = word.strip_prefix("r#").unwrap_or(word);
-                if words.wanted {
-                    tokens.seen.note(word);
-                }
-                if let Some(id) = words.id(word) {
-                    scratch.hits.push((id, index));
-                }
+                scratch.word(word, index, words, &mut tokens.seen);
             }
             Tok::P(punctuation) => pair(punctuation, index, wide(start), scratch, &mut tokens),
-            Tok::Str if words.wanted => scratch.strings.push(index),
+            Tok::Str if words.wanted => {
+                let string = text.get(wide(start)..wide(end)).unwrap_or_default();
+                scratch.string(string, index, &mut tokens);
+            }
             Tok::Number if words.wanted => scratch.numbers.push(index),
             _ => {}
         }
@@ -168,8 +202,9 @@ fn lex_with(text: &str, words: &Words, scratch: &mut Scratch) -> Tokens {
     }
     tokens.list = list.done();
     scratch.list = list;
-    if let Some((_, index)) = scratch.open.last() {
-        let start = tokens.list.range(wide(*index)).map_or(0, |range| range.start);
+    if let Some((_, place)) = scratch.open.last() {
+        let index = scratch.pairs.get(*place).map_or(0, |(open, _)| wide(*open));
+        let start = tokens.list.range(index).map_or(0, |range| range.start);
         tokens
             .broken
             .get_or_insert((start, "a delimiter that is never closed"));
@@ -180,9 +215,16 @@ fn lex_with(text: &str, words: &Words, scratch: &mut Scratch) -> Tokens {
 
 fn pair(punctuation: u8, index: u32, start: usize, scratch: &mut Scratch, tokens: &mut Tokens) {
     match punctuation {
-        b'(' | b'[' | b'{' => scratch.open.push((punctuation, index)),
+        b'(' | b'[' | b'{' => {
+            scratch.open.push((punctuation, scratch.pairs.len()));
+            scratch.pairs.push((index, OPEN));
+        }
         b')' | b']' | b'}' => match scratch.open.pop() {
-            Some((opening, first)) if closes(opening) == punctuation => scratch.pairs.push((first, index)),
+            Some((opening, place)) if closes(opening) == punctuation => {
+                if let Some(pair) = scratch.pairs.get_mut(place) {
+                    pair.1 = index;
+                }
+            }
             _ => {
                 tokens
                     .broken

@@ -1,81 +1,21 @@
 //! Which crate or module does a path in the source lead to? Aliases, groups, `extern crate … as`, `::a::b`.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 
 use super::uses::{self, Leaf};
-use super::{Item, ItemKind, Tok, words};
+use super::{Item, ItemKind, PathUse, Tok, last, words};
 use crate::model::SourceFile;
 
 /// Aliases are followed this often; a longer chain is a loop.
 const DEPTH: usize = 8;
 const STANDARD: [&str; 3] = ["std", "core", "alloc"];
 
-/// A path that a file names, resolved as far as tokens can tell.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct PathUse {
-    /// `std::time::Instant`, `crate::limits::check`; the first segment is what source calls the crate. One text for
-    /// all segments: a large workspace has a million of them.
-    text: Box<str>,
-    pub(crate) tokens: Range<usize>,
-    /// Whether it stands in a `use` line.
-    pub(crate) import: bool,
-    /// Whether it is `pub use`.
-    pub(crate) public: bool,
-}
-
-impl PathUse {
-    /// The crate that it leads to: `crate` for the own one.
-    pub(crate) fn root(&self) -> &str {
-        self.segments().next().unwrap_or_default()
-    }
-
-    pub(crate) fn last(&self) -> &str {
-        self.text.rsplit("::").next().unwrap_or_default()
-    }
-
-    /// The segment before the last one.
-    pub(crate) fn owner(&self) -> Option<&str> {
-        self.text.rsplit("::").nth(1)
-    }
-
-    pub(crate) fn segments(&self) -> std::str::Split<'_, &'static str> {
-        self.text.split("::")
-    }
-
-    /// What follows the first segment: empty, or `::limits::check`.
-    pub(crate) fn behind_root(&self) -> &str {
-        let root = self.root().len();
-        self.text.get(root..).unwrap_or_default()
-    }
-
-    pub(crate) fn text(&self) -> &str {
-        &self.text
-    }
-
-    /// Whether the path is `prefix` or lies under it; `prefix` is `std::time`.
-    pub(crate) fn is_under(&self, prefix: &str) -> bool {
-        let rest = self.text.strip_prefix(prefix);
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
-    }
-}
-
 /// All `use` leaves and all paths in code that lead to a crate or a module by name.
 pub(crate) fn paths(file: &SourceFile) -> Vec<PathUse> {
     let (leaves, lines) = uses::leaves(file);
     let names = Names::new(file, &leaves);
-    let mut found = Vec::new();
-    for leaf in &leaves {
-        let segments: Vec<_> = leaf.segments.iter().map(String::as_str).collect();
-        for segments in names.resolve(&segments, leaf.tokens.start, 0) {
-            found.push(PathUse {
-                text: segments.join("::").into(),
-                tokens: leaf.tokens.clone(),
-                import: true,
-                public: leaf.public,
-            });
-        }
-    }
+    let mut found = brought(&names, &leaves);
+    let mut segments = Vec::new();
     let mut lines = lines.into_iter().peekable();
     let mut at = 0;
     while let Some(tok) = file.tok(at) {
@@ -88,22 +28,49 @@ pub(crate) fn paths(file: &SourceFile) -> Vec<PathUse> {
             at += 1;
             continue;
         }
-        let Some(path) = inline(file, at) else {
+        // A single name leads somewhere only where it is an alias: most names end here.
+        let alone = tok == Tok::Ident && !file.is(at + 1, b':');
+        let Some(path) = (!alone || names.is_likely(file.word(at)))
+            .then(|| inline(file, at))
+            .flatten()
+        else {
             at += 1;
             continue;
         };
         if names.may_lead(&path, at) {
-            let segments: Vec<_> = path.segments(file).collect();
-            for segments in names.resolve(&segments, at, 0) {
+            segments.clear();
+            segments.extend(path.segments(file));
+            names.resolve(&segments, at, 0, &mut |segments| {
                 found.push(PathUse {
                     text: segments.join("::").into(),
                     tokens: at..path.end,
                     import: false,
                     public: false,
                 });
-            }
+            });
         }
         at = path.end;
+    }
+    found
+}
+
+/// The `use` leaves among them, without a walk over the file.
+pub(crate) fn imports(file: &SourceFile) -> Vec<PathUse> {
+    let (leaves, _) = uses::leaves(file);
+    brought(&Names::new(file, &leaves), &leaves)
+}
+
+fn brought<'a>(names: &Names<'a>, leaves: &[Leaf<'a>]) -> Vec<PathUse> {
+    let mut found = Vec::new();
+    for leaf in leaves {
+        names.resolve(&leaf.segments, leaf.tokens.start, 0, &mut |segments| {
+            found.push(PathUse {
+                text: segments.join("::").into(),
+                tokens: leaf.tokens.clone(),
+                import: true,
+                public: leaf.public,
+            });
+        });
     }
     found
 }
@@ -169,18 +136,18 @@ fn is_keyword(word: &str) -> bool {
 /// What the first segment of a path can mean in this file.
 struct Names<'a> {
     file: &'a SourceFile,
-    aliases: BTreeMap<&'a str, Vec<&'a Leaf>>,
+    aliases: BTreeMap<&'a str, Vec<&'a Leaf<'a>>>,
     /// Which aliases there may be, by a few of their bytes: most names are none.
     likely: [u64; 4],
     modules: Vec<&'a Item>,
 }
 
 impl<'a> Names<'a> {
-    fn new(file: &'a SourceFile, leaves: &'a [Leaf]) -> Self {
-        let mut aliases: BTreeMap<&str, Vec<&Leaf>> = BTreeMap::new();
+    fn new(file: &'a SourceFile, leaves: &'a [Leaf<'a>]) -> Self {
+        let mut aliases: BTreeMap<&str, Vec<&Leaf<'_>>> = BTreeMap::new();
         let mut likely = [0; 4];
         for leaf in leaves {
-            if let Some(alias) = &leaf.alias {
+            if let Some(alias) = leaf.alias {
                 aliases.entry(alias).or_default().push(leaf);
                 let (word, bit) = place(alias);
                 if let Some(word) = likely.get_mut(word) {
@@ -202,9 +169,14 @@ impl<'a> Names<'a> {
         }
     }
 
-    fn leaves(&self, name: &str) -> &[&'a Leaf] {
+    /// Whether it may be an alias; a no is certain.
+    fn is_likely(&self, name: &str) -> bool {
         let (word, bit) = place(name);
-        if self.likely.get(word).is_none_or(|likely| likely & bit == 0) {
+        self.likely.get(word).is_some_and(|likely| likely & bit != 0)
+    }
+
+    fn leaves(&self, name: &str) -> &[&'a Leaf<'a>] {
+        if !self.is_likely(name) {
             return &[];
         }
         self.aliases.get(name).map_or(&[], Vec::as_slice)
@@ -218,7 +190,7 @@ impl<'a> Names<'a> {
         }
         let leaves = self.leaves(first);
         if path.names == 1 {
-            let own = |leaf: &&Leaf| leaf.segments.first().is_some_and(|name| name == first);
+            let own = |leaf: &&Leaf<'_>| leaf.segments.first().is_some_and(|name| *name == first);
             return leaves.iter().any(|leaf| !own(leaf));
         }
         !leaves.is_empty()
@@ -227,27 +199,34 @@ impl<'a> Names<'a> {
             || self.is_child(first, at)
     }
 
-    /// Everything that a path at this token may lead to; nothing when it is local or unknown.
-    fn resolve(&self, segments: &[&'a str], at: usize, depth: usize) -> Vec<Vec<&'a str>> {
+    /// Tells everything that a path at this token may lead to, and whether that is anything: a path that is local or
+    /// unknown leads nowhere.
+    fn resolve(&self, segments: &[&'a str], at: usize, depth: usize, tell: &mut dyn FnMut(&[&str])) -> bool {
         let Some((&first, rest)) = segments.split_first() else {
-            return Vec::new();
+            return false;
         };
         match first {
             "" => {
-                return if rest.is_empty() {
-                    Vec::new()
-                } else {
-                    vec![rest.to_vec()]
-                };
+                if !rest.is_empty() {
+                    tell(rest);
+                }
+                return !rest.is_empty();
             }
-            "crate" => return vec![segments.to_vec()],
-            "self" if !rest.is_empty() => return vec![from_module(&self.module_at(at), rest)],
+            "crate" => {
+                tell(segments);
+                return true;
+            }
+            "self" if !rest.is_empty() => {
+                tell(&from_module(&self.module_at(at), rest));
+                return true;
+            }
             "super" => {
                 let ups = segments.iter().take_while(|segment| **segment == "super").count();
                 let module = self.module_at(at);
                 let kept = module.len().saturating_sub(ups);
                 let module = module.get(..kept).unwrap_or_default();
-                return vec![from_module(module, segments.get(ups..).unwrap_or_default())];
+                tell(&from_module(module, segments.get(ups..).unwrap_or_default()));
+                return true;
             }
             _ => {}
         }
@@ -256,26 +235,25 @@ impl<'a> Names<'a> {
             // `use a;` and `use a as a;` name themselves.
             let others = targets
                 .iter()
-                .filter(|leaf| leaf.segments.first().is_none_or(|name| name != first));
-            let through: Vec<_> = others
-                .flat_map(|leaf| {
-                    let own = leaf.segments.iter().map(String::as_str);
-                    let segments: Vec<_> = own.chain(rest.iter().copied()).collect();
-                    self.resolve(&segments, leaf.tokens.start, depth + 1)
-                })
-                .collect();
-            if !through.is_empty() {
-                return through;
+                .filter(|leaf| leaf.segments.first().is_none_or(|name| *name != first));
+            let mut leads = false;
+            for leaf in others {
+                let segments = [leaf.segments.as_slice(), rest].concat();
+                leads |= self.resolve(&segments, leaf.tokens.start, depth + 1, tell);
+            }
+            if leads {
+                return true;
             }
         }
         if !rest.is_empty() && self.is_child(first, at) {
-            return vec![from_module(&self.module_at(at), segments)];
+            tell(&from_module(&self.module_at(at), segments));
+            return true;
         }
-        if self.is_crate(first) {
-            vec![segments.to_vec()]
-        } else {
-            Vec::new()
+        let known = self.is_crate(first);
+        if known {
+            tell(segments);
         }
+        known
     }
 
     /// The module of the file, and the modules inside of it around this token.
@@ -293,11 +271,8 @@ impl<'a> Names<'a> {
 
     /// Whether the module around this token declares a module of this name.
     fn is_child(&self, name: &str, at: usize) -> bool {
-        let mut last = self
-            .modules
-            .iter()
-            .map(|item| item.path.rsplit("::").next().unwrap_or_default());
-        if !last.any(|last| last == name) {
+        let mut modules = self.modules.iter();
+        if !modules.any(|item| last(&item.path) == name) {
             return false;
         }
         let own = self.module_at(at);

@@ -155,12 +155,7 @@ fn begins_item(file: &SourceFile, mut at: usize) -> bool {
 
 /// The block around an inner attribute, or the whole file.
 fn enclosing(file: &SourceFile, at: usize) -> Range<usize> {
-    let wide = |value: u32| usize::try_from(value).unwrap_or(usize::MAX);
-    let inner = file
-        .tokens
-        .pairs
-        .iter()
-        .map(|pair| wide(pair.0)..wide(pair.1) + 1);
+    let inner = file.pairs().map(|(open, close)| open..close + 1);
     inner
         .filter(|block| block.contains(&at) && file.is(block.start, b'{'))
         .max_by_key(|block| block.start)

@@ -9,7 +9,7 @@ mod texts;
 use std::ops::Range;
 
 pub(crate) use clauses::Heard;
-pub(crate) use texts::{SqlText, sql_texts};
+pub(crate) use texts::{SqlText, hints, sql_texts};
 
 /// Stands where a piece is known to the compiler, but not to this scan.
 pub(super) const FIXED: char = '\u{FFFC}';

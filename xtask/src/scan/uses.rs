@@ -7,11 +7,11 @@ use crate::model::SourceFile;
 
 /// One leaf of a `use` tree or an `extern crate`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Leaf {
+pub(crate) struct Leaf<'a> {
     /// As written, `*` included; a leading `::` is an empty first segment.
-    pub(crate) segments: Vec<String>,
+    pub(crate) segments: Vec<&'a str>,
     /// The name that it has in this file; `None` for `*` and `_`.
-    pub(crate) alias: Option<String>,
+    pub(crate) alias: Option<&'a str>,
     /// The tokens of the leaf itself.
     pub(crate) tokens: Range<usize>,
     /// Whether it is `pub use`.
@@ -19,7 +19,7 @@ pub(crate) struct Leaf {
 }
 
 /// Leaves in order, and the tokens of the `use` lines, which are no paths in code.
-pub(crate) fn leaves(file: &SourceFile) -> (Vec<Leaf>, Vec<Range<usize>>) {
+pub(crate) fn leaves(file: &SourceFile) -> (Vec<Leaf<'_>>, Vec<Range<usize>>) {
     let mut leaves = Vec::new();
     let mut lines = Vec::new();
     let mut starts: Vec<_> = file
@@ -54,14 +54,14 @@ fn is_public(file: &SourceFile, at: usize) -> bool {
     file.word(before) == "pub" || file.is(before, b')')
 }
 
-fn extern_crate(file: &SourceFile, at: usize, leaves: &mut Vec<Leaf>) -> usize {
+fn extern_crate<'a>(file: &'a SourceFile, at: usize, leaves: &mut Vec<Leaf<'a>>) -> usize {
     let name = file.word(at + 2);
     let renamed = file.word(at + 3) == "as";
     let alias = if renamed { file.word(at + 4) } else { name };
     let end = if renamed { at + 5 } else { at + 3 };
     leaves.push(Leaf {
-        segments: vec![String::new(), name.to_owned()],
-        alias: (alias != "_").then(|| alias.to_owned()),
+        segments: vec!["", name],
+        alias: (alias != "_").then_some(alias),
         tokens: at + 2..end,
         public: is_public(file, at),
     });
@@ -69,11 +69,17 @@ fn extern_crate(file: &SourceFile, at: usize, leaves: &mut Vec<Leaf>) -> usize {
 }
 
 /// Reads one tree and returns the token after it.
-fn tree(file: &SourceFile, start: usize, prefix: &[String], public: bool, leaves: &mut Vec<Leaf>) -> usize {
+fn tree<'a>(
+    file: &'a SourceFile,
+    start: usize,
+    prefix: &[&'a str],
+    public: bool,
+    leaves: &mut Vec<Leaf<'a>>,
+) -> usize {
     let mut segments = prefix.to_vec();
     let mut at = start;
     if prefix.is_empty() && file.is(at, b':') && file.is(at + 1, b':') {
-        segments.push(String::new());
+        segments.push("");
         at += 2;
     }
     loop {
@@ -94,7 +100,7 @@ fn tree(file: &SourceFile, start: usize, prefix: &[String], public: bool, leaves
             return at + 1;
         }
         if name != "self" || segments.is_empty() {
-            segments.push(name.to_owned());
+            segments.push(name);
         }
         at += 1;
         if file.is(at, b':') && file.is(at + 1, b':') {
@@ -102,12 +108,8 @@ fn tree(file: &SourceFile, start: usize, prefix: &[String], public: bool, leaves
             continue;
         }
         let renamed = file.word(at) == "as";
-        let last = segments.last().cloned().unwrap_or_default();
-        let alias = if renamed {
-            file.word(at + 1).to_owned()
-        } else {
-            last
-        };
+        let last = segments.last().copied().unwrap_or_default();
+        let alias = if renamed { file.word(at + 1) } else { last };
         if renamed {
             at += 2;
         }

@@ -40,7 +40,7 @@ impl Words {
             {
                 *mask |= bit(needle.len());
             }
-            if let Some(list) = words.lists.get_mut(list_of(needle)) {
+            if let Some(list) = words.lists.get_mut(Place::of(needle).0) {
                 list.push((needle, next));
                 next += 1;
             }
@@ -58,12 +58,17 @@ impl Words {
     }
 
     pub(crate) fn id(&self, word: &str) -> Option<u16> {
+        self.id_at(Place::of(word), word)
+    }
+
+    /// The number of a word whose place is known.
+    pub(super) fn id_at(&self, place: Place, word: &str) -> Option<u16> {
         let first = word.bytes().next()?;
         let mask = self.lengths.get(usize::from(first))?;
         if mask & bit(word.len()) == 0 {
             return None;
         }
-        let list = self.lists.get(list_of(word))?.iter();
+        let list = self.lists.get(place.0)?.iter();
         list.filter(|(needle, _)| *needle == word)
             .map(|(_, id)| *id)
             .next()
@@ -78,22 +83,28 @@ pub(crate) struct Seen([u64; SEEN]);
 const SEEN: usize = 32;
 
 impl Seen {
-    pub(crate) fn note(&mut self, word: &str) {
-        let place = list_of(word);
-        if let Some(bits) = self.0.get_mut(place / 64 % SEEN) {
-            *bits |= 1 << (place % 64);
+    pub(super) fn note(&mut self, place: Place) {
+        if let Some(bits) = self.0.get_mut(place.0 / 64 % SEEN) {
+            *bits |= 1 << (place.0 % 64);
+        }
+    }
+
+    /// Everything that the other has seen too.
+    pub(crate) fn add(&mut self, other: &Self) {
+        for (own, more) in self.0.iter_mut().zip(&other.0) {
+            *own |= more;
         }
     }
 
     pub(crate) fn may_have(&self, word: &str) -> bool {
-        let place = list_of(word);
+        let place = Place::of(word).0;
         let bits = self.0.get(place / 64 % SEEN);
         bits.is_some_and(|bits| bits & (1 << (place % 64)) != 0)
     }
 
     pub(crate) fn of<'a>(words: impl IntoIterator<Item = &'a str>) -> Self {
         let mut seen = Self::default();
-        words.into_iter().for_each(|word| seen.note(word));
+        words.into_iter().for_each(|word| seen.note(Place::of(word)));
         seen
     }
 }
@@ -102,12 +113,18 @@ fn bit(length: usize) -> u64 {
     1 << length.min(63)
 }
 
-/// First, middle and last byte and the length tell most words apart.
-fn list_of(word: &str) -> usize {
-    let bytes = word.as_bytes();
-    let at = |index: usize| usize::from(bytes.get(index).copied().unwrap_or_default());
-    let middle = at(bytes.len() / 2);
-    (at(0) * 67 + middle * 31 + at(bytes.len().saturating_sub(1)) * 7 + bytes.len()) % LISTS
+/// The list of a word, which is its bit among those that were seen too.
+#[derive(Clone, Copy)]
+pub(super) struct Place(usize);
+
+impl Place {
+    /// First, middle and last byte and the length tell most words apart.
+    pub(super) fn of(word: &str) -> Self {
+        let bytes = word.as_bytes();
+        let at = |index: usize| usize::from(bytes.get(index).copied().unwrap_or_default());
+        let middle = at(bytes.len() / 2);
+        Self((at(0) * 67 + middle * 31 + at(bytes.len().saturating_sub(1)) * 7 + bytes.len()) % LISTS)
+    }
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! Does an engine depend on where it lies in memory, or on how it was built?
 
-use super::{engines, tell, words};
+use super::{Named, engines, tell};
 use crate::model::SourceFile;
 use crate::rule::{Ctx, Family, Finding, Info, Rule, Sink};
+use crate::scan::Spelled;
 
 /// `ARCH-DET-005`.
 pub(super) struct Addresses;
@@ -61,8 +62,11 @@ impl Rule for Addresses {
         let Some((_, files)) = engines(ctx, out) else {
             return;
         };
+        // What `pointer` finds ends in one of these.
+        let ends = Spelled::new(["p}", "p\""]);
+        let named = Named::new(ctx, WORDS);
         for file in files {
-            for (at, word) in words(ctx, file, WORDS) {
+            for (at, word) in named.words(file) {
                 if let Some((what, remedy)) = judge(file, at, word) {
                     tell(file, at, &what, remedy, out);
                 }
@@ -81,8 +85,7 @@ impl Rule for Addresses {
                     );
                 }
             }
-            // What `pointer` finds ends in one of these.
-            let literals = if file.may_spell(["p}", "p\""]) {
+            let literals = if file.may_spell(&ends) {
                 file.literals()
             } else {
                 &[]

@@ -1,6 +1,6 @@
 //! Does an engine look at a clock, or throw dice?
 
-use super::{engines, tell, words};
+use super::{Named, engines, tell};
 use crate::model::SourceFile;
 use crate::rule::{Ctx, Family, Finding, Info, Rule, Sink};
 
@@ -79,9 +79,11 @@ impl Rule for Clock {
         let Some((_, files)) = engines(ctx, out) else {
             return;
         };
+        let named = Named::new(ctx, NAMES);
         for file in files {
             let mut told = Vec::new();
-            for (at, word) in words(ctx, file, NAMES)
+            for (at, word) in named
+                .words(file)
                 .into_iter()
                 .filter(|(at, word)| reads(file, *at, word))
             {

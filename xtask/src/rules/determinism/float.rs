@@ -1,6 +1,6 @@
 //! Is money ever a float?
 
-use super::{NONE, words};
+use super::{NONE, Named};
 use crate::model::{Crate, SourceFile};
 use crate::plant::Plant;
 use crate::rule::{Ctx, Family, Finding, Info, Rule, Sink};
@@ -66,13 +66,12 @@ impl Rule for Floats {
             out.off(NONE);
             return;
         };
+        let named = Named::new(ctx, WORDS);
         let mut needed = vec![false; table.floats.len()];
-        for file in ctx.workspace.sources.iter().filter(|file| !file.is_test_file()) {
-            if !file.is_in_any(&table.inside) && !file.is_in_any(&table.money) {
-                continue;
-            }
+        let places: Vec<_> = table.inside.iter().chain(&table.money).collect();
+        for file in ctx.workspace.inside(&places).filter(|file| !file.is_test_file()) {
             out.examined(&file.krate, 1);
-            let found = floats(ctx, file);
+            let found = floats(&named, file);
             let excused = table
                 .floats
                 .iter()
@@ -97,8 +96,8 @@ impl Rule for Floats {
 }
 
 /// Tokens that are floats or make them.
-fn floats(ctx: &Ctx<'_>, file: &SourceFile) -> Vec<usize> {
-    let mut found: Vec<_> = words(ctx, file, WORDS).into_iter().map(|(at, _)| at).collect();
+fn floats(named: &Named, file: &SourceFile) -> Vec<usize> {
+    let mut found: Vec<_> = named.words(file).into_iter().map(|(at, _)| at).collect();
     let field = |at: usize| at > 0 && file.is(at - 1, b'.') && !file.is(at.wrapping_sub(2), b'.');
     found.extend(file.numbers().filter(|at| !field(*at) && is_float(file.raw(*at))));
     found.retain(|at| !file.in_tests(*at));

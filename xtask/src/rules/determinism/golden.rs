@@ -89,7 +89,8 @@ fn known<'a>(workspace: &Workspace, file: Option<&'a SourceFile>, engine: &'a En
 fn all<'a>(workspace: &'a Workspace, config: &'a Config) -> Vec<Known<'a>> {
     let of = |engine: &'a Engine| {
         let module: &str = engine.module.as_ref();
-        let file = workspace.sources.iter().find(|file| is_module(file, module));
+        let mut files = workspace.inside(std::slice::from_ref(&engine.module));
+        let file = files.find(|file| is_module(file, module));
         known(workspace, file, engine)
     };
     config.engine.iter().map(of).collect()

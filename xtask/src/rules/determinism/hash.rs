@@ -1,6 +1,6 @@
 //! Does an engine depend on the order of hashes?
 
-use super::{engines, tell, words};
+use super::{Named, engines, tell};
 use crate::rule::{Ctx, Family, Info, Rule, Sink};
 
 /// `ARCH-DET-004`.
@@ -54,8 +54,9 @@ impl Rule for Hashes {
         let Some((_, files)) = engines(ctx, out) else {
             return;
         };
+        let named = Named::new(ctx, NAMES);
         for file in files {
-            for (at, word) in words(ctx, file, NAMES) {
+            for (at, word) in named.words(file) {
                 let what = format!("`{word}`, whose order is chance");
                 tell(file, at, &what, "use a BTreeMap, a BTreeSet or a sorted Vec", out);
             }

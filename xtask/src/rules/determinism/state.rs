@@ -1,6 +1,6 @@
 //! Does an engine remember anything between two decisions?
 
-use super::{engines, tell, words};
+use super::{Named, engines, tell};
 use crate::rule::{Ctx, Family, Info, Rule, Sink};
 
 /// `ARCH-DET-006`.
@@ -59,8 +59,9 @@ impl Rule for State {
         let Some((_, files)) = engines(ctx, out) else {
             return;
         };
+        let named = Named::new(ctx, NAMES);
         for file in files {
-            for (at, word) in words(ctx, file, NAMES) {
+            for (at, word) in named.words(file) {
                 let counts = match word {
                     "static" => file.word(at + 1) == "mut",
                     "spin" | "critical_section" | "once_cell" => {

@@ -3,7 +3,7 @@
 use crate::model::SourceFile;
 use crate::rule::{Ctx, Family, Finding, Info, Rule, Sink};
 use crate::rules::intents::judge;
-use crate::scan::PathUse;
+use crate::scan::{PathUse, Spelled};
 
 /// `ARCH-ERR-001`.
 pub(super) struct Emission;
@@ -42,6 +42,8 @@ impl Rule for Emission {
             return;
         }
         let errors = &ctx.config.errors;
+        let words = errors.prefixes.iter().chain([&errors.table]);
+        let words = Spelled::new(words.filter(|word| !word.is_empty()));
         for krate in &ctx.workspace.crates {
             let roots = super::roots(ctx, krate);
             let files: Vec<_> = ctx.workspace.sources_of(krate).collect();
@@ -53,8 +55,7 @@ impl Rule for Emission {
                 out.examined(&file.krate, 1);
                 let stores = errors.stored_by.iter().any(|home| super::is_under(&module, home));
                 paths(ctx, file, &roots, stores, out);
-                let words = errors.prefixes.iter().chain([&errors.table]);
-                if file.may_spell(words.filter(|word| !word.is_empty())) {
+                if file.may_spell(&words) {
                     texts(ctx, file, stores, out);
                 }
             });

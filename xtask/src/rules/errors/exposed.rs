@@ -96,7 +96,7 @@ fn reexports(ctx: &Ctx<'_>, file: &SourceFile, roots: &[String], out: &mut Sink<
     if !super::may_name(ctx, file, roots) {
         return;
     }
-    let imports = file.paths().iter().take_while(|path| path.import);
+    let imports = file.imports().iter();
     for path in imports.filter(|path| path.public && roots.iter().any(|root| root == path.root())) {
         let leads = super::absolute(ctx, file, path);
         let name = super::named(ctx, &leads);

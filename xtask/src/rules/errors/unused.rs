@@ -200,7 +200,7 @@ fn owners(file: &SourceFile, at: usize, qualified: bool) -> Vec<String> {
     if !qualified {
         owners.extend(group(file, at).map(str::to_owned));
         // `use Enum::*;`
-        let globs = file.paths().iter().take_while(|path| path.import);
+        let globs = file.imports().iter();
         let globs = globs.filter(|path| path.last() == "*");
         owners.extend(globs.filter_map(|path| path.owner().map(str::to_owned)));
     }

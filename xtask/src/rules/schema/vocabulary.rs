@@ -120,6 +120,15 @@ fn listed(names: &[&Name]) -> String {
 type Mapped<'a> = BTreeMap<&'a str, Vec<&'a Name>>;
 type Enums<'a> = BTreeMap<&'a str, (String, Vec<Word>)>;
 
+/// What an expression does with the words that it lists.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// It refuses all others.
+    Check,
+    /// It chooses rows: of a list that somebody else closes, any words.
+    Index,
+}
+
 struct Look<'a, 'e> {
     dialect: Dialect,
     enums: &'a Enums<'a>,
@@ -133,7 +142,7 @@ impl Look<'_, '_> {
     fn catalog(&mut self, catalog: &Catalog, out: &mut Sink<'_>) {
         for table in catalog.tables.values() {
             for check in &table.checks {
-                self.expression(&table.name, &check.expr, &check.span.path, out);
+                self.expression(&table.name, &check.expr, &check.span.path, Role::Check, out);
             }
             for column in &table.columns {
                 let name = format!("{}.{}", table.name, column.name);
@@ -149,16 +158,17 @@ impl Look<'_, '_> {
         }
         for index in catalog.indexes.values() {
             if let Some(only) = &index.only {
-                self.expression(&index.table, only, &index.span.path, out);
+                self.expression(&index.table, only, &index.span.path, Role::Index, out);
             }
         }
     }
 
-    fn expression(&mut self, table: &str, expr: &Expr, file: &str, out: &mut Sink<'_>) {
+    fn expression(&mut self, table: &str, expr: &Expr, file: &str, role: Role, out: &mut Sink<'_>) {
         for found in expr.comparisons() {
+            let closed = found.closed && role == Role::Check;
             let name = format!("{table}.{}", found.column);
             let Some((path, words)) = self.enums.get(name.as_str()) else {
-                if found.closed && !self.mapped.contains_key(name.as_str()) {
+                if closed && !self.mapped.contains_key(name.as_str()) {
                     out.examined("", 1);
                     if !self.free.has(&name) {
                         let message = format!("`{name}` has a list of words, and no enum is mapped to it");
@@ -177,7 +187,7 @@ impl Look<'_, '_> {
                     self.unknown(&name, &word.text, path, words, span, out);
                 }
             }
-            if found.closed {
+            if closed {
                 for word in words {
                     if !found.words.iter().any(|known| known.text == word.text) {
                         let message = format!(

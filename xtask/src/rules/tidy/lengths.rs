@@ -2,7 +2,7 @@
 
 use super::measure::{FILE_LIMIT, FUNCTION_LIMIT, lines};
 use super::ratchet::Ratchet;
-use crate::model::{SourceFile, Span, line_count};
+use crate::model::{SourceFile, Span};
 use crate::rule::{Ctx, Family, Finding, Info, Rule, Sink};
 use crate::scan::Tok;
 
@@ -33,7 +33,7 @@ impl Rule for FileLength {
         let ratchet = Ratchet::read(ctx.workspace).unwrap_or_default();
         for source in &ctx.workspace.sources {
             out.examined(&source.krate, 1);
-            let lines = line_count(&source.text);
+            let lines = source.tokens.lines;
             let message = if lines > FILE_STOP {
                 format!("{lines} lines; no file may have more than {FILE_STOP}")
             } else if lines > FILE_LIMIT && !ratchet.files.contains_key(&source.path) {
@@ -64,9 +64,9 @@ impl Rule for FunctionLength {
     fn check(&self, ctx: &Ctx<'_>, out: &mut Sink<'_>) {
         let ratchet = Ratchet::read(ctx.workspace).unwrap_or_default();
         out.each(&ctx.workspace.sources.0, |source, out| {
-            let mut pairs = &*source.tokens.pairs;
+            let mut passed = 0;
             for at in source.hits(ctx.words, "fn") {
-                let Some(body) = body(source, at, &mut pairs) else {
+                let Some(body) = body(source, at, &mut passed) else {
                     continue;
                 };
                 out.examined(&source.krate, 1);
@@ -86,17 +86,17 @@ impl Rule for FunctionLength {
 }
 
 /// The closing brace of the function whose `fn` is this token; none for pointers and for functions without a body.
-/// `pairs` are the delimiters from here on: functions are asked for in order, so that nothing is searched.
-fn body(source: &SourceFile, at: usize, pairs: &mut &[(u32, u32)]) -> Option<usize> {
+/// `passed` pairs of delimiters stand before it: functions are asked for in order, so that nothing is searched.
+fn body(source: &SourceFile, at: usize, passed: &mut usize) -> Option<usize> {
     if source.word(at + 1).is_empty() {
         return None;
     }
-    let index = |at: u32| usize::try_from(at).unwrap_or(usize::MAX);
-    while let Some((_, rest)) = pairs.split_first().filter(|(pair, _)| index(pair.0) < at) {
-        *pairs = rest;
+    let pairs = &source.tokens.pairs;
+    while pairs.get(*passed).is_some_and(|(open, _)| open < at) {
+        *passed += 1;
     }
     // What looks like a function may end behind the next one, which is looked at as well.
-    let mut after = pairs.iter().map(|(open, close)| (index(*open), index(*close)));
+    let mut after = (*passed..pairs.len()).filter_map(|place| pairs.get(place));
     let mut ahead = |wanted: usize| {
         let found = after.find(|(open, _)| *open >= wanted)?;
         (found.0 == wanted).then_some(found.1)

@@ -22,15 +22,15 @@ pub(super) struct Length {
 
 /// Lines from one token to another.
 pub(super) fn lines(source: &SourceFile, first: usize, last: usize) -> usize {
-    let span = source.span_of(first..last + 1);
-    line_count(source.text.get(span.range()).unwrap_or_default())
+    let bytes = source.bytes_of(first..last + 1).unwrap_or_default();
+    line_count(source.text.get(bytes).unwrap_or_default())
 }
 
 pub(super) fn measure(workspace: &Workspace) -> Lengths {
     let mut lengths = Lengths::default();
     for source in &workspace.sources {
         let file = Length {
-            lines: line_count(&source.text),
+            lines: source.tokens.lines,
         };
         lengths.files.insert(source.path.clone(), file);
         let functions = source

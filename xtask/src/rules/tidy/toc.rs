@@ -1,6 +1,6 @@
 //! Is every `lib.rs` a table of contents?
 
-use crate::model::{Span, line_count};
+use crate::model::Span;
 use crate::rule::{Ctx, Family, Finding, Info, Rule, Sink};
 use crate::scan::ItemKind;
 
@@ -32,7 +32,7 @@ impl Rule for Contents {
             .filter(|source| source.path.ends_with("src/lib.rs"))
         {
             out.examined(&lib.krate, 1);
-            let lines = line_count(&lib.text);
+            let lines = lib.tokens.lines;
             if lines > LIMIT {
                 let message = format!("{lines} lines; a table of contents has at most {LIMIT}");
                 out.report(Finding::new(Span::file(&lib.path), message, INFO.fix));

@@ -1,12 +1,13 @@
 //! Which texts of a file may be SQL? Pieces are put together first: `concat!`, `format!`, `+`, `push_str`, `join`.
 
 use std::ops::Range;
+use std::sync::LazyLock;
 
 use super::format::{filled, is_constant_name, is_format};
 use super::grown::{call, goes_on, grows};
 use super::{FREE, GAP, SILENT, Sql};
 use crate::model::{SourceFile, Span};
-use crate::scan::{Literal, Tok, strings, words};
+use crate::scan::{Literal, Tok, is_escaped, strings, words};
 
 /// A text of a Rust file, put together from its pieces.
 #[derive(Debug, Clone)]
@@ -35,9 +36,9 @@ impl SqlText {
 
 /// Texts with a word of SQL in them, in order.
 pub(crate) fn sql_texts(file: &SourceFile) -> Vec<SqlText> {
-    // One look at the strings, and nothing more, for the many files without SQL.
+    // Nothing is done for the many files without SQL.
     let joined = file.marked(words::CONCAT).next().is_some();
-    if !joined && !file.strings().any(|at| hints(file.raw(at))) {
+    if !joined && !file.tokens.hinted {
         return Vec::new();
     }
     let literals = file.literals();
@@ -60,72 +61,83 @@ pub(crate) fn sql_texts(file: &SourceFile) -> Vec<SqlText> {
 }
 
 /// Whether a word of SQL stands in the literal. Words that prose is full of count only in capitals or as calls.
-fn hints(raw: &str) -> bool {
+pub(crate) fn hints(raw: &str) -> bool {
+    if is_escaped(raw) {
+        return true;
+    }
     let bytes = raw.as_bytes();
     let mut at = 0;
     while let Some(byte) = bytes.get(at) {
-        if *byte == b'\\'
-            && bytes
-                .get(at + 1)
-                .is_some_and(|next| matches!(next, b'x' | b'u' | b'\n'))
-        {
-            return true;
-        }
+        let start = at;
+        at += 1;
         if !byte.is_ascii_alphabetic() {
-            at += 1;
             continue;
         }
-        let end = bytes
-            .get(at..)
-            .and_then(|rest| {
-                rest.iter()
-                    .position(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_')
-            })
-            .map_or(bytes.len(), |length| at + length);
-        let word = raw.get(at..end).unwrap_or_default();
-        if hint(word, bytes.get(end) == Some(&b'(')) {
+        while let Some(byte) = bytes.get(at)
+            && (byte.is_ascii_alphanumeric() || *byte == b'_')
+        {
+            at += 1;
+        }
+        let called = bytes.get(at) == Some(&b'(');
+        if (called || at - start > 2) && hint(raw.get(start..at).unwrap_or_default(), called) {
             return true;
         }
-        at = end;
     }
     false
 }
 
+const ALWAYS: [&str; 24] = [
+    "select",
+    "insert",
+    "update",
+    "delete",
+    "merge",
+    "replace",
+    "truncate",
+    "create",
+    "alter",
+    "drop",
+    "begin",
+    "commit",
+    "rollback",
+    "savepoint",
+    "release",
+    "lock",
+    "share",
+    "pragma",
+    "explain",
+    "current_timestamp",
+    "current_time",
+    "current_date",
+    "localtimestamp",
+    "localtime",
+];
+const LOUD: [&str; 7] = ["WITH", "SET", "START", "END", "PREPARE", "UPSERT", "DEFAULT"];
+
+/// Which lengths (as bits) the words have that begin with a letter: most words end here.
+static LENGTHS: LazyLock<[u32; 26]> = LazyLock::new(|| {
+    let mut lengths = [0; 26];
+    for word in ALWAYS.iter().chain(&LOUD) {
+        if let Some(known) = letter(word).and_then(|letter| lengths.get_mut(letter)) {
+            *known |= 1 << word.len().min(31);
+        }
+    }
+    lengths
+});
+
+/// The number of the letter that a word begins with.
+fn letter(word: &str) -> Option<usize> {
+    let first = word.bytes().next()?.to_ascii_lowercase();
+    first.checked_sub(b'a').map(usize::from)
+}
+
 fn hint(word: &str, called: bool) -> bool {
-    const ALWAYS: [&str; 24] = [
-        "select",
-        "insert",
-        "update",
-        "delete",
-        "merge",
-        "replace",
-        "truncate",
-        "create",
-        "alter",
-        "drop",
-        "begin",
-        "commit",
-        "rollback",
-        "savepoint",
-        "release",
-        "lock",
-        "share",
-        "pragma",
-        "explain",
-        "current_timestamp",
-        "current_time",
-        "current_date",
-        "localtimestamp",
-        "localtime",
-    ];
-    const LOUD: [&str; 7] = ["WITH", "SET", "START", "END", "PREPARE", "UPSERT", "DEFAULT"];
     if called && super::clauses::is_function(word) {
         return true;
     }
-    // Most words end here: none of the known ones begins with another letter.
-    let first = word.bytes().next().unwrap_or_default().to_ascii_lowercase();
-    let likely = word.len() > 2 && b"abcdeilmprstuw".contains(&first);
-    likely && (ALWAYS.iter().any(|known| known.eq_ignore_ascii_case(word)) || LOUD.contains(&word))
+    let lengths = letter(word).and_then(|letter| LENGTHS.get(letter));
+    lengths.is_some_and(|lengths| lengths & 1 << word.len().min(31) != 0)
+        && (ALWAYS.iter().any(|known| known.eq_ignore_ascii_case(word)) || LOUD.contains(&word))
 }
 
 /// The literal after the last piece that belongs to the one at `at`.

@@ -19,6 +19,7 @@ pub(super) fn nodes(ctx: &Ctx<'_>, types: &Types, file: &File<'_>) -> Vec<Node> 
         .iter()
         .filter(|item| item.kind == ItemKind::Function);
     let mut nodes = Vec::with_capacity(functions.count());
+    let types = Some(types).filter(|types| types.concern(source));
     for item in source.items() {
         if source.in_tests(item.extent.start) {
             continue;
@@ -52,7 +53,8 @@ fn node(file: &File<'_>, kind: Kind, path: String, at: usize, body: Range<usize>
     }
 }
 
-fn function(ctx: &Ctx<'_>, types: &Types, file: &File<'_>, item: &Item, nodes: &mut Vec<Node>) {
+/// `types` are given where the file may name one of them.
+fn function(ctx: &Ctx<'_>, types: Option<&Types>, file: &File<'_>, item: &Item, nodes: &mut Vec<Node>) {
     let source = file.source;
     let at = item.extent.start + 1;
     let body = item.body.clone().unwrap_or(item.extent.end..item.extent.end);
@@ -64,16 +66,12 @@ fn function(ctx: &Ctx<'_>, types: &Types, file: &File<'_>, item: &Item, nodes: &
         .take_while(|before| !source.is(*before, b';') && !source.is(*before, b'}'))
         .find(|before| source.word(*before) == "async");
     own.holder = holder(file, item).map(Into::into);
-    let concerned = types.concern(source);
-    let taken = if concerned {
-        parameters(source, signature.clone())
-    } else {
-        Vec::new()
-    };
-    for parameter in taken {
-        if let Some(found) = types.of(file, &parameter) {
-            own.intents.push(found);
-            own.handles.extend(parameter.names);
+    if let Some(types) = types {
+        for parameter in parameters(source, signature.clone()) {
+            if let Some(found) = types.of(file, &parameter) {
+                own.intents.push(found);
+                own.handles.extend(parameter.names);
+            }
         }
     }
     own.signature = signature;
@@ -82,9 +80,7 @@ fn function(ctx: &Ctx<'_>, types: &Types, file: &File<'_>, item: &Item, nodes: &
     let mut counts = [0_usize; 3];
     for closure in closures(source, body) {
         let opened = opener(ctx, source, closure.start);
-        let declared = concerned
-            .then(|| closure_parameters(types, file, &closure))
-            .flatten();
+        let declared = types.and_then(|types| closure_parameters(types, file, &closure));
         let known = declared.as_ref().map(|(intent, mark, _)| (*intent, *mark));
         let Some((intent, mark)) = opened.or(known) else {
             continue;

@@ -79,7 +79,7 @@ impl<'a> File<'a> {
 
 /// Names that `use … as` gives to something else.
 pub(in crate::rules::intents) fn renamed(source: &SourceFile) -> BTreeSet<&str> {
-    let imports = source.paths().iter().take_while(|path| path.import);
+    let imports = source.imports().iter();
     let last = |path: &PathUse| path.tokens.end - 1;
     let renamed = imports.filter(|path| path.tokens.len() > 2 && source.word(last(path) - 1) == "as");
     renamed.map(|path| source.word(last(path))).collect()

@@ -8,7 +8,7 @@ use super::file::File;
 use super::spelling::{passed, shadowed, used_as_call, written};
 use super::{Hands, Kind, Node, types};
 use crate::model::SourceFile;
-use crate::scan::ItemKind;
+use crate::scan::{ItemKind, first as first_of, last as last_of};
 
 /// Re-exports are followed this often; a longer chain is a loop.
 const DEPTH: usize = 8;
@@ -22,6 +22,8 @@ pub(super) struct Index<'a> {
     next: Vec<Option<usize>>,
     /// By their last names: most identifiers are none.
     last: HashMap<&'a str, Vec<usize>>,
+    /// Names of macros by example.
+    macros: BTreeSet<&'a str>,
     /// `pub use`: where the name stands, and what it leads to.
     exports: BTreeMap<String, Vec<String>>,
     /// Types by the names of fields that have them.
@@ -40,6 +42,7 @@ impl<'a> Index<'a> {
             paths: HashMap::with_capacity(nodes.len()),
             next: vec![None; nodes.len()],
             last: HashMap::new(),
+            macros: BTreeSet::new(),
             exports: BTreeMap::new(),
             fields: HashMap::new(),
             roots: files.iter().map(|file| file.krate.as_str()).collect(),
@@ -49,7 +52,9 @@ impl<'a> Index<'a> {
             *next = index.paths.insert(&node.path, number);
         }
         for (number, node) in nodes.iter().enumerate() {
-            index.last.entry(last_of(&node.path)).or_default().push(number);
+            let last = last_of(&node.path);
+            index.last.entry(last).or_default().push(number);
+            index.macros.extend(last.strip_suffix('!'));
         }
         let added: Vec<Added<'a>> = hands.each(files, |file| (exports(file), fields(file)));
         for (exports, fields) in added {
@@ -66,6 +71,16 @@ impl<'a> Index<'a> {
     /// Last names of everything.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.last.keys().copied()
+    }
+
+    /// Whether a macro has this name.
+    pub(super) fn has_macro(&self, name: &str) -> bool {
+        self.macros.contains(name)
+    }
+
+    /// Names of macros.
+    pub(super) fn macros(&self) -> impl Iterator<Item = &str> {
+        self.macros.iter().copied()
     }
 
     /// Whether anything has this last name.
@@ -103,17 +118,8 @@ impl<'a> Index<'a> {
     }
 }
 
-fn last_of(path: &str) -> &str {
-    path.rsplit("::").next().unwrap_or_default()
-}
-
-fn first_of(path: &str) -> &str {
-    path.split("::").next().unwrap_or_default()
-}
-
 fn exports(file: &File<'_>) -> Vec<(String, String)> {
-    let paths = file.source.paths().iter();
-    let public = paths.take_while(|path| path.import).filter(|path| path.public);
+    let public = file.source.imports().iter().filter(|path| path.public);
     let export = public.map(|path| {
         let at = path.tokens.start;
         let renamed = path.tokens.end >= 2 && file.source.word(path.tokens.end - 2) == "as";
@@ -143,7 +149,7 @@ fn fields<'a>(file: &File<'a>) -> Vec<(String, Vec<&'a str>)> {
 }
 
 fn globs(file: &File<'_>) -> Vec<String> {
-    let imports = file.source.paths().iter().filter(|path| path.import);
+    let imports = file.source.imports().iter();
     imports
         .filter(|path| path.last() == "*")
         .map(|path| file.absolute(path).trim_end_matches("::*").to_owned())
@@ -270,8 +276,8 @@ impl<'i, 'f> Names<'i, 'f> {
             return Vec::new();
         }
         let mut types: Vec<&str> = Vec::new();
-        let parameters = types::parameters(source, node.signature.clone());
         if !receiver.is_empty() {
+            let parameters = types::parameters(source, node.signature.clone());
             let own = parameters
                 .iter()
                 .filter(|own| own.names.iter().any(|name| name == receiver));

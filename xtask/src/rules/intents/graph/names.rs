@@ -9,7 +9,7 @@ use super::owners::Owners;
 use super::{Deeds, Hands, Kind, Node, covers, effects};
 use crate::rule::Ctx;
 use crate::rules::intents::never;
-use crate::scan::{PathUse, Seen, Tok};
+use crate::scan::{PathUse, Seen};
 
 /// What is looked for in each file.
 struct Sought<'a> {
@@ -29,7 +29,8 @@ pub(super) fn connect(ctx: &Ctx<'_>, files: &[File<'_>], nodes: &mut [Node], han
         let open = &ctx.config.transactions.open;
         let open = [&open.read, &open.write, &open.lock].into_iter().flatten();
         let telling: HashSet<&str> = open.map(String::as_str).chain(effects::words()).collect();
-        let likely = Seen::of(index.names().chain(telling.iter().copied()));
+        let names = index.names().chain(index.macros());
+        let likely = Seen::of(names.chain(telling.iter().copied()));
         let sought = Sought {
             index: &index,
             telling,
@@ -61,16 +62,15 @@ fn deeds(
     let mut done: Vec<_> = nodes.iter().map(|_| Deeds::default()).collect();
     let mut known: HashSet<(usize, usize)> = HashSet::new();
     effects::note_texts(file, &mut done, |at| owners.of(at));
-    for at in 0..file.source.tokens.list.len() {
-        if file.source.tok(at) != Some(Tok::Ident) {
-            continue;
-        }
+    let mut likely = sought.likely.clone();
+    likely.add(&Seen::of(file.renamed.iter().copied()));
+    for at in file.source.tokens.list.idents() {
         let word = file.source.word(at);
-        let macro_call = file.source.is(at + 1, b'!');
-        if !sought.likely.may_have(word) && !macro_call && !file.renamed.contains(word) {
+        if !likely.may_have(word) {
             continue;
         }
-        let is_name = sought.index.has(word) || file.renamed.contains(word) || macro_call;
+        let macro_call = || file.source.is(at + 1, b'!') && sought.index.has_macro(word);
+        let is_name = sought.index.has(word) || file.renamed.contains(word) || macro_call();
         if !is_name && !sought.telling.contains(word) {
             continue;
         }
@@ -107,7 +107,10 @@ fn deeds(
         });
     }
     let kept = |deeds: Deeds| (deeds != Deeds::default()).then(|| Box::new(deeds));
-    done.into_iter().map(kept).collect()
+    // A list of its own size: to collect in place would keep the room of all that is dropped.
+    let mut all = Vec::with_capacity(nodes.len());
+    all.extend(done.into_iter().map(kept));
+    all
 }
 
 /// The nodes of each file, which lie together.

@@ -6,7 +6,7 @@ use super::{Kind, Node};
 /// The nodes that a token belongs to: the innermost function or closure, and all texts around it.
 pub(super) struct Owners {
     /// Of each token: a set of owners.
-    tokens: Vec<usize>,
+    tokens: Vec<u32>,
     sets: Vec<Vec<usize>>,
 }
 
@@ -25,16 +25,19 @@ impl Owners {
             let keeps = |owner: &usize| node.kind == Kind::Text || is_text(owner);
             let mut set: Vec<_> = around.into_iter().filter(keeps).collect();
             set.push(number);
-            for token in owners.tokens.get_mut(node.body.clone()).into_iter().flatten() {
-                *token = owners.sets.len();
-            }
+            let body = owners.tokens.get_mut(node.body.clone());
+            body.unwrap_or_default()
+                .fill(u32::try_from(owners.sets.len()).unwrap_or(0));
             owners.sets.push(set);
         }
         owners
     }
 
     pub(super) fn of(&self, at: usize) -> &[usize] {
-        let set = self.tokens.get(at).and_then(|set| self.sets.get(*set));
+        let set = self
+            .tokens
+            .get(at)
+            .and_then(|set| self.sets.get(usize::try_from(*set).ok()?));
         set.map_or(&[], Vec::as_slice)
     }
 }
