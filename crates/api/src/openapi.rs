@@ -23,7 +23,7 @@ mod shared;
         v1::limits::get, v1::limits_change::update, v1::limits_change::delete,
         v1::limits_overrides::list, v1::limits_overrides::create, v1::limits_overrides::get,
         v1::limits_overrides::delete,
-        v1::effectiveness::of_rule, v1::effectiveness::mark,
+        v1::effectiveness::of_rule, v1::effectiveness::mark, v1::preventions::list,
         v1::proposals::list, v1::proposals::create, v1::proposals::get,
         v1::proposals::approve, v1::proposals::reject, v1::backtest::rule, v1::backtest::proposal,
         v1::contract::labels, v1::runtime::incidents, v1::runtime::rules, v1::runtime::limits,

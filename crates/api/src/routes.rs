@@ -74,6 +74,7 @@ pub(crate) fn public(config: &mut ServiceConfig) {
 
     limits(config);
     resource!(config, "/api/v1/policies/rules/{rule_id}/effectiveness", get => v1::effectiveness::of_rule);
+    resource!(config, "/api/v1/policies/preventions", get => v1::preventions::list);
     resource!(config, "/api/v1/policies/preventions/{prevention_id}/false-positive", post => v1::effectiveness::mark);
     resource!(config, "/api/v1/policy-proposals", get => v1::proposals::list, post => v1::proposals::create);
     resource!(config, "/api/v1/policy-proposals/{proposal_id}", get => v1::proposals::get);

@@ -27,6 +27,7 @@ pub mod gateway;
 pub mod effectiveness;
 pub mod history;
 pub mod incidents;
+pub mod preventions;
 mod recorded;
 
 pub mod analytics;

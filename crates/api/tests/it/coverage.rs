@@ -31,7 +31,7 @@ enum Who {
 
 use Who::{Operator, Sdk, Tenant};
 
-const TABLE: [(&str, &str, Who); 70] = [
+const TABLE: [(&str, &str, Who); 71] = [
     ("POST", "/v1/chat/completions", Sdk),
     ("POST", "/v1/completions", Sdk),
     ("POST", "/v1/embeddings", Sdk),
@@ -50,6 +50,7 @@ const TABLE: [(&str, &str, Who); 70] = [
         "/api/v1/policies/rules/{rule_id}/effectiveness",
         Tenant(Read),
     ),
+    ("GET", "/api/v1/policies/preventions", Tenant(Read)),
     (
         "POST",
         "/api/v1/policies/preventions/{prevention_id}/false-positive",
