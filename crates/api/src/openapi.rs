@@ -36,6 +36,8 @@ mod shared;
         ops::tenants::floor_price,
         ops::keys::list, ops::keys::create, ops::keys::revoke, ops::keys::freeze, ops::keys::unfreeze,
         ops::limits::list, ops::limits::create, ops::limits::usage, ops::limits::update,
+        ops::limits_overrides::list, ops::limits_overrides::create, ops::limits_overrides::get,
+        ops::limits_overrides::delete,
         ops::rules::list, ops::rules::create, ops::rules::update,
         ops::health::live, ops::health::ready,
     ),

@@ -114,6 +114,10 @@ pub(crate) fn public(config: &mut ServiceConfig) {
     resource!(config, "/api/v1/ops/tenants/{tenant_id}/keys/{api_key_id}/unfreeze", post => ops::keys::unfreeze);
     resource!(config, "/api/v1/ops/limits", get => ops::limits::list, post => ops::limits::create);
     resource!(config, "/api/v1/ops/limits/usage", get => ops::limits::usage);
+    resource!(config, "/api/v1/ops/limits/overrides", get => ops::limits_overrides::list,
+        post => ops::limits_overrides::create);
+    resource!(config, "/api/v1/ops/limits/overrides/{override_id}", get => ops::limits_overrides::get,
+        delete => ops::limits_overrides::delete);
     resource!(config, "/api/v1/ops/limits/{limit_id}", put => ops::limits::update);
     resource!(config, "/api/v1/ops/policies/rules", get => ops::rules::list, post => ops::rules::create);
     resource!(config, "/api/v1/ops/policies/rules/{rule_id}", put => ops::rules::update);
