@@ -29,6 +29,7 @@ pub mod history;
 pub mod incidents;
 pub mod preventions;
 mod recorded;
+mod seats;
 
 pub mod analytics;
 pub mod audit;
