@@ -12,6 +12,7 @@ pub mod limit_history;
 pub mod limits;
 pub mod overrides;
 pub mod policies;
+pub mod preventions;
 pub mod projections;
 pub mod proposals;
 pub mod runs;

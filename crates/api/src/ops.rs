@@ -3,5 +3,6 @@
 pub(crate) mod health;
 pub(crate) mod keys;
 pub(crate) mod limits;
+pub(crate) mod limits_overrides;
 pub(crate) mod rules;
 pub(crate) mod tenants;

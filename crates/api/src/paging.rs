@@ -27,7 +27,7 @@ pub(crate) struct PageQuery {
     pub(crate) cursor: Option<String>,
 }
 
-/// A page that is asked for, of a list without filters.
+/// A page that is asked for.
 pub(crate) struct Asked<T> {
     list: List,
     limit: u32,
@@ -46,8 +46,17 @@ impl<T: FromStr + ToString> Asked<T> {
             owner,
             filter: String::new(),
         };
-        let limit = limit(query.limit.as_deref())?;
-        let place = position(state, &list, query.cursor.as_deref()).await?;
+        Self::filtered(state, list, (query.limit.as_deref(), query.cursor.as_deref())).await
+    }
+
+    /// The same of a list with filters, which are part of it.
+    pub(crate) async fn filtered(
+        state: &State,
+        list: List,
+        (size, cursor): (Option<&str>, Option<&str>),
+    ) -> Result<Self, ApiError> {
+        let limit = limit(size)?;
+        let place = position(state, &list, cursor).await?;
         Ok(Self { list, limit, place })
     }
 

@@ -109,6 +109,17 @@ impl ApiError {
         self
     }
 
+    /// The tenant goes through as many histories as it may at once; each takes some seconds at most.
+    pub(crate) fn histories() -> Self {
+        Self::new(
+            429,
+            "rate-limited",
+            "Rate limited",
+            "What is on record is being gone through for you twice already. Wait for one of them to end.",
+        )
+        .retry_after(5)
+    }
+
     pub(crate) fn retry_after(mut self, seconds: i64) -> Self {
         self.retry_after = Some(seconds);
         self

@@ -74,6 +74,7 @@ pub(crate) fn public(config: &mut ServiceConfig) {
 
     limits(config);
     resource!(config, "/api/v1/policies/rules/{rule_id}/effectiveness", get => v1::effectiveness::of_rule);
+    resource!(config, "/api/v1/policies/preventions", get => v1::preventions::list);
     resource!(config, "/api/v1/policies/preventions/{prevention_id}/false-positive", post => v1::effectiveness::mark);
     resource!(config, "/api/v1/policy-proposals", get => v1::proposals::list, post => v1::proposals::create);
     resource!(config, "/api/v1/policy-proposals/{proposal_id}", get => v1::proposals::get);
@@ -119,6 +120,10 @@ pub(crate) fn public(config: &mut ServiceConfig) {
     resource!(config, "/api/v1/ops/tenants/{tenant_id}/keys/{api_key_id}/unfreeze", post => ops::keys::unfreeze);
     resource!(config, "/api/v1/ops/limits", get => ops::limits::list, post => ops::limits::create);
     resource!(config, "/api/v1/ops/limits/usage", get => ops::limits::usage);
+    resource!(config, "/api/v1/ops/limits/overrides", get => ops::limits_overrides::list,
+        post => ops::limits_overrides::create);
+    resource!(config, "/api/v1/ops/limits/overrides/{override_id}", get => ops::limits_overrides::get,
+        delete => ops::limits_overrides::delete);
     resource!(config, "/api/v1/ops/limits/{limit_id}", put => ops::limits::update);
     resource!(config, "/api/v1/ops/policies/rules", get => ops::rules::list, post => ops::rules::create);
     resource!(config, "/api/v1/ops/policies/rules/{rule_id}", put => ops::rules::update);

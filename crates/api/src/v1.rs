@@ -11,6 +11,7 @@ pub(crate) mod limits;
 pub(crate) mod limits_change;
 pub(crate) mod limits_history;
 pub(crate) mod limits_overrides;
+pub(crate) mod preventions;
 pub(crate) mod proposals;
 pub(crate) mod rules;
 pub(crate) mod rules_change;

@@ -155,8 +155,8 @@ pub struct CheckOutput {
     pub warnings: Vec<LimitReport>,
     /// Every counted limit of the tenant's own, the one with the least room first: for the headers of the answer.
     pub reports: Vec<LimitReport>,
-    /// The overrides without which a limit would have been passed.
-    pub overrides: Vec<OverrideId>,
+    /// The overrides without which a limit would have been passed, by who owns the limit.
+    pub overrides: Vec<(TenantId, OverrideId)>,
     /// What is left.
     pub headroom: Headroom,
     /// What is to be recorded.
@@ -256,7 +256,7 @@ fn weigh(input: &CheckInput<'_>, state: &LimitState<'_>, requested: i64, output:
             output.breaches.push(breach(&report, BreachType::Breached, after));
         }
     } else if let Some(raise) = limit.raise.filter(|_| after > limit.max && requested > 0) {
-        output.overrides.push(raise.id);
+        output.overrides.push((limit.tenant, raise.id));
         report.message_code = raise::APPLIED;
         output.warnings.push(report.clone());
     } else if approaching(after, max) && limit.category != LimitCategory::Threshold {

@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result};
 use infra::config::Config;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use model::decision::Outcome;
+use model::limit::{Consequence, LimitType};
 use model::money::NanoUsd;
 
 /// Upper bounds in seconds: from a refusal (under a millisecond) to a long stream.
@@ -17,6 +18,17 @@ const SECONDS: [f64; 15] = [
 /// Money is counted in whole nano-USD, because a counter is a whole number, and shown in USD.
 const COST_COUNTED: &str = "plimsoll_llm_cost_nano_usd_total";
 const COST_SHOWN: &str = "plimsoll_llm_cost_usd_total";
+
+/// The thresholds that can be passed, and what can follow: LLM Runs that have ended cannot be cut off.
+const THRESHOLDS: [(LimitType, &[Consequence]); 4] = {
+    use Consequence::{Abort, Alert, Incident};
+    [
+        (LimitType::LatencyMs, &[Alert, Incident, Abort]),
+        (LimitType::DurationMs, &[Alert, Incident, Abort]),
+        (LimitType::RetryCount, &[Alert, Incident, Abort]),
+        (LimitType::ErrorRatePct, &[Alert, Incident]),
+    ]
+};
 
 /// Where all metrics of the process are collected.
 #[derive(Clone)]
@@ -50,6 +62,13 @@ impl Metrics {
         for outcome in [Outcome::Allow, Outcome::Warn, Outcome::Block] {
             metrics::counter!("plimsoll_limit_decisions_total", "outcome" => outcome.as_str()).increment(0);
             metrics::counter!("plimsoll_policy_decisions_total", "outcome" => outcome.as_str()).increment(0);
+        }
+        for (limit_type, consequences) in THRESHOLDS {
+            for consequence in consequences {
+                metrics::counter!("plimsoll_thresholds_passed_total", "type" => limit_type.as_str(),
+                    "consequence" => consequence.as_str())
+                .increment(0);
+            }
         }
         Ok(Self(handle))
     }
@@ -100,6 +119,10 @@ fn describe() {
     );
     describe_counter!("plimsoll_llm_tokens_total", "Tokens as settled");
     describe_counter!(COST_COUNTED, "Cost as settled");
+    describe_counter!(
+        "plimsoll_thresholds_passed_total",
+        "Thresholds that LLM Runs have passed, by type and consequence"
+    );
     describe_gauge!("plimsoll_requests_in_flight", "LLM Runs whose hold is open");
     describe_gauge!(
         "plimsoll_requests_waiting",

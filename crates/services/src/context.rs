@@ -14,6 +14,7 @@ use crate::governing::RulesCache;
 use crate::journal::Journal;
 use crate::ledger::Ledger;
 use crate::prices::PriceBook;
+use crate::seats::Seats;
 
 /// The one thing that is handed to every service. Made once, by the binary.
 #[derive(Clone)]
@@ -38,6 +39,8 @@ pub struct Context {
     pub gateway: Arc<Gateway>,
     /// What happened on the side and waits to be written down.
     pub journal: Arc<Journal>,
+    /// Who goes through a history now.
+    pub(crate) histories: Arc<Seats>,
     /// What cursors are signed with, once it has been read.
     pub(crate) cursor_key: Arc<OnceCell<String>>,
     /// What the inputs of requests are hashed with, once it has been read.
@@ -68,6 +71,7 @@ impl Context {
             rules: Arc::default(),
             gateway,
             journal: Arc::default(),
+            histories: Arc::default(),
             cursor_key: Arc::default(),
             input_key: Arc::default(),
         }

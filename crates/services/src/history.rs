@@ -1,7 +1,7 @@
 //! How are the LLM Runs of the last days gone through, piece by piece?
 //!
 //! In the order in which they started, in bounded reads of their own: no transaction stays open over all of it, and
-//! nothing is written.
+//! nothing is written. So much is read that a tenant may do it a few times at once only.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
@@ -14,6 +14,8 @@ use store::runs::Place;
 use store::{StoreError, StoreResult};
 
 use crate::context::Context;
+
+pub use crate::seats::Seat;
 
 /// How many days may be gone through.
 pub const DAYS: RangeInclusive<i64> = 1..=30;
@@ -44,6 +46,11 @@ impl Stretch {
             most: RUNS_MAX,
         }
     }
+}
+
+/// The right to go through the history of this tenant, if it does so less often than it may at once.
+pub fn seat(cx: &Context, tenant: TenantId) -> Option<Seat> {
+    cx.histories.take(tenant)
 }
 
 /// What was gone through.

@@ -27,7 +27,9 @@ pub mod gateway;
 pub mod effectiveness;
 pub mod history;
 pub mod incidents;
+pub mod preventions;
 mod recorded;
+mod seats;
 
 pub mod analytics;
 pub mod audit;

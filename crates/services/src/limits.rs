@@ -62,6 +62,9 @@ pub enum LimitError {
         /// What they hold, in the unit of the limit.
         held: i64,
     },
+    /// The tenant goes through as many histories as it may at once.
+    #[error("too many histories are gone through at once")]
+    Busy,
     /// The idempotency key cannot be used.
     #[error(transparent)]
     Once(#[from] OnceError),

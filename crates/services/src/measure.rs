@@ -8,6 +8,7 @@ use std::sync::Arc;
 use metrics::SharedString;
 use model::amounts::Amounts;
 use model::decision::Outcome;
+use model::limit::{Consequence, LimitType};
 use model::money::NanoUsd;
 use model::run::{Operation, Run, RunStatus};
 
@@ -37,6 +38,13 @@ pub(crate) fn judged(outcome: Outcome, skipped: usize) {
     if broken > 0 {
         metrics::counter!("plimsoll_policy_rules_skipped_total").increment(broken);
     }
+}
+
+/// An LLM Run, or the share of them that fails, was found to be over a threshold.
+pub(crate) fn passed(limit_type: LimitType, consequence: Consequence) {
+    metrics::counter!("plimsoll_thresholds_passed_total", "type" => limit_type.as_str(),
+        "consequence" => consequence.as_str())
+    .increment(1);
 }
 
 /// One more request waits for room under a QUEUE limit.

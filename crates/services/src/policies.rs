@@ -61,6 +61,9 @@ pub enum PolicyError {
     /// What it asks about is not on record.
     #[error("the rule cannot be tried")]
     NotOnRecord(#[source] NotOnRecord),
+    /// The tenant goes through as many histories as it may at once.
+    #[error("too many histories are gone through at once")]
+    Busy,
     /// The idempotency key cannot be used.
     #[error(transparent)]
     Once(#[from] OnceError),

@@ -3,20 +3,21 @@
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
-use model::id::{PreventionId, RuleId, RunId, TenantId};
+use model::id::{IncidentId, PreventionId, RuleId, RunId, TenantId};
 use model::money::NanoUsd;
+use model::permille::Permille;
 use model::policy::{Prevention, PreventionOutcome};
 use model::time::Timestamp;
 
 use crate::dialect::upsert;
-use crate::error::StoreResult;
+use crate::error::{StoreError, StoreResult};
 use crate::rows::{Table, at};
 use crate::schema::{prevention_feedback, prevention_records};
 use crate::tx::{Tx, Writes};
 
 const TABLE: Table = Table("prevention_records");
 
-#[derive(Insertable)]
+#[derive(Queryable, Insertable)]
 #[diesel(table_name = prevention_records)]
 struct Row {
     tenant_id: String,
@@ -26,7 +27,7 @@ struct Row {
     signature_id: String,
     original_incident_id: String,
     blocked_run_id: String,
-    outcome: &'static str,
+    outcome: String,
     confidence: i64,
     estimated_saving: i64,
     created_at: i64,
@@ -57,7 +58,7 @@ pub fn insert(tx: &mut impl Writes, new: &Prevention) -> StoreResult<()> {
             signature_id: new.signature.to_string(),
             original_incident_id: new.original_incident.to_string(),
             blocked_run_id: new.blocked_run.to_string(),
-            outcome: new.outcome.as_str(),
+            outcome: new.outcome.as_str().to_owned(),
             confidence: i64::from(new.confidence.thousandths()),
             estimated_saving: new.estimated_saving.0,
             created_at: new.at.as_micros(),
@@ -194,4 +195,116 @@ pub fn say(
         (prevention_feedback::tenant_id, prevention_feedback::prevention_id)
     );
     Ok(())
+}
+
+/// What a person said about a prevention.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// That the rule was wrong to prevent it.
+    pub is_false_positive: bool,
+    /// Why.
+    pub note: Option<String>,
+    /// Who.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The columns of that.
+type SaidRow = (bool, Option<String>, String, i64);
+
+/// Which preventions to list.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Filter {
+    /// Only those of this rule.
+    pub rule: Option<RuleId>,
+    /// Only those of rules that came from this Incident.
+    pub incident: Option<IncidentId>,
+    /// Only those that people have called false positives, or only the others.
+    pub is_false_positive: Option<bool>,
+    /// Only those older than this one.
+    pub before: Option<PreventionId>,
+}
+
+/// Preventions of a tenant with what people said about them, newest first, at most `most`.
+///
+/// # Errors
+/// What the database says.
+pub fn list(
+    tx: &mut impl Tx,
+    tenant: TenantId,
+    filter: &Filter,
+    most: i64,
+) -> StoreResult<Vec<(Prevention, Option<Said>)>> {
+    let mut query = prevention_records::table
+        .left_join(
+            prevention_feedback::table.on(prevention_feedback::tenant_id
+                .eq(prevention_records::tenant_id)
+                .and(prevention_feedback::prevention_id.eq(prevention_records::id))),
+        )
+        .select((
+            prevention_records::all_columns,
+            (
+                prevention_feedback::false_positive,
+                prevention_feedback::note,
+                prevention_feedback::said_by,
+                prevention_feedback::created_at,
+            )
+                .nullable(),
+        ))
+        .filter(prevention_records::tenant_id.eq(tenant.to_string()))
+        .order(prevention_records::id.desc())
+        .limit(most)
+        .into_boxed();
+    if let Some(rule) = filter.rule {
+        query = query.filter(prevention_records::rule_id.eq(rule.to_string()));
+    }
+    if let Some(incident) = filter.incident {
+        query = query.filter(prevention_records::original_incident_id.eq(incident.to_string()));
+    }
+    query = match filter.is_false_positive {
+        None => query,
+        Some(true) => query.filter(prevention_feedback::false_positive.eq(true)),
+        Some(false) => query.filter(
+            prevention_feedback::false_positive
+                .is_null()
+                .or(prevention_feedback::false_positive.eq(false)),
+        ),
+    };
+    if let Some(before) = filter.before {
+        query = query.filter(prevention_records::id.lt(before.to_string()));
+    }
+    let rows: Vec<(Row, Option<SaidRow>)> = query.load(tx.conn())?;
+    rows.into_iter()
+        .map(|(row, said)| Ok((prevention(&row)?, said.map(as_said))))
+        .collect()
+}
+
+fn as_said((is_false_positive, note, by, when): SaidRow) -> Said {
+    Said {
+        is_false_positive,
+        note,
+        by,
+        at: at(when),
+    }
+}
+
+fn prevention(row: &Row) -> StoreResult<Prevention> {
+    let confidence = u16::try_from(row.confidence).ok().map(Permille::new);
+    Ok(Prevention {
+        id: TABLE.parse("id", &row.id)?,
+        tenant: TABLE.parse("tenant_id", &row.tenant_id)?,
+        rule: TABLE.parse("rule_id", &row.rule_id)?,
+        rule_version: TABLE.small("rule_version", row.rule_version)?,
+        signature: TABLE.parse("signature_id", &row.signature_id)?,
+        original_incident: TABLE.parse("original_incident_id", &row.original_incident_id)?,
+        blocked_run: TABLE.parse("blocked_run_id", &row.blocked_run_id)?,
+        outcome: TABLE.parse("outcome", &row.outcome)?,
+        confidence: confidence.ok_or(StoreError::Corrupt {
+            table: "prevention_records",
+            column: "confidence",
+        })?,
+        estimated_saving: NanoUsd(row.estimated_saving),
+        at: at(row.created_at),
+    })
 }

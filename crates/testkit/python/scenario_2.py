@@ -8,12 +8,10 @@ One JSON object is printed. Whoever runs it tells the provider when to fail.
 
 import json
 import sys
-import time
-import urllib.request
 
 import openai
 
-DEADLINE = 30.0
+from scenario_api import Api, refusal, wait_for
 
 
 def call(client):
@@ -26,36 +24,6 @@ def call(client):
         tools=[{"type": "function", "function": {"name": "berths", "parameters": {"type": "object", "properties": {}}}}],
         extra_headers={"x-plimsoll-agent": "harbour-master"},
     )
-
-
-class Api:
-    """Our own routes, with the same key."""
-
-    def __init__(self, base_url, key):
-        self.base_url, self.key = base_url, key
-
-    def get(self, path):
-        return self.send(urllib.request.Request(self.base_url + path))
-
-    def post(self, path, body):
-        request = urllib.request.Request(self.base_url + path, data=json.dumps(body).encode())
-        request.add_header("content-type", "application/json")
-        return self.send(request)
-
-    def send(self, request):
-        request.add_header("authorization", f"Bearer {self.key}")
-        with urllib.request.urlopen(request, timeout=DEADLINE) as answer:
-            return json.load(answer)
-
-
-def wait_for(api, path, wanted):
-    """The first page of a list in which there is what is wanted."""
-    until = time.monotonic() + DEADLINE
-    while True:
-        page = api.get(path)
-        if wanted(page) or time.monotonic() > until:
-            return page
-        time.sleep(0.05)
 
 
 def fail(client, api):
@@ -78,7 +46,7 @@ def prevent(client, api):
         list(call(client))
         raise SystemExit("the call was not refused")
     except openai.PermissionDeniedError as error:
-        refused = {"code": error.code, "message": str(error), "headers": dict(error.response.headers)}
+        refused = refusal(error)
     incidents = api.get("/api/v1/runtime/incidents?topic=ACTIVE")
     effectiveness = api.get(f"/api/v1/policies/rules/{rule}/effectiveness")
     rules = api.get("/api/v1/runtime/policies/rules?status=ACTIVE")

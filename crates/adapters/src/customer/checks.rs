@@ -3,6 +3,7 @@
 use domain::limits::{CheckOutput, Headroom, LimitReport};
 use model::decision::Outcome;
 use model::hold::{Hold, HoldStatus};
+use model::id::TenantId;
 use model::limit::{LimitCategory, Unit};
 use model::money::NanoUsd;
 use model::time::Timestamp;
@@ -167,7 +168,7 @@ pub struct CheckView {
     pub warnings: Vec<LimitReportView>,
     /// What is left.
     pub headroom: HeadroomView,
-    /// The overrides without which a Limit would have been passed.
+    /// The overrides without which a Limit of the tenant's own would have been passed.
     pub overrides_applied: Vec<String>,
 }
 
@@ -200,7 +201,12 @@ impl CheckView {
             blocking_limits: blocking.iter().map(Into::into).collect(),
             warnings,
             headroom: output.headroom.into(),
-            overrides_applied: output.overrides.iter().map(ToString::to_string).collect(),
+            overrides_applied: output
+                .overrides
+                .iter()
+                .filter(|(owner, _)| *owner != TenantId::PLATFORM)
+                .map(|(_, id)| id.to_string())
+                .collect(),
         }
     }
 }

@@ -52,7 +52,8 @@ fn view(found: Backtested) -> BacktestView {
 #[utoipa::path(post, path = "/api/v1/policies/rules/backtest", operation_id = "backtest_policy_rule",
     tag = "Policy Rules", request_body = BacktestBody,
     responses((status = 200, description = "What it would have done", body = BacktestView),
-              (status = 422, description = "The body is not valid, or what it asks about is not on record", body = Problem)))]
+              (status = 422, description = "The body is not valid, or what it asks about is not on record", body = Problem),
+              (status = 429, description = "Two are being tried for the tenant already; `Retry-After` says when to come back", body = Problem)))]
 pub(crate) async fn rule(
     actor: ReadActor,
     state: Data<State>,
@@ -86,7 +87,8 @@ pub(crate) struct DaysQuery {
     responses((status = 200, description = "What it would have done", body = BacktestView),
               (status = 400, description = "A parameter is wrong", body = Problem),
               (status = 404, description = "There is no such proposal", body = Problem),
-              (status = 422, description = "What it asks about is not on record, or it retires a Policy Rule", body = Problem)))]
+              (status = 422, description = "What it asks about is not on record, or it retires a Policy Rule", body = Problem),
+              (status = 429, description = "Two are being tried for the tenant already; `Retry-After` says when to come back", body = Problem)))]
 pub(crate) async fn proposal(
     actor: ReadActor,
     state: Data<State>,

@@ -64,7 +64,8 @@ pub(crate) const fn looked(span: Span) -> Looked {
 #[utoipa::path(post, path = "/api/v1/limits/simulate/history", operation_id = "simulate_limit_history",
     tag = "Limits", request_body = HistoryBody,
     responses((status = 200, description = "What it would have done", body = LimitHistoryView),
-              (status = 422, description = "The body is not valid", body = Problem)))]
+              (status = 422, description = "The body is not valid", body = Problem),
+              (status = 429, description = "Two are being tried for the tenant already; `Retry-After` says when to come back", body = Problem)))]
 pub(crate) async fn simulate(
     actor: ReadActor,
     state: Data<State>,

@@ -130,15 +130,19 @@ pub(crate) async fn create(
     request: HttpRequest,
     body: Json<OverrideBody>,
 ) -> Result<HttpResponse, ApiError> {
-    let (tenant, principal) = (actor.0.tenant_id(), actor.0.principal());
-    let once = idempotency::once(
-        &request,
-        "limits.overrides.create",
-        tenant,
-        principal.clone(),
-        &body.bytes,
-    )?;
-    let owner = Owner::Tenant(tenant);
+    let caller = (Owner::Tenant(actor.0.tenant_id()), actor.0.principal());
+    raise(&state, &request, caller, body).await
+}
+
+/// Raises a Limit of this owner for a time.
+pub(crate) async fn raise(
+    state: &State,
+    request: &HttpRequest,
+    (owner, principal): (Owner, String),
+    body: Json<OverrideBody>,
+) -> Result<HttpResponse, ApiError> {
+    let operation = "limits.overrides.create";
+    let once = idempotency::once(request, operation, owner.id(), principal.clone(), &body.bytes)?;
     let wanted = body.value;
     let limit = services::limits::get(&state.cx, owner, wanted.limit_id)
         .await
@@ -184,7 +188,16 @@ pub(crate) async fn list(
     state: Data<State>,
     query: Query<ListQuery>,
 ) -> Result<HttpResponse, ApiError> {
-    let owner = Owner::Tenant(actor.0.tenant_id());
+    let page = page(&state, Owner::Tenant(actor.0.tenant_id()), &query).await?;
+    Ok(HttpResponse::Ok().json(page))
+}
+
+/// Some overrides of the Limits of this owner.
+pub(crate) async fn page(
+    state: &State,
+    owner: Owner,
+    query: &ListQuery,
+) -> Result<OverridePageView, ApiError> {
     let limit_id: Option<LimitId> = match query.limit_id.as_deref() {
         None => None,
         Some(text) => Some(
@@ -199,7 +212,7 @@ pub(crate) async fn list(
         filter: query.limit_id.clone().unwrap_or_default(),
     };
     let limit = paging::limit(query.limit.as_deref())?;
-    let after = paging::position::<OverrideId>(&state, &pages, query.cursor.as_deref()).await?;
+    let after = paging::position::<OverrideId>(state, &pages, query.cursor.as_deref()).await?;
     let page = PageRequest {
         limit,
         after: after.map(|id| Cursor {
@@ -211,11 +224,11 @@ pub(crate) async fn list(
         .await
         .map_err(override_error)?;
     let end = items.last().filter(|_| has_more).map(|item| item.id);
-    Ok(HttpResponse::Ok().json(OverridePageView {
+    Ok(OverridePageView {
         items: items.into_iter().map(Into::into).collect(),
         has_more,
-        next_cursor: paging::next(&state, &pages, end).await?,
-    }))
+        next_cursor: paging::next(state, &pages, end).await?,
+    })
 }
 
 /// Get an override of a Limit
@@ -228,8 +241,13 @@ pub(crate) async fn get(
     state: Data<State>,
     id: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
+    one(&state, Owner::Tenant(actor.0.tenant_id()), &id).await
+}
+
+/// An override of a Limit of this owner.
+pub(crate) async fn one(state: &State, owner: Owner, id: &str) -> Result<HttpResponse, ApiError> {
     let id: OverrideId = id.parse().ok().ok_or_else(ApiError::not_found)?;
-    let found = overrides::get(&state.cx, Owner::Tenant(actor.0.tenant_id()), id)
+    let found = overrides::get(&state.cx, owner, id)
         .await
         .map_err(override_error)?;
     Ok(HttpResponse::Ok().json(OverrideView::from(found)))
@@ -246,23 +264,22 @@ pub(crate) async fn delete(
     request: HttpRequest,
     id: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
+    let caller = (Owner::Tenant(actor.0.tenant_id()), actor.0.principal());
+    take_back(&state, &request, caller, &id).await
+}
+
+/// Takes an override of a Limit of this owner back.
+pub(crate) async fn take_back(
+    state: &State,
+    request: &HttpRequest,
+    (owner, principal): (Owner, String),
+    id: &str,
+) -> Result<HttpResponse, ApiError> {
     let id: OverrideId = id.parse().ok().ok_or_else(ApiError::not_found)?;
-    let (tenant, principal) = (actor.0.tenant_id(), actor.0.principal());
-    let once = idempotency::once(
-        &request,
-        "limits.overrides.delete",
-        tenant,
-        principal.clone(),
-        b"",
-    )?;
-    let done = overrides::revoke(
-        &state.cx,
-        Owner::Tenant(tenant),
-        Author::human(principal),
-        id,
-        once,
-    )
-    .await
-    .map_err(override_error)?;
+    let operation = "limits.overrides.delete";
+    let once = idempotency::once(request, operation, owner.id(), principal.clone(), b"")?;
+    let done = overrides::revoke(&state.cx, owner, Author::human(principal), id, once)
+        .await
+        .map_err(override_error)?;
     Ok(idempotency::respond(204, done))
 }

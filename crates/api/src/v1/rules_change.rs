@@ -237,6 +237,7 @@ impl Body for RuleChangeBody {
 impl From<RuleChangeBody> for Change {
     fn from(body: RuleChangeBody) -> Self {
         Self {
+            whole: None,
             name: body.name,
             description: body.description,
             condition: body.condition,

@@ -31,7 +31,7 @@ enum Who {
 
 use Who::{Operator, Sdk, Tenant};
 
-const TABLE: [(&str, &str, Who); 76] = [
+const TABLE: [(&str, &str, Who); 81] = [
     ("POST", "/v1/chat/completions", Sdk),
     ("POST", "/v1/completions", Sdk),
     ("POST", "/v1/embeddings", Sdk),
@@ -50,6 +50,7 @@ const TABLE: [(&str, &str, Who); 76] = [
         "/api/v1/policies/rules/{rule_id}/effectiveness",
         Tenant(Read),
     ),
+    ("GET", "/api/v1/policies/preventions", Tenant(Read)),
     (
         "POST",
         "/api/v1/policies/preventions/{prevention_id}/false-positive",
@@ -140,6 +141,10 @@ const TABLE: [(&str, &str, Who); 76] = [
     ("GET", "/api/v1/ops/limits", Operator),
     ("POST", "/api/v1/ops/limits", Operator),
     ("GET", "/api/v1/ops/limits/usage", Operator),
+    ("GET", "/api/v1/ops/limits/overrides", Operator),
+    ("POST", "/api/v1/ops/limits/overrides", Operator),
+    ("GET", "/api/v1/ops/limits/overrides/{override_id}", Operator),
+    ("DELETE", "/api/v1/ops/limits/overrides/{override_id}", Operator),
     ("PUT", "/api/v1/ops/limits/{limit_id}", Operator),
     ("GET", "/api/v1/ops/policies/rules", Operator),
     ("POST", "/api/v1/ops/policies/rules", Operator),
@@ -361,7 +366,7 @@ testkit::both_databases! {
             assert!(answers.iter().all(|body| body == &answers[0]), "{method} {path}: {answers:?}");
             checked += 1;
         }
-        assert_eq!(checked, 37);
+        assert_eq!(checked, 39);
         // Nothing of it was done, and no list shows it.
         let lists = ["/api/v1/limits", "/api/v1/limits/usage", "/api/v1/runs", "/api/v1/keys", "/api/v1/analytics/costs?group_by=api_key", "/api/v1/policies/rules"];
         for path in lists {

@@ -1,6 +1,7 @@
 //! What would a draft have done, over what is on record?
 
 use serde_json::{Value, json};
+use services::history::seat;
 use testkit::db::TestDb;
 use testkit::history::{a_spreadsheet, add_runs, refused};
 
@@ -88,5 +89,32 @@ testkit::both_databases! {
         wrong(&world, &with("colour", json!("red")), ("unknown-field", "/limit/colour")).await;
         wrong(&world, &with("limit_id", json!("LIM-1")), ("read-only-field", "/limit/limit_id")).await;
         world.post(HISTORY, &with("scope", json!("GLOBAL"))).send().await.is(403, "insufficient-scope");
+    }
+
+    async fn a_tenant_goes_through_two_histories_at_once_and_others_meanwhile(db: TestDb) {
+        let world = World::new(db).await;
+        let mut log = Log::default();
+        let (_, rival) = world.other_tenant("rival").await;
+        let limit = over(&budget(100), 1);
+        let drafted = json!({ "name": "no streams", "condition": "run.stream", "enforcement_mode": "BLOCK" });
+        let rule = json!({ "rule": drafted });
+        let proposed = json!({ "reason": "nobody reads along", "definition": drafted });
+        let proposed = world.post("/api/v1/policy-proposals", &proposed).send().await.ok(201).text("/proposal_id");
+        let of_proposal = format!("/api/v1/policy-proposals/{proposed}/backtest");
+        let first = seat(&world.cx, world.tenant).unwrap();
+        world.post(HISTORY, &limit).send().await.ok(200);
+        let second = seat(&world.cx, world.tenant).unwrap();
+        let refused = log.send("a third", world.post(HISTORY, &limit)).await;
+        assert_eq!(refused.is(429, "rate-limited").header("retry-after"), Some("5"));
+        world.post("/api/v1/policies/rules/backtest", &rule).send().await.is(429, "rate-limited");
+        world.get(&of_proposal).send().await.is(429, "rate-limited");
+        // What is wrong is told at once, and who is somebody else is not kept waiting.
+        wrong(&world, &over(&budget(0), 7), ("validation-failed", "/limit/max_value")).await;
+        world.post(HISTORY, &limit).with(&rival).send().await.ok(200);
+        drop(first);
+        world.post("/api/v1/policies/rules/backtest", &rule).send().await.ok(200);
+        world.get(&of_proposal).send().await.ok(200);
+        drop(second);
+        log.assert("limit_history_busy");
     }
 }

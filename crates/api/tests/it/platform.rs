@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use testkit::db::TestDb;
 
 use crate::harness::{Answer, World, budget};
+use crate::log::Log;
 
 /// What the platform's limits and their use are, in every unit they could be told in: no tenant may see one of them.
 const SECRETS: [&str; 12] = [
@@ -139,5 +140,58 @@ testkit::both_databases! {
         assert_eq!((usage.at("/items/0/held"), usage.at("/items/0/utilization_pct")), (json!(0), json!(4)));
         assert_eq!((usage.at("/items/1/spent"), usage.text("/items/0/description")), (json!(7), "set by the founder".to_owned()));
         world.get("/api/v1/ops/limits/usage").with(&rival).send().await.is(401, "wrong-credential-kind");
+    }
+
+    async fn an_operator_raises_a_global_limit_for_a_time_and_no_tenant_learns_of_it(db: TestDb) {
+        let (world, _) = world(db).await;
+        let mut log = Log::default();
+        let overrides = "/api/v1/ops/limits/overrides";
+        let limits = world.get("/api/v1/ops/limits").by_operator().send().await.ok(200).json();
+        let money = limits["items"].as_array().unwrap().iter().find(|limit| limit["limit_type"] == "COST_USD").unwrap();
+        let limit = money["limit_id"].as_str().unwrap();
+        // 33.3 of 777 USD are spent; 760 more do not fit.
+        let check = json!({ "estimated_cost_usd": 760 });
+        assert_eq!(world.post("/api/v1/limits/check", &check).send().await.at("/decision"), "BLOCK");
+        let raise = |value: Value, hours: i64, reason: &str| {
+            json!({ "limit_id": limit, "override_value": value, "duration_hours": hours, "reason": reason })
+        };
+        let reason = "the fleet comes in for the winter";
+        for (title, body) in [
+            ("no hour", raise(json!(999), 0, reason)),
+            ("more than a week", raise(json!(999), 169, reason)),
+            ("a short reason", raise(json!(999), 24, "why not")),
+            ("no raise", raise(json!(777), 24, reason)),
+        ] {
+            log.send(title, world.post(overrides, &body).by_operator()).await.is(422, "validation-failed");
+        }
+        let own = world.limit(&budget(50)).await;
+        let foreign = json!({ "limit_id": own, "override_value": 999, "duration_hours": 24, "reason": reason });
+        log.send("a limit of a tenant", world.post(overrides, &foreign).by_operator()).await.is(422, "validation-failed");
+        world.delete(&format!("/api/v1/limits/{own}")).send().await.ok(204);
+        let body = raise(json!(999), 24, reason);
+        let made = log.send("raise it", world.post(overrides, &body).by_operator().once("a-raise")).await;
+        let again = world.post(overrides, &body).by_operator().once("a-raise").send().await;
+        assert_eq!((again.body.as_str(), again.header("idempotency-replayed")), (made.ok(201).body.as_str(), Some("true")));
+        log.send("raise it twice", world.post(overrides, &body).by_operator()).await.is(409, "already-exists");
+        let path = format!("{overrides}/{}", made.text("/override_id"));
+        log.send("one override", world.get(&path).by_operator()).await.ok(200);
+        let listed = world.get(&format!("{overrides}?limit_id={limit}")).by_operator().send().await;
+        assert_eq!(listed.ok(200).at("/items/0/override_id"), made.at("/override_id"));
+        let usage = world.get("/api/v1/ops/limits/usage").by_operator().send().await;
+        assert_eq!(usage.ok(200).at("/items/0/effective_max_value"), json!(999), "{}", usage.body);
+
+        // A tenant's request fits now, and says nothing of why.
+        let allowed = log.send("what a tenant sees", world.post("/api/v1/limits/check", &check)).await;
+        tells_nothing("check", allowed.ok(200));
+        assert_eq!((allowed.at("/decision"), allowed.at("/overrides_applied"), allowed.at("/warnings")), (json!("ALLOW"), json!([]), json!([])));
+        world.get(&path.replace("/ops", "")).send().await.is(404, "not-found");
+        assert_eq!(world.get("/api/v1/limits/overrides").send().await.ok(200).at("/items"), json!([]));
+        let release = format!("/api/v1/holds/{}/release", allowed.text("/hold_id"));
+        world.call("POST", &release).send().await.ok(200);
+
+        log.send("take it back", world.delete(&path).by_operator()).await.ok(204);
+        log.send("take it back twice", world.delete(&path).by_operator()).await.is(409, "override-ended");
+        assert_eq!(world.post("/api/v1/limits/check", &check).send().await.at("/decision"), "BLOCK");
+        log.assert("operators_overrides");
     }
 }

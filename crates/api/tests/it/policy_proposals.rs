@@ -164,4 +164,46 @@ testkit::both_databases! {
         }
         log.assert("policy_rule_effectiveness");
     }
+
+    async fn what_was_prevented_is_listed_with_who_called_it_wrong(db: TestDb) {
+        let world = World::new(db).await;
+        let mut log = Log::default();
+        let list = "/api/v1/policies/preventions";
+        log.send("nothing yet", world.get(list)).await.ok(200);
+        failure(&world, &world.key).await;
+        let rule = review(&world, &newest(&world).await, "approve").send().await.ok(200).text("/rule_id");
+        let incident = world.get("/api/v1/runtime/incidents?topic=ACTIVE").send().await.text("/items/0/incident_id");
+        let prompt = json!({ "model": "gpt-4o-mini", "max_tokens": 50, "messages": [{ "role": "user", "content": "hello" }] });
+        let mut blocked = Vec::new();
+        for _ in 1..=3 {
+            world.clock.advance_seconds(1);
+            let refused = world.post("/v1/chat/completions", &prompt).send().await;
+            blocked.push(refused.ok(403).header("x-plimsoll-run-id").unwrap().to_owned());
+        }
+        blocked.reverse();
+        let all = log.send("three, the newest first", world.get(list)).await.ok(200).json();
+        let items = all["items"].as_array().unwrap();
+        assert_eq!(items.iter().map(|item| item["blocked_run_id"].as_str().unwrap()).collect::<Vec<_>>(), blocked);
+        let wrong = format!("{list}/{}/false-positive", items[1]["prevention_id"].as_str().unwrap());
+        let body = json!({ "reason": "the provider had mended it by then" });
+        world.post(&wrong, &body).send().await.ok(200);
+        let of = format!("{list}?rule_id={rule}&incident_id={incident}");
+        let marked = log.send("the one that was wrong", world.get(&format!("{of}&false_positive=true"))).await.ok(200).json();
+        assert_eq!((&marked["items"][0]["blocked_run_id"], marked["items"][1].is_null()), (&json!(blocked[1]), true));
+        let others = world.get(&format!("{of}&false_positive=false&limit=1")).send().await.ok(200).json();
+        assert_eq!((&others["items"][0]["blocked_run_id"], &others["has_more"]), (&json!(blocked[0]), &json!(true)));
+        let cursor = others["next_cursor"].as_str().unwrap();
+        let rest = world.get(&format!("{of}&false_positive=false&limit=1&cursor={cursor}")).send().await.ok(200).json();
+        assert_eq!((&rest["items"][0]["blocked_run_id"], &rest["has_more"]), (&json!(blocked[2]), &json!(false)));
+        world.get(&format!("{of}&limit=1&cursor={cursor}")).send().await.is(400, "invalid-cursor");
+        for wrong in ["rule_id=LIM-1", "incident_id=inc_1", "false_positive=maybe", "limit=0", "offset=1"] {
+            world.get(&format!("{list}?{wrong}")).send().await.is(400, "invalid-parameter");
+        }
+        let unknown = RuleId::from_bits(7);
+        let none = log.send("of no rule", world.get(&format!("{list}?rule_id={unknown}"))).await.ok(200).json();
+        assert_eq!(none["items"], json!([]));
+        let (_, their_key) = world.other_tenant("rival").await;
+        assert_eq!(world.get(list).with(&their_key).send().await.ok(200).at("/items"), json!([]));
+        log.assert("policy_preventions");
+    }
 }

@@ -52,6 +52,8 @@ pub struct Violation {
     pub breach: BreachFact,
     /// What people call the limit.
     pub name: String,
+    /// What it bounds.
+    pub limit_type: LimitType,
     /// What follows.
     pub consequence: Consequence,
 }
@@ -102,6 +104,7 @@ pub fn violations(bounds: &[RunBound], outcome: RunOutcome) -> Vec<Violation> {
                 max: bound.max,
             },
             name: bound.name.clone(),
+            limit_type: bound.limit_type,
             consequence: bound.consequence,
         })
     });

@@ -134,12 +134,13 @@ fn decided(limits: &[LimitState<'_>], amounts: Amounts, cost_known: bool) -> Str
         .collect();
     let headroom = (headroom.cost, headroom.tokens, headroom.requests);
     format!(
-        "  {outcome:?} holds {held:?} blocking {:?} unpriced {:?} warnings {:?} reports {:?} overrides {overrides:?} \
+        "  {outcome:?} holds {held:?} blocking {:?} unpriced {:?} warnings {:?} reports {:?} overrides {:?} \
          headroom {headroom:?} breaches {breaches:?} bounds usage {bounds_usage}",
         told(&blocking),
         told(&unpriced),
         told(&warnings),
         told(&reports),
+        overrides.iter().map(|(_, id)| id).collect::<Vec<_>>(),
     )
 }
 

@@ -178,6 +178,12 @@ impl Tenant {
         (text("api_key_id"), text("secret"))
     }
 
+    /// One of its LLM Runs, by what an answer said is its id.
+    pub(crate) async fn run(&self, id: &Value) -> Value {
+        let path = format!("/api/v1/runs/{}", id.as_str().unwrap());
+        self.client.get(&path).await.expect(200)
+    }
+
     /// What is used of the tenant's first limit, as (settled, held) in nano-USD.
     pub(crate) async fn used(&self) -> (i64, i64) {
         let usage = self.client.get("/api/v1/limits/usage").await.expect(200);

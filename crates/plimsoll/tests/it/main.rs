@@ -17,7 +17,7 @@ mod nodes;
 #[cfg(test)]
 mod patience;
 #[cfg(test)]
-mod scenario;
+mod scenario_1;
 #[cfg(test)]
 mod scenario_2;
 #[cfg(test)]

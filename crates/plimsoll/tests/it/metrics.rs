@@ -127,6 +127,68 @@ async fn a_request_is_in_flight_until_its_books_are_done() {
     scrape_at_rest(&world).await;
 }
 
+/// A THRESHOLD of this type that only tells.
+async fn threshold(tenant: &Tenant, limit_type: &str, max: i64, more: Value) {
+    let mut body = json!({"name": limit_type, "limit_category": "THRESHOLD", "limit_type": limit_type,
+        "max_value": max, "enforcement": "WARN"});
+    body.as_object_mut()
+        .unwrap()
+        .extend(more.as_object().unwrap().clone());
+    tenant.client.post("/api/v1/limits", &body).await.expect(201);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn thresholds_that_are_passed_are_counted_by_type_and_consequence() {
+    let world = World::with(Home::sqlite(), "[gateway]\nmax_retries = 0\n");
+    let count = |page: &str, limit_type: &str, consequence: &str| {
+        let labels = [
+            format!("type=\"{limit_type}\""),
+            format!("consequence=\"{consequence}\""),
+        ];
+        value(
+            page,
+            "plimsoll_thresholds_passed_total",
+            &[&labels[0], &labels[1]],
+        )
+        .to_owned()
+    };
+    let page = scrape(&world).await;
+    for limit_type in ["LATENCY_MS", "DURATION_MS", "RETRY_COUNT", "ERROR_RATE_PCT"] {
+        assert_eq!(count(&page, limit_type, "ALERT"), "0", "{limit_type}");
+    }
+    let path = "/v1/chat/completions";
+    let slow = world.tenant("Harbour").await;
+    threshold(&slow, "DURATION_MS", 100, json!({"consequence": "INCIDENT"})).await;
+    threshold(&slow, "LATENCY_MS", 60_000, json!({})).await;
+    world.provider.fault(Fault::Delay { ms: 200 });
+    slow.client.post(path, &chat()).await.expect(200);
+    let failing = world.tenant("Tidewater").await;
+    let seconds = json!({"measurement_window_seconds": 60});
+    threshold(&failing, "ERROR_RATE_PCT", 50, seconds).await;
+    world.provider.fault_times(Fault::status(400), 20);
+    for _ in 0..20 {
+        failing.client.post(path, &chat()).await.expect(400);
+    }
+    // The share of failures is measured each second.
+    for _ in 0..100 {
+        if count(&scrape(&world).await, "ERROR_RATE_PCT", "ALERT") == "1" {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let page = scrape_at_rest(&world).await;
+    assert_eq!(count(&page, "ERROR_RATE_PCT", "ALERT"), "1");
+    assert_eq!(
+        (
+            count(&page, "DURATION_MS", "INCIDENT"),
+            count(&page, "DURATION_MS", "ALERT")
+        ),
+        ("1".to_owned(), "0".to_owned())
+    );
+    assert_eq!(count(&page, "LATENCY_MS", "ALERT"), "0");
+    documented(&page);
+}
+
 /// Every name on the page is in the document, with its type.
 fn documented(page: &str) {
     let named: BTreeSet<(&str, &str)> = page

@@ -1,29 +1,18 @@
 //! Scenario 2 of the build plan: from a failure to the Policy Rule that prevents the next one, with a real SDK.
 
-use serde_json::{Value, json};
+use serde_json::json;
 use testkit::upstream::Fault;
 
-use crate::harness::{Home, Tenant, World, nano};
+use crate::harness::{Home, World, nano};
 use crate::sdk;
-
-fn step(world: &World, key: &str, step: &str) -> Value {
-    let ended = sdk::run("scenario_2.py", &[&world.server.base_url, key, step]);
-    serde_json::from_str(&ended.stdout).unwrap_or_else(|error| panic!("{error}: {}", ended.stdout))
-}
-
-async fn run_of(tenant: &Tenant, id: &Value) -> Value {
-    let path = format!("/api/v1/runs/{}", id.as_str().unwrap());
-    tenant.client.get(&path).await.expect(200)
-}
 
 async fn check(home: Home) {
     let world = World::with(home, "");
     let tenant = world.tenant("Harbour Freight").await;
-    let key = tenant.client.key().to_owned();
 
     // 1. and 2. A run breaks off in the middle; an Incident is opened, once.
     world.provider.fault(Fault::DropAfterEvents { events: 3 });
-    let failed = step(&world, &key, "fail");
+    let failed = sdk::step("scenario_2.py", &world, &tenant, "fail");
     assert_eq!(failed["incidents"]["total"], json!(1), "{failed}");
     let incident = &failed["incidents"]["items"][0];
     assert_eq!(
@@ -37,7 +26,7 @@ async fn check(home: Home) {
         "{failed}"
     );
     assert_eq!(proposal["triggering_run_id"], incident["llm_run_id"]);
-    let run = run_of(&tenant, &incident["llm_run_id"]).await;
+    let run = tenant.run(&incident["llm_run_id"]).await;
     assert_eq!(
         (&run["status"], &run["tools"]),
         (&json!("failed"), &json!(["berths"]))
@@ -47,15 +36,19 @@ async fn check(home: Home) {
     let asked = world.provider.request_count();
 
     // 4. to 6. It is approved; the same call is refused before it is sent, and no second Incident is opened.
-    let prevented = step(&world, &key, "prevent");
+    let prevented = sdk::step("scenario_2.py", &world, &tenant, "prevent");
     let refused = &prevented["refused"];
-    assert_eq!(refused["code"], "policy_violation", "{prevented}");
+    assert_eq!(
+        (&refused["raised"], &refused["code"]),
+        (&json!("PermissionDeniedError"), &json!("policy_violation")),
+        "{prevented}"
+    );
     assert_eq!(refused["headers"]["x-plimsoll-rule-id"], prevented["rule_id"]);
     assert_eq!(
         refused["headers"]["x-plimsoll-incident-id"],
         incident["incident_id"]
     );
-    let blocked = run_of(&tenant, &refused["headers"]["x-plimsoll-run-id"]).await;
+    let blocked = tenant.run(&refused["headers"]["x-plimsoll-run-id"]).await;
     assert_eq!(
         (&blocked["status"], &blocked["cost_usd"]),
         (&json!("blocked"), &json!(null))

@@ -52,10 +52,18 @@ pub(crate) fn run(script: &str, args: &[&str]) -> Ended {
     let mut command = Command::new(python());
     command
         .arg(root().join("crates/testkit/python").join(script))
-        .args(args);
+        .args(args)
+        // What the scripts share is imported from beside them.
+        .env("PYTHONDONTWRITEBYTECODE", "1");
     let ended = output(command);
     assert_eq!(ended.code, 0, "{}\n{}", ended.stdout, ended.stderr);
     ended
+}
+
+/// A step of a scenario by a script that takes the address, a key and the step: the object that it prints.
+pub(crate) fn step(script: &str, world: &World, tenant: &Tenant, step: &str) -> Value {
+    let ended = run(script, &[&world.server.base_url, tenant.client.key(), step]);
+    serde_json::from_str(&ended.stdout).unwrap_or_else(|error| panic!("{error}: {}", ended.stdout))
 }
 
 /// Every upstream of the recordings, all of them at the same address.

@@ -17,6 +17,7 @@ use workers::upstream::{Upstream, UpstreamError, UpstreamRequest, UpstreamRespon
 
 use super::GatewayError;
 use crate::context::Context;
+use crate::measure;
 
 /// Where an LLM Run is cut off.
 #[derive(Debug, Clone, Copy, Default)]
@@ -116,6 +117,7 @@ pub(super) fn tell(run: &Run, passed: &[Violation]) {
         let BreachFact {
             limit, value, max, ..
         } = violation.breach;
+        measure::passed(violation.limit_type, violation.consequence);
         let consequence = violation.consequence.as_str();
         tracing::warn!(run_id = %run.id, limit_id = %limit, value, max, consequence, message_code = MESSAGE_CODE, "an LLM Run was over a threshold");
     }

@@ -11,7 +11,7 @@ use model::breach::{Breach, BreachType};
 use model::decision::{DecisionSnapshot, Outcome};
 use model::hold::Subject;
 use model::id::{BreachId, DecisionId, IdGenerator, LimitId, TenantId};
-use model::limit::{Limit, LimitStatus, Overrun};
+use model::limit::{Consequence, Limit, LimitStatus, Overrun};
 use model::run::RunStatus;
 use model::time::Timestamp;
 use serde_json::json;
@@ -20,6 +20,7 @@ use store::{LockTx, StoreError, StoreResult};
 use super::told;
 use crate::audit::{self, Author, Changed};
 use crate::context::Context;
+use crate::measure;
 
 /// Limits that are read at a time.
 const LIMITS_MOST: i64 = 500;
@@ -87,6 +88,10 @@ async fn measure(cx: &Context, owner: TenantId, limits: Vec<Limit>) -> Result<(u
             .await?;
         let counted = if found.is_some() { &mut passed } else { &mut over };
         *counted += u64::from(changed);
+        if changed && found.is_some() {
+            let consequence = limit.handling.consequence.unwrap_or(Consequence::Alert);
+            measure::passed(limit.limit_type, consequence);
+        }
     }
     Ok((passed, over))
 }

@@ -7,7 +7,7 @@ use model::limit::{Limit, LimitScope};
 
 use super::{LimitError, Owner, check_key, of_draft};
 use crate::context::Context;
-use crate::history::{Before, Span, Stretch, through};
+use crate::history::{Before, Span, Stretch, seat, through};
 
 /// What a limit would have done.
 #[derive(Debug, Clone)]
@@ -23,12 +23,13 @@ pub struct Simulated {
 /// Asks a limit about the recorded runs of its tenant, as if it had been made when they began. Nothing is written.
 ///
 /// # Errors
-/// As if it were made: [`LimitError::Invalid`], [`LimitError::Scope`]; and [`LimitError::Store`].
+/// As if it were made: [`LimitError::Invalid`], [`LimitError::Scope`]; [`LimitError::Busy`]; and [`LimitError::Store`].
 pub async fn simulate_history(cx: &Context, draft: Draft, stretch: Stretch) -> Result<Simulated, LimitError> {
     let window = validate(&draft).map_err(LimitError::Invalid)?;
     if draft.scope == LimitScope::Global {
         return Err(LimitError::Scope);
     }
+    let _seat = seat(cx, stretch.tenant).ok_or(LimitError::Busy)?;
     let owner = Owner::Tenant(stretch.tenant);
     let limit = of_draft(draft, window, (owner, LimitId::from_bits(0)), cx.clock.now());
     let known = limit.clone();

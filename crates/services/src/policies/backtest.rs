@@ -9,7 +9,7 @@ use model::time::Timestamp;
 
 use super::{PolicyError, valid};
 use crate::context::Context;
-use crate::history::{Before, Span, Stretch, through};
+use crate::history::{Before, Span, Stretch, seat, through};
 use crate::owner::Owner;
 
 /// What a rule would have done.
@@ -27,7 +27,7 @@ pub struct Backtested {
 ///
 /// # Errors
 /// As if it were made: [`PolicyError::Invalid`], [`PolicyError::Scope`]; [`PolicyError::NotOnRecord`] if nothing can be
-/// said; and [`PolicyError::Store`].
+/// said; [`PolicyError::Busy`]; and [`PolicyError::Store`].
 pub async fn backtest(
     cx: &Context,
     definition: Definition,
@@ -38,6 +38,7 @@ pub async fn backtest(
     let rule = Prepared::new(drafted(stretch.tenant, definition.clone(), now));
     // Asked before anything is read.
     let asked = Backtest::new(rule).map_err(PolicyError::NotOnRecord)?;
+    let _seat = seat(cx, stretch.tenant).ok_or(PolicyError::Busy)?;
     let before = if asked.needs_failures() {
         Before::Failures
     } else {

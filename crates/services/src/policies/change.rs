@@ -21,6 +21,8 @@ const REASON_MAX: usize = 500;
 /// What is to be changed of a rule; what is none stays as it is.
 #[derive(Debug, Clone, Default)]
 pub struct Change {
+    /// What it is to say as a whole, with what it no longer says; with nothing of the next six beside it.
+    pub whole: Option<Definition>,
     /// What people call it.
     pub name: Option<String>,
     /// What it is for.
@@ -143,14 +145,24 @@ fn changed(
         return Ok((ended, Vec::new()));
     }
     let known = before.definition.clone();
-    let definition = Definition {
-        name: change.name.clone().unwrap_or(known.name),
-        description: change.description.clone().or(known.description),
-        condition: change.condition.clone().or(known.condition),
-        min_confidence: change.min_confidence.unwrap_or(known.min_confidence),
-        mode: change.mode.unwrap_or(known.mode),
-        on_stream: change.on_stream.unwrap_or(known.on_stream),
-        ..known
+    let definition = match &change.whole {
+        // What kind of rule it is and where it applies stays as it is.
+        Some(whole) => Definition {
+            rule_type: known.rule_type,
+            stage: known.stage,
+            scope: known.scope,
+            scope_id: known.scope_id,
+            ..whole.clone()
+        },
+        None => Definition {
+            name: change.name.clone().unwrap_or(known.name),
+            description: change.description.clone().or(known.description),
+            condition: change.condition.clone().or(known.condition),
+            min_confidence: change.min_confidence.unwrap_or(known.min_confidence),
+            mode: change.mode.unwrap_or(known.mode),
+            on_stream: change.on_stream.unwrap_or(known.on_stream),
+            ..known
+        },
     };
     let definition = valid(owner, definition)?;
     let active = store::policy_rules::active(tx, owner.id())?;
@@ -192,7 +204,8 @@ fn wrong(
         None if retires => add("retirement_reason", "needed to retire a Policy Rule"),
         Some(_) | None => {}
     }
-    let says_more = change.name.is_some()
+    let says_more = change.whole.is_some()
+        || change.name.is_some()
         || change.description.is_some()
         || change.condition.is_some()
         || change.min_confidence.is_some()

@@ -206,12 +206,7 @@ fn carry_out(
         }
         (ProposalType::Modify, Some(target), Some(wanted)) => {
             let change = Change {
-                name: Some(wanted.name),
-                description: wanted.description,
-                condition: wanted.condition,
-                min_confidence: Some(wanted.min_confidence),
-                mode: Some(wanted.mode),
-                on_stream: Some(wanted.on_stream),
+                whole: Some(wanted),
                 reason: Some(proposal.reason.clone()),
                 ..Change::default()
             };

@@ -118,6 +118,27 @@ both_databases! {
         assert_eq!(found.report.days.len(), 30);
     }
 
+    async fn of_several_at_once_the_first_two_are_gone_through(db: TestDb) {
+        let world = World::new(db).await;
+        let mut runs = a_spreadsheet(world.tenant, USD);
+        runs.truncate(3);
+        add_runs(&world.cx.db, runs).await;
+        let tried = || simulate_history(&world.cx, daily(1), Stretch::of(world.tenant, 30));
+        // Each begins before any of them can end.
+        let (first, second, third) = tokio::join!(tried(), tried(), tried());
+        assert!(first.is_ok() && second.is_ok());
+        assert!(matches!(third, Err(LimitError::Busy)), "{third:?}");
+        // Those that have ended make room, and so does one that nobody waits for any more.
+        tokio::select! {
+            biased;
+            ended = tried() => panic!("it has not even begun: {ended:?}"),
+            () = std::future::ready(()) => {}
+        }
+        let seat = || services::history::seat(&world.cx, world.tenant);
+        let (one, two, three) = (seat(), seat(), seat());
+        assert!(one.is_some() && two.is_some() && three.is_none());
+    }
+
     async fn a_draft_that_could_not_be_made_cannot_be_tried(db: TestDb) {
         let world = World::new(db).await;
         let stretch = Stretch::of(world.tenant, 1);

@@ -54,8 +54,12 @@ async fn spend(world: &World, dollars: i64) -> (Outcome, Vec<&'static str>) {
 }
 
 async fn audited(world: &World, limit: LimitId) -> Vec<AuditEvent> {
+    audited_of(world, Owner::Tenant(world.tenant), limit).await
+}
+
+async fn audited_of(world: &World, owner: Owner, limit: LimitId) -> Vec<AuditEvent> {
     let (tenant, filter) = (
-        world.tenant,
+        owner.id(),
         store::audit::Filter {
             entity_type: Some(EntityType::Limit),
             entity_id: Some(limit.to_string()),
@@ -198,5 +202,29 @@ both_databases! {
         let refused = change(Change { name: Some("new name".to_owned()), ..Change::default() }).await;
         assert!(matches!(refused, Err(LimitError::Tampered)), "{refused:?}");
         change(Change { status: Some(model::limit::LimitStatus::Disabled), ..Change::default() }).await.unwrap();
+    }
+
+    async fn a_raise_of_a_global_limit_counts_for_every_tenant_and_stands_in_the_ledger_of_the_platform(db: TestDb) {
+        let world = World::new(db).await;
+        let of_all = domain::limits::draft::Draft {
+            scope: model::limit::LimitScope::Global,
+            ..crate::books::draft(model::limit::LimitCategory::Budget, model::limit::LimitType::CostUsd, 50 * USD)
+        };
+        let made = services::limits::create(&world.cx, Owner::Platform, ann(), of_all, None, |_| String::new()).await;
+        let Ok(Done::Now(limit, _)) = made else { panic!("no limit: {made:?}") };
+        assert_eq!(spend(&world, 60).await.0, Outcome::Block);
+        assert!(matches!(grant(&world, wish(limit.id, 100, 2)).await, Err(OverrideError::Invalid(_))), "no tenant may");
+        let done = overrides::grant(&world.cx, Owner::Platform, ann(), wish(limit.id, 100, 2), None, |_| String::new()).await;
+        let Ok(Done::Now(granted, _)) = done else { panic!("no override: {done:?}") };
+        assert_eq!(spend(&world, 60).await, (Outcome::Warn, vec!["OVERRIDE_APPLIED"]));
+        assert!(matches!(revoke(&world, &granted).await, Err(OverrideError::NotFound)), "no tenant may");
+        world.clock.advance_seconds(2 * 3_600);
+        assert_eq!(spend(&world, 1).await.0, Outcome::Block);
+        assert_eq!(overrides::expire(&world.cx).await.unwrap(), 1);
+        assert_eq!(audited_of(&world, Owner::Platform, limit.id).await, [
+            AuditEvent::LimitCreated, AuditEvent::LimitOverrideGranted, AuditEvent::LimitOverrideExpired,
+        ]);
+        assert_eq!(audited(&world, limit.id).await, []);
+        world.balanced().await;
     }
 }

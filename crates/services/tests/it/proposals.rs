@@ -199,6 +199,12 @@ testkit::both_databases! {
         approve(&world, asked.proposal.id, Approval::default()).await.unwrap();
         let changed = rule_of(&world, target).await;
         assert_eq!((changed.version, changed.definition), (2, wanted));
+        // What it no longer says is gone.
+        let silent = Definition { description: None, ..rule_of(&world, target).await.definition };
+        let asked = propose(&world, Wish::Modify { target, definition: silent.clone(), reason: reason() }).await.unwrap();
+        assert_eq!(asked.changes.iter().map(|change| (change.field, change.after.as_deref())).collect::<Vec<_>>(), [("description", None)]);
+        approve(&world, asked.proposal.id, Approval::default()).await.unwrap();
+        assert_eq!(rule_of(&world, target).await.definition, silent);
         let elsewhere = Definition { stage: model::policy::Stage::Output, ..definition(&world, 7) };
         let other = propose(&world, Wish::Modify { target, definition: elsewhere, reason: reason() }).await;
         assert!(matches!(&other, Err(ProposalError::Invalid(wrong)) if wrong[0].field == "definition"), "{other:?}");

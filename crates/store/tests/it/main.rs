@@ -35,6 +35,8 @@ mod outages;
 #[cfg(test)]
 mod policies;
 #[cfg(test)]
+mod preventions;
+#[cfg(test)]
 mod runs;
 #[cfg(test)]
 mod spreading;

@@ -3,19 +3,19 @@
 use std::collections::BTreeMap;
 
 use model::digest::Digest;
-use model::id::{EnforcementId, PreventionId, ProposalId, RuleId, RunId, TenantId};
+use model::id::{EnforcementId, ProposalId, RuleId, RunId, TenantId};
 use model::incident::{CauseType, Failure, FailureCode, RequestTraits, Signature};
 use model::integrity::{IntegrityStatus, assess};
 use model::money::NanoUsd;
 use model::permille::Permille;
 use model::policy::{
-    Definition, Enforcement, EnforcementAction, EnforcementMode, OnStream, Prevention, PreventionOutcome,
-    Proposal, ProposalStatus, ProposalType, ProposedBy, Provenance, Retirement, Review, Rule, RuleScope,
-    RuleSource, RuleStatus, RuleType, Stage,
+    Definition, Enforcement, EnforcementAction, EnforcementMode, OnStream, Proposal, ProposalStatus,
+    ProposalType, ProposedBy, Provenance, Retirement, Review, Rule, RuleScope, RuleSource, RuleStatus,
+    RuleType, Stage,
 };
 use model::severity::Severity;
 use store::policy_rules::{self as rules, Change};
-use store::{Db, Recent, StoreError, enforcements, incidents, preventions, proposals};
+use store::{Db, Recent, StoreError, enforcements, incidents, proposals};
 use testkit::db::TestDb;
 use testkit::governance::{self, TestIncident};
 
@@ -62,7 +62,7 @@ pub(crate) fn rule(n: u128) -> Rule {
     made
 }
 
-fn signature() -> Signature {
+pub(crate) fn signature() -> Signature {
     Signature {
         failure: Failure {
             code: FailureCode::ExecutionTimeout,
@@ -106,7 +106,7 @@ fn proposal(n: u128) -> Proposal {
     }
 }
 
-async fn insert(db: &Db, new: Rule) {
+pub(crate) async fn insert(db: &Db, new: Rule) {
     db.write(move |tx| rules::insert(tx, &new, NOBODY)).await.unwrap();
 }
 
@@ -263,44 +263,5 @@ testkit::both_databases! {
         let pending = proposals::Filter { status: Some(ProposalStatus::Pending), ..Default::default() };
         let listed = db.read(move |tx| proposals::list(tx, ACME, &pending, 10)).await.unwrap();
         assert_eq!(listed.iter().map(|one| one.id).collect::<Vec<_>>(), [ProposalId::from_bits(2)]);
-    }
-
-    async fn preventions_are_counted_with_what_people_say_about_them(db: TestDb) {
-        add_acme(&db).await;
-        insert(&db, rule(1)).await;
-        let prevented = |n: u128| Prevention {
-            id: PreventionId::from_bits(n),
-            tenant: ACME,
-            rule: RuleId::from_bits(1),
-            rule_version: 1,
-            signature: signature().id(),
-            original_incident: incident(1).id(),
-            blocked_run: RunId::from_bits(n),
-            outcome: PreventionOutcome::Prevented,
-            confidence: Permille::new(700),
-            estimated_saving: NanoUsd(5),
-            at: at(1),
-        };
-        db.write(move |tx| {
-            incidents::append(tx, &incident(1).history())?;
-            preventions::insert(tx, &prevented(1))?;
-            preventions::insert(tx, &prevented(2))
-        }).await.unwrap();
-        let say = |wrong| db.write(move |tx| preventions::say(tx, (ACME, PreventionId::from_bits(2)), wrong, ("key_1", None), at(2)));
-        let wrong = |since| db.read(move |tx| preventions::false_positives(tx, ACME, RuleId::from_bits(1), since));
-        say(true).await.unwrap();
-        assert_eq!((wrong(at(0)).await.unwrap(), wrong(at(2)).await.unwrap()), (1, 0));
-        say(false).await.unwrap();
-        assert_eq!(wrong(at(0)).await.unwrap(), 0);
-        let sums = db.read(|tx| preventions::sums(tx, ACME, RuleId::from_bits(1), at(0))).await.unwrap();
-        let day = at(1).as_micros() / 86_400_000_000;
-        let sum = preventions::Sum {
-            day, outcome: PreventionOutcome::Prevented, times: 2, saving: NanoUsd(10), last_at: at(1),
-        };
-        assert_eq!(sums, [sum]);
-        let recorded = |run: u128| db.read(move |tx| preventions::is_recorded(tx, ACME, RunId::from_bits(run)));
-        assert_eq!((recorded(2).await.unwrap(), recorded(3).await.unwrap()), (true, false));
-        let of = db.read(|tx| preventions::rule_of(tx, ACME, PreventionId::from_bits(2))).await.unwrap();
-        assert_eq!(of, Some(RuleId::from_bits(1)));
     }
 }

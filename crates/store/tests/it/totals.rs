@@ -1,5 +1,7 @@
 //! Are the sums that the console's tables are told the rows that there are?
 
+use std::path::Path;
+
 use model::incident::{CauseType, IncidentCategory};
 use model::limit::{Enforcement, Limit, LimitCategory, LimitStatus};
 use model::policy::{Definition, EnforcementMode, Retirement, Rule, RuleScope, RuleStatus};
@@ -10,7 +12,9 @@ use testkit::db::TestDb;
 use testkit::governance;
 
 use crate::policies::{incident, rule};
+use crate::support::raw::Raw;
 use crate::support::samples::{ACME, add_acme, at, limit};
+use crate::support::settings;
 
 const NOBODY: Change<'_> = Change {
     by: None,
@@ -152,5 +156,80 @@ testkit::both_databases! {
         assert_eq!(of_rules(&db, &of(RuleStatus::Retired, None)).await, 1);
         let elsewhere = Shown { scope: Some(RuleScope::Agent), ..of(RuleStatus::Active, None) };
         assert_eq!(of_rules(&db, &elsewhere).await, 0);
+    }
+
+    async fn what_was_there_before_totals_were_kept_is_counted_when_they_come(db: TestDb) {
+        add_acme(&db).await;
+        let over = governance::resolved(incident(3), at(6));
+        let mut severe = incident(4);
+        severe.creation.severity = Severity::Sev1;
+        let opened = [incident(1), incident(2), over, severe];
+        let mut retired = Rule {
+            version: 2,
+            status: RuleStatus::Retired,
+            retirement: Some(Retirement { at: at(5), by: "key_1".to_owned(), reason: "tried".to_owned(), superseded_by: None }),
+            ..rule(2)
+        };
+        retired.hash = retired.hash_after(rule(2).hash);
+        let warns = Limit { enforcement: Enforcement::Warn, ..limit(1) };
+        let disabled = Limit { status: LimitStatus::Disabled, ..limit(2) };
+        let bounds = [warns, disabled, limit(3)];
+        db.write(move |tx| {
+            opened.iter().try_for_each(|one| incidents::append(tx, &one.history()))?;
+            (1..=3).try_for_each(|n| rules::insert(tx, &rule(n), NOBODY))?;
+            rules::update(tx, &retired, NOBODY)?;
+            bounds.iter().try_for_each(|one| limits::insert(tx, one))
+        }).await.unwrap();
+        back_to(&db, 7);
+        let mut raw = Raw::to(&db);
+        let kept = raw.pick(
+            "SELECT name AS line FROM sqlite_master WHERE name = 'listing_totals'",
+            "SELECT table_name::text AS line FROM information_schema.tables WHERE table_name = 'listing_totals'",
+        );
+        assert_eq!(raw.lines(kept), Vec::<String>::new());
+        store::migrate::run(&settings(db.url())).unwrap();
+
+        let topic = |is_over| incidents::Filter { is_over, ..Default::default() };
+        assert_eq!((of_incidents(&db, &topic(false)).await, of_incidents(&db, &topic(true)).await), (3, 1));
+        let severe = incidents::Filter { severity: Some(Severity::Sev1), ..topic(false) };
+        assert_eq!(of_incidents(&db, &severe).await, 1);
+        let of = |status| Shown { status, mode: None, scope: None, created_after: None, created_before: None };
+        assert_eq!((of_rules(&db, &of(RuleStatus::Active)).await, of_rules(&db, &of(RuleStatus::Retired)).await), (2, 1));
+        let of = |status, enforcement| limits::Shown {
+            category: LimitCategory::Budget, status, scope: None, enforcement, created_after: None, created_before: None,
+        };
+        assert_eq!(of_limits(&db, &of(LimitStatus::Active, None)).await, 2);
+        assert_eq!(of_limits(&db, &of(LimitStatus::Active, Some(Enforcement::Warn))).await, 1);
+        assert_eq!(of_limits(&db, &of(LimitStatus::Disabled, None)).await, 1);
+        // And they go on from there.
+        db.write(move |tx| incidents::append(tx, &incident(5).history())).await.unwrap();
+        assert_eq!(of_incidents(&db, &topic(false)).await, 4);
+    }
+}
+
+/// Undoes every migration behind this one.
+fn back_to(db: &TestDb, number: u64) {
+    let mut raw = Raw::to(db);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../migrations")
+        .join(raw.pick("sqlite", "postgres"));
+    let mut migrations: Vec<_> = folder
+        .read_dir()
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    migrations.sort();
+    for migration in migrations.iter().rev() {
+        let name = migration.file_name().unwrap().to_str().unwrap();
+        let (version, _) = name.split_once('_').unwrap();
+        if version.parse::<u64>().unwrap() <= number {
+            break;
+        }
+        raw.run(&std::fs::read_to_string(migration.join("down.sql")).unwrap())
+            .unwrap();
+        raw.run(&format!(
+            "DELETE FROM __diesel_schema_migrations WHERE version = '{version}'"
+        ))
+        .unwrap();
     }
 }

@@ -88,6 +88,7 @@ pub(crate) fn limit_error(error: LimitError) -> ApiError {
             "Limit in use",
             "Open holds are on the limit. Wait for them to end, or set its status to DISABLED.",
         ),
+        LimitError::Busy => ApiError::histories(),
         LimitError::Once(error) => idempotency::refusal(error),
         LimitError::Store(error) => error.into(),
     }

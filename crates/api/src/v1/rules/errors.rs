@@ -56,6 +56,7 @@ pub(crate) fn rule_error(error: PolicyError) -> ApiError {
                 "It asks what is found in the request, which is not on record. Start it in the mode DRY_RUN instead."
             }
         }),
+        PolicyError::Busy => ApiError::histories(),
         PolicyError::Once(error) => idempotency::refusal(error),
         PolicyError::Store(error) => error.into(),
     }

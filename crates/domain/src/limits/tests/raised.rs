@@ -31,7 +31,8 @@ fn what_passes_by_an_override_alone_says_so() {
     let output = asked(&raised(100, -60, 60), 45, 10);
     assert_eq!(output.outcome, Outcome::Warn);
     assert_eq!(codes(&output), ["OVERRIDE_APPLIED"]);
-    assert_eq!(output.overrides, [OverrideId::from_bits(9)]);
+    let limit = raised(100, -60, 60);
+    assert_eq!(output.overrides, [(limit.tenant, OverrideId::from_bits(9))]);
     assert_eq!(output.headroom.cost, Some(45 * USD));
     assert!(output.breaches.is_empty());
 }

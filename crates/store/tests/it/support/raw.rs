@@ -17,6 +17,20 @@ struct Line {
     line: String,
 }
 
+/// A step of a plan of SQLite.
+#[derive(QueryableByName)]
+struct Detail {
+    #[diesel(sql_type = Text)]
+    detail: String,
+}
+
+/// A step of a plan of PostgreSQL.
+#[derive(QueryableByName)]
+struct Planned {
+    #[diesel(sql_type = Text, column_name = "QUERY PLAN")]
+    line: String,
+}
+
 impl Raw {
     pub(crate) fn to(db: &TestDb) -> Self {
         match db.url().strip_prefix("sqlite:") {
@@ -47,6 +61,23 @@ impl Raw {
         let mut lines: Vec<String> = rows.into_iter().map(|row| row.line).collect();
         lines.sort();
         lines
+    }
+
+    /// How the engine would answer a query.
+    pub(crate) fn plan(&mut self, sql: &str) -> String {
+        let steps = match self {
+            Self::Sqlite(conn) => {
+                let rows: Vec<Detail> = diesel::sql_query(format!("EXPLAIN QUERY PLAN {sql}"))
+                    .load(conn)
+                    .unwrap();
+                rows.into_iter().map(|row| row.detail).collect::<Vec<_>>()
+            }
+            Self::Postgres(conn) => {
+                let rows: Vec<Planned> = diesel::sql_query(format!("EXPLAIN {sql}")).load(conn).unwrap();
+                rows.into_iter().map(|row| row.line).collect()
+            }
+        };
+        steps.join("\n")
     }
 
     pub(crate) fn count(&mut self, table: &str) -> usize {
