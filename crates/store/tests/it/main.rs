@@ -33,6 +33,8 @@ mod outages;
 #[cfg(test)]
 mod policies;
 #[cfg(test)]
+mod principals;
+#[cfg(test)]
 mod runs;
 #[cfg(test)]
 mod spreading;
