@@ -11,4 +11,5 @@ pub mod estimate;
 pub mod incidents;
 pub mod limits;
 pub mod policy;
+pub mod rates;
 pub mod settle;
