@@ -20,7 +20,7 @@ use crate::audit::{Author, Changed, record};
 use crate::context::Context;
 
 pub use self::authenticate::{SignatureError, authenticate};
-pub use self::signed::{NotAllowed, Signed, SpendError, admit, prune_signatures};
+pub use self::signed::{NotAllowed, Signed, SpendError, admit, prune_signatures, spend};
 
 /// The most principals that a tenant may have that are not revoked.
 pub const PRINCIPALS_MAX: usize = 500;

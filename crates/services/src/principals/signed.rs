@@ -7,7 +7,7 @@ use model::authority::AuthorityType;
 use model::id::TenantId;
 use model::principal::{AccessKeyId, Principal, PrincipalAction, PrincipalRole};
 use model::time::Timestamp;
-use store::{StoreError, Writes};
+use store::{StoreError, TxError, Writes};
 
 use crate::audit::Author;
 use crate::context::Context;
@@ -57,6 +57,15 @@ pub enum SpendError {
     /// Nobody can tell.
     #[error("it could not be noted that the signature is used")]
     Store(#[from] StoreError),
+}
+
+impl TxError for SpendError {
+    fn store_error(&self) -> Option<&StoreError> {
+        match self {
+            Self::Store(error) => Some(error),
+            Self::Replayed => None,
+        }
+    }
 }
 
 impl Signed {
@@ -137,6 +146,15 @@ pub fn admit(
         measure::rate_limited(authority, mutation);
     }
     taken
+}
+
+/// Uses a signature up by itself, for a change that is no transaction of ours.
+///
+/// # Errors
+/// [`SpendError`].
+pub async fn spend(cx: &Context, signed: &Signed) -> Result<(), SpendError> {
+    let signed = signed.clone();
+    cx.db.write(move |tx| signed.spend(tx)).await
 }
 
 /// Forgets the signatures that are too old to be taken again, and says how many they were.
