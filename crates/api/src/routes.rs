@@ -59,6 +59,16 @@ fn limits(config: &mut ServiceConfig) {
         put => v1::limits_change::update, delete => v1::limits_change::delete);
 }
 
+/// The routes of Incidents, for customers.
+fn incidents(config: &mut ServiceConfig) {
+    resource!(config, "/api/v1/incidents/{incident_id}", get => v1::incidents::get);
+    resource!(config, "/api/v1/incidents/{incident_id}/events", get => v1::incidents::events);
+    resource!(config, "/api/v1/incidents/{incident_id}/source-run", get => v1::incidents::source_run);
+    resource!(config, "/api/v1/incidents/{incident_id}/acknowledge", post => v1::incidents::acknowledge);
+    resource!(config, "/api/v1/incidents/{incident_id}/resolve", post => v1::incidents::resolve);
+    resource!(config, "/api/v1/runs/{run_id}/incidents", get => v1::incidents::of_run);
+}
+
 /// The routes of the public listener.
 pub(crate) fn public(config: &mut ServiceConfig) {
     // First, so that finding it costs as little as finding a route can.
@@ -73,6 +83,7 @@ pub(crate) fn public(config: &mut ServiceConfig) {
     plain!(config, "/v1/models", get => llm::serve::models);
 
     limits(config);
+    incidents(config);
     resource!(config, "/api/v1/policies/rules/{rule_id}/effectiveness", get => v1::effectiveness::of_rule);
     resource!(config, "/api/v1/policies/preventions", get => v1::preventions::list);
     resource!(config, "/api/v1/policies/preventions/{prevention_id}/false-positive", post => v1::effectiveness::mark);
@@ -82,11 +93,6 @@ pub(crate) fn public(config: &mut ServiceConfig) {
     resource!(config, "/api/v1/policy-proposals/{proposal_id}/approve", post => v1::proposals::approve);
     resource!(config, "/api/v1/policy-proposals/{proposal_id}/reject", post => v1::proposals::reject);
     resource!(config, "/api/v1/contract/labels", get => v1::contract::labels);
-    resource!(config, "/api/v1/incidents/{incident_id}", get => v1::incidents::get);
-    resource!(config, "/api/v1/incidents/{incident_id}/events", get => v1::incidents::events);
-    resource!(config, "/api/v1/incidents/{incident_id}/source-run", get => v1::incidents::source_run);
-    resource!(config, "/api/v1/incidents/{incident_id}/acknowledge", post => v1::incidents::acknowledge);
-    resource!(config, "/api/v1/incidents/{incident_id}/resolve", post => v1::incidents::resolve);
     resource!(config, "/api/v1/runtime/incidents", get => v1::runtime::incidents);
     resource!(config, "/api/v1/runtime/policies/rules", get => v1::runtime::rules);
     resource!(config, "/api/v1/runtime/policies/limits", get => v1::runtime::limits);
@@ -100,7 +106,6 @@ pub(crate) fn public(config: &mut ServiceConfig) {
     resource!(config, "/api/v1/runs", get => v1::runs::list);
     resource!(config, "/api/v1/runs/{run_id}", get => v1::runs::get);
     resource!(config, "/api/v1/runs/{run_id}/cost", get => v1::runs::cost);
-    resource!(config, "/api/v1/runs/{run_id}/incidents", get => v1::incidents::of_run);
     resource!(config, "/api/v1/analytics/costs", get => v1::analytics::costs);
 
     resource!(config, "/api/v1/keys", get => v1::keys::list, post => v1::keys::create);

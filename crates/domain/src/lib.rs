@@ -12,4 +12,5 @@ pub mod incidents;
 pub mod limits;
 pub mod pipeline;
 pub mod policy;
+pub mod rates;
 pub mod settle;

@@ -22,9 +22,9 @@ use layers::Layer;
 
 pub use error::{ConfigError, Problem, Source};
 pub use sections::{
-    AskUsage, DatabaseConfig, FloorPrice, GatewayConfig, LogConfig, MetricsExposure, NetworkFilesystem,
-    OutputCap, PriceOverride, PricesConfig, SecretsConfig, ServerConfig, UpstreamConfig, UpstreamKind,
-    Upstreams,
+    AskUsage, AuthorityRatesConfig, DatabaseConfig, FloorPrice, GatewayConfig, LogConfig, MetricsExposure,
+    NetworkFilesystem, OutputCap, PriceOverride, PricesConfig, RatesConfig, SecretsConfig, ServerConfig,
+    SigningConfig, UpstreamConfig, UpstreamKind, Upstreams,
 };
 
 /// The file that is read when nobody names one; it need not exist.
@@ -46,6 +46,10 @@ pub struct Config {
     /// Secrets of the installation.
     #[serde(default)]
     pub secrets: SecretsConfig,
+    /// Signed requests.
+    pub signing: SigningConfig,
+    /// How often each authority may do something.
+    pub rates: RatesConfig,
     /// Calls to providers.
     pub gateway: GatewayConfig,
     /// The providers.

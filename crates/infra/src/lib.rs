@@ -10,6 +10,7 @@ pub mod telemetry;
 
 pub mod config;
 pub mod secrets;
+pub mod sigv4;
 
 pub mod clock;
 pub mod shutdown;

@@ -5,6 +5,8 @@ mod sealed;
 
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::digest::CtOutput;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use rand::Rng as _;
@@ -94,6 +96,12 @@ pub fn random_bytes<const N: usize>() -> [u8; N] {
     bytes
 }
 
+/// The secret of an access key out of random bytes: 40 characters, as long as those of AWS, without any that a shell or a
+/// configuration file would take for its own.
+pub fn signing_secret(random: [u8; 30]) -> Secret {
+    Secret::new(URL_SAFE_NO_PAD.encode(random))
+}
+
 /// Lower-case hex digits.
 pub fn hex(bytes: &[u8]) -> String {
     bytes
@@ -137,6 +145,16 @@ mod tests {
         );
         assert_eq!(secret, Secret::new("hunter2-hunter2"));
         assert_ne!(secret, Secret::new("hunter2"));
+    }
+
+    #[test]
+    fn a_signing_secret_is_forty_plain_characters() {
+        let secret = signing_secret([0xff; 30]);
+        assert_eq!(secret.expose(), "_".repeat(40));
+        let other = signing_secret(random_bytes());
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        assert!(other.expose().len() == 40 && other.expose().chars().all(plain));
+        assert_ne!(other, signing_secret(random_bytes()));
     }
 
     #[test]

@@ -38,6 +38,8 @@ wire_enum! {
         ApiKey,
         /// A tenant.
         Tenant,
+        /// Somebody who signs requests.
+        Principal,
     }
 }
 
@@ -110,6 +112,14 @@ pub enum AuditEvent {
     ApiKeyRevoked,
     /// An API key was rotated.
     ApiKeyRotated,
+    /// A principal was made, with its first access key.
+    PrincipalCreated,
+    /// A principal was given another access key.
+    PrincipalKeyCreated,
+    /// An access key of a principal was revoked.
+    PrincipalKeyRevoked,
+    /// A principal was revoked, with all its access keys.
+    PrincipalRevoked,
 }
 
 impl AuditEvent {

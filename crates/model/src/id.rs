@@ -44,6 +44,12 @@ pub enum IdError {
         /// The prefix of this kind.
         prefix: &'static str,
     },
+    /// Not the id of an access key.
+    #[error("expected `{prefix}` and 16 characters out of A to Z and 2 to 7")]
+    AccessKey {
+        /// The prefix of access keys.
+        prefix: &'static str,
+    },
     /// A customer-chosen name has a character or a length that names may not have.
     #[error("expected 1 to 64 characters out of letters, digits, `.`, `_` and `-`")]
     Slug,
@@ -129,6 +135,8 @@ ulid_ids! {
     KeyId = "key_";
     /// A credential of the people who run the installation.
     OperatorId = "op_";
+    /// Somebody who signs requests.
+    PrincipalId = "prn_";
     /// One LLM Run.
     RunId = "run_";
     /// One hold on the limits.

@@ -47,4 +47,5 @@ pub mod timeline;
 
 pub mod key;
 pub mod page;
+pub mod principal;
 pub mod tenant;

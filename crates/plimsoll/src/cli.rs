@@ -80,6 +80,9 @@ pub(crate) enum Command {
     /// Make operators: the people who run the installation
     #[command(subcommand)]
     Operators(commands::operators::Command),
+    /// Make and control principals: who signs requests about Incidents
+    #[command(subcommand)]
+    Principals(commands::principals::Command),
     /// Check this installation: configuration, database, disk, providers, clock
     Doctor(commands::doctor::Args),
     /// Check that the books agree with themselves

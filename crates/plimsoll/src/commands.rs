@@ -6,6 +6,7 @@ pub(crate) mod doctor;
 pub(crate) mod keys;
 pub(crate) mod migrate;
 pub(crate) mod operators;
+pub(crate) mod principals;
 pub(crate) mod replay;
 pub(crate) mod serve;
 pub(crate) mod simulate_provider;
@@ -37,6 +38,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
         Command::Keys(command) => keys::run(&global, command),
         Command::Tenants(command) => tenants::run(&global, command),
         Command::Operators(command) => operators::run(&global, command),
+        Command::Principals(command) => principals::run(&global, command),
         Command::Doctor(args) => return doctor::run(&global, &args),
         Command::SimulateProvider(args) => simulate_provider::run(&global, &args),
         Command::Replay(command) => return replay::run(&global, &command),

@@ -29,6 +29,7 @@ const CHECK_INTEGRITY: Duration = Duration::from_mins(10);
 const INTEGRITY_AGE_SECONDS: i64 = 3_600;
 const NOTE_KEY_USE: Duration = Duration::from_secs(30);
 const WRITE_JOURNAL: Duration = Duration::from_secs(1);
+const FORGET_SIGNATURES: Duration = Duration::from_mins(1);
 const DELETE_OLD_ERRORS: Duration = Duration::from_hours(24);
 const TIDY_METRICS: Duration = Duration::from_secs(5);
 
@@ -44,6 +45,7 @@ pub(crate) fn start(cx: &Context, metrics: &Metrics, shutdown: &Shutdown) -> Upk
     let keys = cx.clone();
     let journal = cx.clone();
     let errors = cx.clone();
+    let signatures = cx.clone();
     let metrics = metrics.clone();
     let mut loops = vec![
         every(EXPIRE_HOLDS, "expire_holds", shutdown, move || {
@@ -64,6 +66,10 @@ pub(crate) fn start(cx: &Context, metrics: &Metrics, shutdown: &Shutdown) -> Upk
         every(WRITE_JOURNAL, "write_journal", shutdown, move || {
             let cx = journal.clone();
             async move { services::journal::write_down(&cx).await }
+        }),
+        every(FORGET_SIGNATURES, "forget_signatures", shutdown, move || {
+            let cx = signatures.clone();
+            async move { services::principals::prune_signatures(&cx).await.map(drop) }
         }),
         every(DELETE_OLD_ERRORS, "delete_old_errors", shutdown, move || {
             let cx = errors.clone();

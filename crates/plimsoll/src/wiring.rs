@@ -7,10 +7,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use domain::rates::AuthorityRates;
 use infra::clock::{RandomIds, SystemClock};
-use infra::config::{AskUsage, Config, DatabaseConfig, PricesConfig, UpstreamConfig, UpstreamKind};
+use infra::config::{
+    AskUsage, AuthorityRatesConfig, Config, DatabaseConfig, PricesConfig, UpstreamConfig, UpstreamKind,
+};
+use infra::sigv4::Scope;
 use services::Context;
 use services::gateway::{Gateway, GatewaySettings, OutputCap, OutputCaps};
+use services::identity::{IdentitySettings, RateTable};
 use services::ledger::RoomSettings;
 use services::prices::{FloorPrice, PriceBook, PriceOverride};
 use store::Db;
@@ -62,7 +67,32 @@ pub(crate) fn context(config: &Config) -> Result<Context> {
         prices,
         gateway,
     )
-    .with_environment(config.server.environment))
+    .with_environment(config.server.environment)
+    .with_identity(identity(config)?))
+}
+
+/// How signed requests are treated.
+fn identity(config: &Config) -> Result<IdentitySettings> {
+    let rates = |of: AuthorityRatesConfig| AuthorityRates {
+        mutations: of.mutations_per_minute,
+        reads: of.reads_per_minute,
+        burst: of.burst,
+    };
+    let master_key = config.secrets.master_key();
+    Ok(IdentitySettings {
+        master_key: master_key.context("the master key cannot be used")?,
+        scope: Scope {
+            region: config.signing.region.clone(),
+            service: config.signing.service.clone(),
+        },
+        rates: RateTable {
+            auto_engine: rates(config.rates.auto_engine),
+            human_operator: rates(config.rates.human_operator),
+            on_call_sre: rates(config.rates.on_call_sre),
+            emergency_override: rates(config.rates.emergency_override),
+        },
+        failures_per_minute: config.signing.failures_per_minute,
+    })
 }
 
 /// Lets the database go: what waits is still written, then its threads end.

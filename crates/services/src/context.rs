@@ -11,6 +11,7 @@ use tokio::sync::OnceCell;
 use crate::auth::KeyCache;
 use crate::gateway::Gateway;
 use crate::governing::RulesCache;
+use crate::identity::{Identity, IdentitySettings};
 use crate::journal::Journal;
 use crate::ledger::Ledger;
 use crate::prices::PriceBook;
@@ -33,6 +34,8 @@ pub struct Context {
     pub environment: KeyEnvironment,
     /// Who holds which key, for a moment.
     pub keys: Arc<KeyCache>,
+    /// Who signs requests, for a moment.
+    pub identity: Arc<Identity>,
     /// Which Policy Rules apply, as they were read last.
     pub(crate) rules: Arc<RulesCache>,
     /// The way to the providers.
@@ -68,6 +71,7 @@ impl Context {
             prices,
             environment: KeyEnvironment::Live,
             keys: Arc::default(),
+            identity: Arc::new(Identity::new(IdentitySettings::default())),
             rules: Arc::default(),
             gateway,
             journal: Arc::default(),
@@ -86,6 +90,15 @@ impl Context {
     #[must_use]
     pub fn with_environment(self, environment: KeyEnvironment) -> Self {
         Self { environment, ..self }
+    }
+
+    /// The same for requests that are signed like this.
+    #[must_use]
+    pub fn with_identity(self, settings: IdentitySettings) -> Self {
+        Self {
+            identity: Arc::new(Identity::new(settings)),
+            ..self
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! A service draws `now` and its ids first, loads what the engine asks for, lets the engine decide and commits
 //! what follows in one transaction. It makes no HTTP answer and no SQL.
 
+mod beliefs;
 pub mod context;
 pub mod cursors;
 pub mod names;
@@ -11,7 +12,9 @@ pub mod owner;
 pub mod projections;
 
 pub mod auth;
+pub mod identity;
 pub mod keys;
+pub mod principals;
 pub mod tenants;
 
 mod governing;

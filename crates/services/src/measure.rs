@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use metrics::SharedString;
 use model::amounts::Amounts;
+use model::authority::AuthorityType;
 use model::decision::Outcome;
 use model::limit::{Consequence, LimitType};
 use model::money::NanoUsd;
@@ -29,6 +30,18 @@ const REPORTED: &str = "upstream_reported";
 /// A request was decided upon and, if it may run, held.
 pub(crate) fn decided(outcome: Outcome) {
     metrics::counter!("plimsoll_limit_decisions_total", "outcome" => outcome.as_str()).increment(1);
+}
+
+/// A signed request was looked at.
+pub(crate) fn signature(outcome: &'static str) {
+    metrics::counter!("plimsoll_signatures_total", "outcome" => outcome).increment(1);
+}
+
+/// A principal did something too often.
+pub(crate) fn rate_limited(authority: AuthorityType, mutation: bool) {
+    let class = if mutation { "mutation" } else { "read" };
+    metrics::counter!("plimsoll_principals_limited_total", "authority" => authority.as_str(), "class" => class)
+        .increment(1);
 }
 
 /// The Policy Rules have judged a request or an answer, and passed over the `skipped` ones.

@@ -165,6 +165,7 @@ pub async fn change(cx: &Context, id: TenantId, change: TenantChange) -> Result<
         })
         .await?;
     cx.keys.forget();
+    cx.identity.forget();
     Ok(tenant)
 }
 

@@ -44,6 +44,7 @@ pub mod credentials;
 pub mod installation;
 pub mod keys;
 pub mod operators;
+pub mod principals;
 pub mod tenants;
 
 pub use batch::{BatchHandler, Batcher};

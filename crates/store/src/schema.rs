@@ -1,8 +1,10 @@
 //! Which tables and columns are there? Kept equal to both migrations by a test.
 
 mod governance;
+mod signing;
 
 pub(crate) use self::governance::*;
+pub(crate) use self::signing::*;
 
 diesel::table! {
     tenants (id) {

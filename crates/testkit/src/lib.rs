@@ -10,4 +10,5 @@ pub mod history;
 pub mod ids;
 pub mod postgres;
 pub mod providers;
+pub mod sigv4;
 pub mod upstream;

@@ -65,8 +65,12 @@ const fn millis(most: u64) -> Kind {
     Kind::Whole(1..=most)
 }
 
+/// How often something may happen in a minute, and how much more after a pause.
+const RATE: Kind = Kind::Whole(1..=1_000_000);
+const BURST: Kind = Kind::Whole(0..=1_000_000);
+
 /// All of them, in reading order.
-pub(super) static KEYS: [Key; 43] = [
+pub(super) static KEYS: [Key; 58] = [
     key("server.listen", Kind::Address, "127.0.0.1:8080"),
     key("server.metrics_listen", Kind::Address, "127.0.0.1:9090"),
     key(
@@ -102,6 +106,21 @@ pub(super) static KEYS: [Key; 43] = [
     key("log.format", Kind::OneOf(&["json", "pretty"]), "json"),
     key("log.level", Kind::Filter, "info"),
     unset("secrets.master_key", Kind::MasterKey),
+    key("signing.region", Kind::Text, "us-east-1"),
+    key("signing.service", Kind::Text, "execute-api"),
+    key("signing.failures_per_minute", RATE, "60"),
+    key("rates.auto_engine.mutations_per_minute", RATE, "100"),
+    key("rates.auto_engine.reads_per_minute", RATE, "1000"),
+    key("rates.auto_engine.burst", BURST, "10"),
+    key("rates.human_operator.mutations_per_minute", RATE, "60"),
+    key("rates.human_operator.reads_per_minute", RATE, "300"),
+    key("rates.human_operator.burst", BURST, "5"),
+    key("rates.on_call_sre.mutations_per_minute", RATE, "120"),
+    key("rates.on_call_sre.reads_per_minute", RATE, "500"),
+    key("rates.on_call_sre.burst", BURST, "10"),
+    key("rates.emergency_override.mutations_per_minute", RATE, "30"),
+    key("rates.emergency_override.reads_per_minute", RATE, "100"),
+    key("rates.emergency_override.burst", BURST, "3"),
     key("gateway.connect_timeout_ms", millis(MINUTE_MS), "5000"),
     key("gateway.first_byte_timeout_ms", millis(HOUR_MS), "600000"),
     key("gateway.idle_timeout_ms", millis(HOUR_MS), "60000"),

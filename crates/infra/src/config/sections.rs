@@ -106,7 +106,7 @@ pub struct LogConfig {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SecretsConfig {
-    /// What secrets at rest will be encrypted under: 32 bytes in base64. Reserved, nothing is yet.
+    /// What secrets at rest are encrypted under: 32 bytes in base64.
     pub master_key: Option<Secret>,
 }
 
@@ -115,6 +115,44 @@ impl SecretsConfig {
     pub fn master_key(&self) -> Result<Option<MasterKey>, MasterKeyError> {
         self.master_key.as_ref().map(MasterKey::from_base64).transpose()
     }
+}
+
+/// Signed requests.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SigningConfig {
+    /// The region that a signature has to be for.
+    pub region: String,
+    /// The service that a signature has to be for.
+    pub service: String,
+    /// How many signatures may be wrong in a minute, from one address with one access key.
+    pub failures_per_minute: u32,
+}
+
+/// How often an authority may do something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuthorityRatesConfig {
+    /// Changes in a minute.
+    pub mutations_per_minute: u32,
+    /// Reads in a minute.
+    pub reads_per_minute: u32,
+    /// How many more of either after a pause.
+    pub burst: u32,
+}
+
+/// How often each authority may do something.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RatesConfig {
+    /// `AUTO_ENGINE`
+    pub auto_engine: AuthorityRatesConfig,
+    /// `HUMAN_OPERATOR`
+    pub human_operator: AuthorityRatesConfig,
+    /// `ON_CALL_SRE`
+    pub on_call_sre: AuthorityRatesConfig,
+    /// `EMERGENCY_OVERRIDE`
+    pub emergency_override: AuthorityRatesConfig,
 }
 
 /// Calls to providers.

@@ -2,3 +2,5 @@
 
 mod emission;
 mod never_shown;
+#[cfg(test)]
+mod sigv4;

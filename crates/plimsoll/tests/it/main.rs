@@ -17,6 +17,8 @@ mod nodes;
 #[cfg(test)]
 mod patience;
 #[cfg(test)]
+mod principals;
+#[cfg(test)]
 mod scenario_1;
 #[cfg(test)]
 mod scenario_2;

@@ -71,4 +71,8 @@ mod policies;
 #[cfg(test)]
 mod policies_backtest;
 #[cfg(test)]
+mod principals;
+#[cfg(test)]
+mod principals_rates;
+#[cfg(test)]
 mod proposals;

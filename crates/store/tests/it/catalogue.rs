@@ -8,7 +8,8 @@ use crate::support::raw::Raw;
 
 const SCHEMA: &str = concat!(
     include_str!("../../src/schema.rs"),
-    include_str!("../../src/schema/governance.rs")
+    include_str!("../../src/schema/governance.rs"),
+    include_str!("../../src/schema/signing.rs")
 );
 
 /// Tables that the code does not query.

@@ -25,7 +25,7 @@ testkit::both_databases! {
                 incidents::stored(tx, ACME, id)?,
             ))
         }).await.unwrap();
-        assert_eq!(found, history.last().map(|last| last.standing()));
+        assert_eq!(found, history.last().map(model::incident::Transition::standing));
         let expected: Vec<_> = history.iter().map(|one| one.event().clone()).collect();
         assert_eq!(events, expected);
         let stored = stored.unwrap();

@@ -37,6 +37,8 @@ mod policies;
 #[cfg(test)]
 mod preventions;
 #[cfg(test)]
+mod principals;
+#[cfg(test)]
 mod runs;
 #[cfg(test)]
 mod spreading;

@@ -199,12 +199,12 @@ pub(super) fn master_key(config: &Config) -> Check {
         Ok(Some(_)) => Check::new(
             "master key",
             Verdict::Ok,
-            "set; reserved, nothing is encrypted under it yet",
+            "set; secrets of access keys are encrypted under it",
         ),
         Ok(None) => Check::new(
             "master key",
             Verdict::Ok,
-            "not set; nothing that is stored needs it",
+            "not set; nobody can sign requests about Incidents",
         ),
         Err(error) => Check::of("master key", Err(error.into())),
     }

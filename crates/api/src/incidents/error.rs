@@ -1,0 +1,221 @@
+//! How does an error of the incident control plane reach a client?
+//!
+//! `{"error":{"code","message","requestId","details"}}`. A message says what the problem is and gives no advice; nothing of
+//! the inside of the product is in it.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CACHE_CONTROL, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::{HttpResponse, ResponseError};
+use infra::sigv4::{ALGORITHM, Fault};
+use serde_json::{Value, json};
+use services::StoreError;
+use services::identity::TooOften;
+use services::principals::{NotAllowed, SignatureError, SpendError};
+
+use crate::problem::ApiError;
+
+/// An error on its way to a client of the incident control plane.
+#[derive(Debug)]
+pub(crate) struct IncidentError {
+    pub(crate) status: StatusCode,
+    pub(crate) code: &'static str,
+    pub(crate) message: String,
+    /// An object, or null if there is nothing more to say.
+    pub(crate) details: Value,
+    pub(crate) retry_after: Option<i64>,
+}
+
+impl IncidentError {
+    pub(crate) fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            status: StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+            code,
+            message: message.into(),
+            details: Value::Null,
+            retry_after: None,
+        }
+    }
+
+    pub(crate) fn with(self, details: Value) -> Self {
+        Self { details, ..self }
+    }
+
+    /// The same with the time to wait, in the header and in the details.
+    pub(crate) fn retry_after(self, seconds: i64) -> Self {
+        let details = json!({ "retryAfter": seconds });
+        Self {
+            retry_after: Some(seconds),
+            ..self.with(details)
+        }
+    }
+
+    fn unavailable() -> Self {
+        Self::new(
+            503,
+            "SERVICE_UNAVAILABLE",
+            "The service is unavailable for a moment.",
+        )
+        .retry_after(1)
+    }
+
+    fn internal() -> Self {
+        Self::new(500, "INTERNAL_ERROR", "An unexpected error occurred.")
+    }
+}
+
+impl std::fmt::Display for IncidentError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.code)
+    }
+}
+
+impl ResponseError for IncidentError {
+    fn status_code(&self) -> StatusCode {
+        self.status
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status);
+        response.insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")));
+        if let Some(seconds) = self.retry_after {
+            response.insert_header((RETRY_AFTER, seconds.to_string()));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            response.insert_header((WWW_AUTHENTICATE, HeaderValue::from_static(ALGORITHM)));
+        }
+        let request_id = infra::correlation::current()
+            .map(|context| context.correlation_id().to_owned())
+            .unwrap_or_default();
+        let mut error = json!({ "code": self.code, "message": self.message, "requestId": request_id });
+        if let (Value::Object(members), false) = (&mut error, self.details.is_null()) {
+            members.insert("details".to_owned(), self.details.clone());
+        }
+        response.json(json!({ "error": error }))
+    }
+}
+
+impl From<StoreError> for IncidentError {
+    fn from(error: StoreError) -> Self {
+        // Logs it, and tells what passes from what does not.
+        let native = ApiError::from(error);
+        if native.status == StatusCode::INTERNAL_SERVER_ERROR {
+            Self::internal()
+        } else {
+            Self::unavailable()
+        }
+    }
+}
+
+/// What is wrong with the body or the headers of any request.
+impl From<ApiError> for IncidentError {
+    fn from(error: ApiError) -> Self {
+        match error.status.as_u16() {
+            413 => Self::new(413, "PAYLOAD_TOO_LARGE", error.detail),
+            408 => Self::new(408, "REQUEST_TIMEOUT", error.detail),
+            415 => Self::new(415, "UNSUPPORTED_MEDIA_TYPE", "The body is not JSON in UTF-8."),
+            400..500 => Self::new(400, "INVALID_REQUEST", error.detail),
+            503 | 507 => Self::unavailable(),
+            _ => Self::internal(),
+        }
+    }
+}
+
+impl From<TooOften> for IncidentError {
+    fn from(error: TooOften) -> Self {
+        let message = format!("The rate limit is used up for {} s.", error.retry_after);
+        Self::new(429, "RATE_LIMIT_EXCEEDED", message).retry_after(error.retry_after)
+    }
+}
+
+impl From<NotAllowed> for IncidentError {
+    fn from(error: NotAllowed) -> Self {
+        Self::new(403, "UNAUTHORIZED", sentence(&error.to_string()))
+    }
+}
+
+impl From<SpendError> for IncidentError {
+    fn from(error: SpendError) -> Self {
+        match error {
+            SpendError::Replayed => Self::new(
+                401,
+                "SIGNATURE_REPLAYED",
+                "The signature has been used for a change before.",
+            ),
+            SpendError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<SignatureError> for IncidentError {
+    fn from(error: SignatureError) -> Self {
+        let message = sentence(&error.to_string());
+        match error {
+            SignatureError::Fault(fault) => Self::new(401, code_of(&fault), message).with(details_of(&fault)),
+            SignatureError::Mismatch {
+                string_to_sign,
+                canonical_sha256,
+            } => Self::new(401, "SIGNATURE_MISMATCH", message).with(json!({
+                "canonicalRequestSha256": canonical_sha256,
+                "stringToSign": string_to_sign,
+            })),
+            SignatureError::TenantFrozen(reason) => {
+                let details = reason.map_or(Value::Null, |reason| json!({ "reason": reason }));
+                Self::new(403, "TENANT_SUSPENDED", message).with(details)
+            }
+            SignatureError::TooManyFailures(wait) => {
+                let message = format!(
+                    "Too many signatures from this address were wrong; none is looked at for {} s.",
+                    wait.retry_after
+                );
+                Self::new(429, "RATE_LIMIT_EXCEEDED", message).retry_after(wait.retry_after)
+            }
+            SignatureError::Store(error) => error.into(),
+            broken @ (SignatureError::Locked(_) | SignatureError::NoMasterKey) => {
+                tracing::error!(error = ?broken, "signed requests cannot be checked: see secrets.master_key");
+                Self::unavailable()
+            }
+        }
+    }
+}
+
+/// The stable word for what is wrong with a signature.
+fn code_of(fault: &Fault) -> &'static str {
+    match fault {
+        Fault::Missing => "AUTHENTICATION_REQUIRED",
+        Fault::Scheme => "WRONG_CREDENTIAL_KIND",
+        Fault::Presigned => "PRESIGNED_URL_REFUSED",
+        Fault::Repeated(_) => "DUPLICATE_HEADER",
+        Fault::Malformed(_) => "MALFORMED_SIGNATURE",
+        Fault::Scope { .. } => "INVALID_CREDENTIAL_SCOPE",
+        Fault::Date => "INVALID_SIGNATURE_DATE",
+        Fault::Skew(_) => "CLOCK_SKEW",
+        Fault::Unsigned(_) => "HEADER_NOT_SIGNED",
+        Fault::Absent(_) => "SIGNED_HEADER_MISSING",
+        Fault::Content | Fault::UnsignedBody => "CONTENT_HASH_MISMATCH",
+    }
+}
+
+fn details_of(fault: &Fault) -> Value {
+    match fault {
+        Fault::Repeated(header) => json!({ "header": header }),
+        Fault::Unsigned(header) | Fault::Absent(header) => json!({ "header": header }),
+        Fault::Scope { part, expected } => json!({ "part": part, "expected": expected }),
+        Fault::Skew(seconds) => {
+            json!({ "skewSeconds": seconds, "allowedSeconds": infra::sigv4::SKEW_SECONDS })
+        }
+        Fault::Missing
+        | Fault::Scheme
+        | Fault::Presigned
+        | Fault::Malformed(_)
+        | Fault::Date
+        | Fault::Content
+        | Fault::UnsignedBody => Value::Null,
+    }
+}
+
+/// An error of ours as a sentence.
+fn sentence(text: &str) -> String {
+    let mut rest = text.chars();
+    let first = rest.next().map(|first| first.to_ascii_uppercase());
+    first.into_iter().chain(rest).chain(['.']).collect()
+}
