@@ -10,9 +10,10 @@ pub(crate) struct Route {
 }
 
 /// The functions that make the routes of the public listener: the one that is called, and those that it calls.
-const PARTS: [&str; 2] = [
+const PARTS: [&str; 3] = [
     "\npub(crate) fn public(config: &mut ServiceConfig) {",
     "\nfn limits(config: &mut ServiceConfig) {",
+    "\nfn incidents(config: &mut ServiceConfig) {",
 ];
 
 /// What they say.
