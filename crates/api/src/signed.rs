@@ -31,8 +31,7 @@ impl FromRequest for SignedRequest {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
             let state = request.app_data::<Data<State>>().cloned();
-            let state =
-                state.ok_or_else(|| IncidentError::new(404, "NOT_FOUND", "There is nothing here."))?;
+            let state = state.ok_or_else(IncidentError::nothing_here)?;
             let body = body::read(&request, payload, BODY_BYTES).await?;
             let headers: Vec<(&str, &[u8])> = request
                 .headers()

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use infra::config::Config;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use model::authority::AuthorityType;
 use model::decision::Outcome;
 use model::limit::{Consequence, LimitType};
 use model::money::NanoUsd;
@@ -53,6 +54,7 @@ impl Metrics {
         for result in ["clean", "broken"] {
             metrics::counter!("plimsoll_incident_replays_total", "result" => result).increment(0);
         }
+        of_principals();
         metrics::counter!("plimsoll_policy_proposals_total").increment(0);
         metrics::gauge!("plimsoll_requests_in_flight").set(0.0);
         metrics::gauge!("plimsoll_requests_waiting").set(0.0);
@@ -85,6 +87,25 @@ impl Metrics {
     }
 }
 
+/// Those of signed requests.
+fn of_principals() {
+    const AUTHORITIES: [AuthorityType; 4] = [
+        AuthorityType::AutoEngine,
+        AuthorityType::HumanOperator,
+        AuthorityType::OnCallSre,
+        AuthorityType::EmergencyOverride,
+    ];
+    for outcome in ["accepted", "refused", "replayed"] {
+        metrics::counter!("plimsoll_signatures_total", "outcome" => outcome).increment(0);
+    }
+    for authority in AUTHORITIES.map(AuthorityType::as_str) {
+        for class in ["mutation", "read"] {
+            metrics::counter!("plimsoll_principals_limited_total", "authority" => authority, "class" => class)
+                .increment(0);
+        }
+    }
+}
+
 /// What each name means; docs/metrics.md says it at length.
 fn describe() {
     use metrics::{describe_counter, describe_gauge, describe_histogram};
@@ -96,6 +117,14 @@ fn describe() {
         "Errors that were logged but not stored"
     );
     describe_counter!("plimsoll_holds_expired_total", "Holds that nobody ended in time");
+    describe_counter!(
+        "plimsoll_signatures_total",
+        "Signed requests, by what became of their signatures"
+    );
+    describe_counter!(
+        "plimsoll_principals_limited_total",
+        "Requests of principals beyond the rate of their authority"
+    );
     describe_counter!("plimsoll_incidents_opened_total", "Incidents of failed LLM Runs");
     describe_counter!(
         "plimsoll_incident_replays_total",

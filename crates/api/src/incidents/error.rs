@@ -49,6 +49,10 @@ impl IncidentError {
         }
     }
 
+    pub(crate) fn nothing_here() -> Self {
+        Self::new(404, "NOT_FOUND", "There is nothing here.")
+    }
+
     fn unavailable() -> Self {
         Self::new(
             503,

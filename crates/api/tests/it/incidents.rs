@@ -60,7 +60,10 @@ testkit::both_databases! {
         let twice = log.send("resolve it again", does(&world, &id, "/resolve").json(&said)).await;
         twice.is(409, "incident-state");
         log.send("acknowledge it too late", does(&world, &id, "/acknowledge")).await.is(409, "incident-state");
-        log.send("what happened to it", world.get(&path(&id, "/events"))).await.ok(200);
+        let events = world.get(&path(&id, "/events")).send().await;
+        let states: Vec<_> = (0..5).map(|n| events.text(&format!("/items/{n}/new_state"))).collect();
+        assert_eq!(states, ["PENDING", "OPEN", "OPEN", "MITIGATING", "RESOLVED"]);
+        assert_eq!(events.at("/items/5"), Value::Null);
         let resolved = world.get("/api/v1/runtime/incidents?topic=RESOLVED").send().await;
         assert_eq!(resolved.text("/items/0/resolved_at"), over.text("/resolved_at"));
         assert_eq!(world.get("/api/v1/runtime/incidents?topic=ACTIVE").send().await.at("/total"), json!(0));
