@@ -9,11 +9,11 @@ mod row;
 
 use diesel::prelude::*;
 use model::id::{IncidentId, RunId, SignatureId, TenantId};
-use model::incident::{Incident, IncidentState, Projection, Standing, Transition};
+use model::incident::{Incident, Projection, Standing, Transition};
 use model::money::NanoUsd;
 use model::time::Timestamp;
 
-use self::row::{Row, TABLE, facets, incident};
+use self::row::{OPEN, PENDING, Row, TABLE, facets, incident};
 use crate::error::{StoreError, StoreResult};
 use crate::schema::incidents;
 use crate::totals::{self, Listing};
@@ -90,20 +90,10 @@ pub fn standing(tx: &mut impl Tx, tenant: TenantId, id: IncidentId) -> StoreResu
 /// # Errors
 /// What the database says.
 pub fn same(tx: &mut impl Tx, tenant: TenantId, fingerprint: &str) -> StoreResult<Option<Standing>> {
-    let [pending, open, mitigating] = [
-        IncidentState::Pending,
-        IncidentState::Open,
-        IncidentState::Mitigating,
-    ];
     let row: Option<Row> = incidents::table
         .filter(incidents::tenant_id.eq(tenant.to_string()))
         .filter(incidents::fingerprint.eq(fingerprint))
-        .filter(
-            incidents::state
-                .eq(pending.as_str())
-                .or(incidents::state.eq(open.as_str()))
-                .or(incidents::state.eq(mitigating.as_str())),
-        )
+        .filter(incidents::topic.eq(PENDING).or(incidents::topic.eq(OPEN)))
         .get_result(tx.conn())
         .optional()?;
     row.as_ref().map(Row::standing).transpose()
@@ -123,37 +113,26 @@ pub struct OfService {
 /// # Errors
 /// What the database says.
 pub fn of_service(tx: &mut impl Tx, tenant: TenantId, service: &str) -> StoreResult<OfService> {
-    let newest = |state: Option<IncidentState>| {
-        let mut query = incidents::table
-            .select((incidents::id, incidents::state, incidents::created_at))
+    let of_service = || {
+        incidents::table
             .filter(incidents::tenant_id.eq(tenant.to_string()))
-            .filter(incidents::service.eq(service.to_owned()))
+            .filter(incidents::service.eq(service))
             .order((incidents::created_at.desc(), incidents::id.desc()))
-            .limit(1)
-            .into_boxed();
-        if let Some(state) = state {
-            query = query.filter(incidents::state.eq(state.as_str()));
-        }
-        query
     };
-    let mut found = OfService::default();
-    for state in [
-        IncidentState::Pending,
-        IncidentState::Open,
-        IncidentState::Mitigating,
-    ] {
-        let row: Option<(String, String, i64)> = newest(Some(state)).get_result(tx.conn()).optional()?;
-        if let Some((id, _, _)) = row {
-            found.active = Some(TABLE.parse("id", &id)?);
-        }
-    }
-    let pending = IncidentState::Pending.as_str();
-    let row: Option<(String, String, i64)> = newest(None)
-        .filter(incidents::state.ne(pending))
-        .get_result(tx.conn())
+    let active: Option<String> = of_service()
+        .filter(incidents::topic.eq(PENDING).or(incidents::topic.eq(OPEN)))
+        .select(incidents::id)
+        .first(tx.conn())
         .optional()?;
-    found.opened_at = row.map(|(_, _, at)| Timestamp::from_micros(at));
-    Ok(found)
+    let opened_at: Option<i64> = of_service()
+        .filter(incidents::topic.ne(PENDING))
+        .select(incidents::created_at)
+        .first(tx.conn())
+        .optional()?;
+    Ok(OfService {
+        active: active.map(|id| TABLE.parse("id", &id)).transpose()?,
+        opened_at: opened_at.map(Timestamp::from_micros),
+    })
 }
 
 /// What is stored of an Incident, as it is compared with its events.

@@ -78,7 +78,12 @@ pub enum Refusal {
 /// A change that the machine has allowed: the one thing that the store accepts. It cannot be made elsewhere.
 ///
 /// ```compile_fail,E0451
-/// let forged = model::incident::Transition { event: todo!(), after: todo!(), head: todo!() };
+/// use model::digest::Digest;
+/// use model::incident::{Incident, IncidentEvent, Transition};
+///
+/// fn forge(event: IncidentEvent, after: Incident, head: Digest) -> Transition {
+///     Transition { event, after, head }
+/// }
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transition {

@@ -67,6 +67,12 @@ pub async fn explain_all(cx: &Context) -> Result<Explained, StoreError> {
                     sum.incidents += u64::from(incident);
                     sum.proposals += u64::from(proposal);
                 }
+                // Asked again, the rules would say the same.
+                Err(error @ IncidentError::NotNoticed) => {
+                    tracing::error!(%error, run_id = %one.run, "a failed run opens no Incident");
+                    looked_at.push(one);
+                    sum.runs += 1;
+                }
                 Err(error) => {
                     tracing::warn!(%error, run_id = %one.run, "a failed run could not be looked at yet");
                 }
@@ -238,15 +244,14 @@ fn promote(
     };
     let happened_at = failed.run.completed_at.unwrap_or(failed.run.started_at);
     let draft = own::failed_run(&of_run, &service, happened_at);
-    let known = store::incidents::of_service(tx, failed.run.tenant, &service)?;
     let asked = pipeline::Asked {
         tenant: failed.run.tenant,
         incident: opening.incident,
         authority: AuthorityContext::engine(ENGINE, now),
         request_id: failed.run.correlation_id.clone(),
-        known,
     };
-    pipeline::decide(&draft, &asked, now)
+    let look_up = |service: &str| store::incidents::of_service(tx, asked.tenant, service);
+    pipeline::decide(&draft, &asked, look_up, now)
 }
 
 /// Which service it happened to: the agent, else the product feature, else all of it.

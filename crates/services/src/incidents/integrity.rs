@@ -90,9 +90,9 @@ async fn raise(
                 incident: new,
                 authority: AuthorityContext::engine(ENGINE, now),
                 request_id: author.correlation_id.clone(),
-                known: store::incidents::of_service(tx, tenant, SERVICE)?,
             };
-            let promoted = pipeline::decide(&draft, &asked, now)?;
+            let look_up = |service: &str| store::incidents::of_service(tx, tenant, service);
+            let promoted = pipeline::decide(&draft, &asked, look_up, now)?;
             let new = (tenant, creation.clone(), promoted.promotion());
             open(tx, ids.as_ref(), &author, new, now)
         })

@@ -9,15 +9,16 @@ use domain::pipeline::candidates::{Built, build};
 use domain::pipeline::correlate::{CorrelationRules, correlate};
 use domain::pipeline::detect::{DetectionRules, detect};
 use domain::pipeline::gate::{Automation, GateInput, Known, Naming, evaluate};
-use domain::pipeline::policy::Policies;
+use domain::pipeline::policy::{LoadedPolicy, Policies};
 use domain::pipeline::shipped;
 use domain::pipeline::signals::{SignalDraft, ingest, normalize};
 use model::authority::AuthorityContext;
 use model::id::{IncidentId, TenantId};
 use model::incident::Promotion;
-use model::promotion::{Promoter, PromotionDecision};
+use model::promotion::{Promoter, PromotionDecision, Verdict};
 use model::signal::Signal;
 use model::time::Timestamp;
+use store::StoreResult;
 use store::incidents::OfService;
 
 use super::IncidentError;
@@ -38,14 +39,12 @@ struct Shipped {
     policies: Policies,
 }
 
-/// Who asks, about which Incident, and what is known.
+/// Who asks, and about which Incident.
 pub(super) struct Asked {
     pub(super) tenant: TenantId,
     pub(super) incident: IncidentId,
     pub(super) authority: AuthorityContext,
     pub(super) request_id: String,
-    /// Of the service; without the Incident that is asked about.
-    pub(super) known: OfService,
 }
 
 /// What the engines said.
@@ -77,59 +76,72 @@ impl Promoted {
     }
 }
 
-/// Asks the engines about one thing that was noticed.
+/// Asks the engines about one thing that was noticed. Rules are asked in their order: the first candidate that is
+/// promoted counts, else the first. What is known of the service is looked up if a policy asks for it.
 ///
 /// # Errors
 /// [`IncidentError::NotNoticed`] if the signal is not one, or no rule makes a candidate of it.
-pub(super) fn decide(draft: &SignalDraft, asked: &Asked, now: Timestamp) -> Result<Promoted, IncidentError> {
+pub(super) fn decide(
+    draft: &SignalDraft,
+    asked: &Asked,
+    mut look_up: impl FnMut(&str) -> StoreResult<OfService>,
+    now: Timestamp,
+) -> Result<Promoted, IncidentError> {
     let rules = SHIPPED.as_ref().ok_or(IncidentError::NotNoticed)?;
     let signal = ingest(asked.tenant, draft, now).map_err(|problems| {
-        tracing::warn!(?problems, "a signal of the product's own is not one");
+        tracing::error!(?problems, "a signal of the product's own is not one");
         IncidentError::NotNoticed
     })?;
     let detected = detect(&rules.detection, &normalize(&signal, now), now);
     let trigger = detected.detections.last().ok_or(IncidentError::NotNoticed)?;
-    let correlated = correlate(&rules.correlation, trigger, &detected.detections);
-    let candidates = correlated.correlations.iter().filter_map(|correlation| {
-        let rule = rules.correlation.get(&correlation.rule)?;
-        build(rule, correlation, now).ok()
-    });
     let promoter = Promoter {
         authority_type: asked.authority.authority_type,
         authority_id: asked.authority.authority_id.clone(),
         session_id: asked.authority.session_id.clone(),
         justification: asked.authority.justification.clone(),
     };
-    let decided = candidates.map(|candidate| {
+    let mut first = None;
+    for correlation in correlate(&rules.correlation, trigger, &detected.detections).correlations {
+        let rule = rules.correlation.get(&correlation.rule);
+        let Some(candidate) = rule.and_then(|rule| build(rule, &correlation, now).ok()) else {
+            continue;
+        };
+        let policy = rules.policies.get(&candidate.candidate.policy);
+        let known = match policy.filter(|policy| asks_for_the_service(policy)) {
+            Some(_) => Some(look_up(&candidate.candidate.suggested_service)?),
+            None => None,
+        };
         let decision = evaluate(&GateInput {
             request_id: &asked.request_id,
             attempt: 1,
             candidate: &candidate.candidate,
             evidence: Known::Known(Some(&candidate.evidence)),
-            policy: rules.policies.get(&candidate.candidate.policy),
+            policy,
             promoter: &promoter,
             naming: Naming::Given(asked.incident),
             // Whoever asks has looked for it: there is none.
             active_incident: Known::Known(None),
             promoted_before: Known::Known(None),
-            service_incident: Known::Known(asked.known.active),
-            last_promotion_at: Known::Known(asked.known.opened_at),
+            service_incident: known.map_or(Known::Unknown, |known| Known::Known(known.active)),
+            last_promotion_at: known.map_or(Known::Unknown, |known| Known::Known(known.opened_at)),
             automation: Known::Known(Automation::Running),
             now,
         });
-        Promoted {
+        let is_promoted = decision.decision == Verdict::Promote;
+        let decided = Promoted {
             signal: signal.clone(),
             candidate,
             decision,
+        };
+        if is_promoted {
+            return Ok(decided);
         }
-    });
-    // The first that is promoted, else the first: rules are asked in a fixed order.
-    let mut decided: Vec<_> = decided.collect();
-    let chosen = decided
-        .iter()
-        .position(|one| one.decision.decision == model::promotion::Verdict::Promote);
-    if decided.is_empty() {
-        return Err(IncidentError::NotNoticed);
+        first.get_or_insert(decided);
     }
-    Ok(decided.swap_remove(chosen.unwrap_or(0)))
+    first.ok_or(IncidentError::NotNoticed)
+}
+
+fn asks_for_the_service(policy: &LoadedPolicy) -> bool {
+    let asked = &policy.policy().deferral_conditions;
+    asked.pending_incident_for_service || asked.cooldown_minutes > 0
 }

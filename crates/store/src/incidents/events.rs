@@ -11,8 +11,10 @@ use crate::tx::{Tx, Writes};
 #[derive(Queryable, Insertable)]
 #[diesel(table_name = incident_events)]
 struct Row {
-    tenant_id: String,
-    incident_id: String,
+    #[diesel(column_name = tenant_id)]
+    tenant: String,
+    #[diesel(column_name = incident_id)]
+    incident: String,
     seq: i64,
     event_id: String,
     schema_version: i64,
@@ -32,10 +34,32 @@ struct Row {
     event_hash: String,
 }
 
+/// What is stored of an event is the event, field by field.
+macro_rules! same_fields {
+    ($one:ident, $other:ident: $($field:ident)+) => {
+        same_fields!(@ $one => $other: $($field)+);
+        same_fields!(@ $other => $one: $($field)+);
+    };
+    (@ $from:ident => $to:ident: $($field:ident)+) => {
+        impl From<$from> for $to {
+            fn from(of: $from) -> Self {
+                let $from { $($field),+ } = of;
+                Self { $($field),+ }
+            }
+        }
+    };
+}
+
+same_fields! {
+    Row, IncidentEvent:
+    tenant incident seq event_id schema_version event_type at actor authority previous_state new_state reason
+    metadata request_id idempotency_key state_hash_before state_hash_after prev_event_hash event_hash
+}
+
 pub(super) fn insert(tx: &mut impl Writes, happened: &[Transition]) -> StoreResult<()> {
     for transition in happened {
         diesel::insert_into(incident_events::table)
-            .values(row(transition.event().clone()))
+            .values(Row::from(transition.event().clone()))
             .execute(tx.conn())?;
     }
     Ok(())
@@ -51,95 +75,5 @@ pub fn events(tx: &mut impl Tx, tenant: TenantId, incident: IncidentId) -> Store
         .filter(incident_events::incident_id.eq(incident.to_string()))
         .order(incident_events::seq)
         .load(tx.conn())?;
-    Ok(rows.into_iter().map(event).collect())
-}
-
-fn row(of: IncidentEvent) -> Row {
-    let IncidentEvent {
-        tenant,
-        incident,
-        seq,
-        event_id,
-        schema_version,
-        event_type,
-        at,
-        actor,
-        authority,
-        previous_state,
-        new_state,
-        reason,
-        metadata,
-        request_id,
-        idempotency_key,
-        state_hash_before,
-        state_hash_after,
-        prev_event_hash,
-        event_hash,
-    } = of;
-    Row {
-        tenant_id: tenant,
-        incident_id: incident,
-        seq,
-        event_id,
-        schema_version,
-        event_type,
-        at,
-        actor,
-        authority,
-        previous_state,
-        new_state,
-        reason,
-        metadata,
-        request_id,
-        idempotency_key,
-        state_hash_before,
-        state_hash_after,
-        prev_event_hash,
-        event_hash,
-    }
-}
-
-fn event(row: Row) -> IncidentEvent {
-    let Row {
-        tenant_id,
-        incident_id,
-        seq,
-        event_id,
-        schema_version,
-        event_type,
-        at,
-        actor,
-        authority,
-        previous_state,
-        new_state,
-        reason,
-        metadata,
-        request_id,
-        idempotency_key,
-        state_hash_before,
-        state_hash_after,
-        prev_event_hash,
-        event_hash,
-    } = row;
-    IncidentEvent {
-        tenant: tenant_id,
-        incident: incident_id,
-        seq,
-        event_id,
-        schema_version,
-        event_type,
-        at,
-        actor,
-        authority,
-        previous_state,
-        new_state,
-        reason,
-        metadata,
-        request_id,
-        idempotency_key,
-        state_hash_before,
-        state_hash_after,
-        prev_event_hash,
-        event_hash,
-    }
+    Ok(rows.into_iter().map(Into::into).collect())
 }

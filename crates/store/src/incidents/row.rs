@@ -88,11 +88,16 @@ pub(super) fn incident(row: &Row) -> StoreResult<Incident> {
     Ok(incident)
 }
 
+/// Where what nobody has approved is not shown.
+pub(super) const PENDING: &str = "pending";
+/// Where is shown what is not over.
+pub(super) const OPEN: &str = "open";
+
 /// Where the console shows what is in this state.
 pub(super) const fn topic(state: IncidentState) -> &'static str {
     match state {
-        IncidentState::Pending => "pending",
-        IncidentState::Open | IncidentState::Mitigating => "open",
+        IncidentState::Pending => PENDING,
+        IncidentState::Open | IncidentState::Mitigating => OPEN,
         IncidentState::Resolved | IncidentState::Closed | IncidentState::Cancelled => "over",
         IncidentState::Archived => "archived",
     }

@@ -86,6 +86,23 @@ testkit::both_databases! {
         db.write(move |tx| incidents::append(tx, &another)).await.unwrap();
     }
 
+    async fn of_a_service_the_newest_that_is_not_over_and_the_last_that_was_opened_are_known(db: TestDb) {
+        add_acme(&db).await;
+        let known = |service: &'static str| db.read(move |tx| incidents::of_service(tx, ACME, service));
+        assert_eq!(known("llm").await.unwrap(), incidents::OfService::default());
+        let over = governance::resolved(incident(3), at(9)).history();
+        let mut pending = incident(4).history();
+        pending.truncate(1);
+        for history in [incident(1).history(), incident(2).history(), over] {
+            db.write(move |tx| incidents::append(tx, &history)).await.unwrap();
+        }
+        let before = incidents::OfService { active: Some(incident(2).id()), opened_at: Some(at(3)) };
+        assert_eq!(known("llm").await.unwrap(), before);
+        db.write(move |tx| incidents::append(tx, &pending)).await.unwrap();
+        assert_eq!(known("llm").await.unwrap(), incidents::OfService { active: Some(incident(4).id()), ..before });
+        assert_eq!(known("search").await.unwrap(), incidents::OfService::default());
+    }
+
     async fn what_somebody_changed_by_hand_is_found(db: TestDb) {
         add_acme(&db).await;
         let history = incident(1).history();
