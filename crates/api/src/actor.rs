@@ -7,6 +7,7 @@ use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest, dev};
 use model::key::KeyScope;
+use services::audit::Author;
 use services::auth::{self, AuthError, OperatorActor, TenantActor};
 
 use crate::middleware::journal;
@@ -108,6 +109,13 @@ key_actors! {
 
 /// Runs the installation.
 pub(crate) struct Operator(pub(crate) OperatorActor);
+
+impl Operator {
+    /// As whom a change is written down.
+    pub(crate) fn author(&self) -> Author {
+        Author::human(self.0.operator.id.to_string())
+    }
+}
 
 impl FromRequest for Operator {
     type Error = ApiError;

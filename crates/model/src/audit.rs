@@ -38,6 +38,8 @@ wire_enum! {
         ApiKey,
         /// A tenant.
         Tenant,
+        /// Somebody who runs the installation.
+        Operator,
         /// Somebody who signs requests.
         Principal,
     }
@@ -112,6 +114,18 @@ pub enum AuditEvent {
     ApiKeyRevoked,
     /// An API key was rotated.
     ApiKeyRotated,
+    /// A tenant was made.
+    TenantCreated,
+    /// What a token of a model without a price counts as was changed for a tenant.
+    TenantFloorPriceChanged,
+    /// All traffic of a tenant was stopped.
+    EmergencyOverrideActivated,
+    /// The traffic of a tenant flows again.
+    EmergencyOverrideDeactivated,
+    /// An operator was made.
+    OperatorCreated,
+    /// An operator was revoked.
+    OperatorRevoked,
     /// A principal was made, with its first access key.
     PrincipalCreated,
     /// A principal was given another access key.

@@ -6,10 +6,12 @@ use model::key::{ApiKey, KeyScope, KeyStatus};
 use model::time::Timestamp;
 use store::{StoreError, TxError};
 
+use crate::audit::{Author, record};
 use crate::context::Context;
 use crate::once::OnceError;
 
 mod create;
+mod told;
 
 pub use self::create::{create, create_once};
 
@@ -29,6 +31,22 @@ pub struct NewKey {
     pub rpm: Option<u32>,
     /// After how many days it stops working.
     pub expires_in_days: Option<u32>,
+}
+
+/// Who makes a key.
+#[derive(Debug, Clone)]
+pub struct Maker {
+    /// Who, in which request.
+    pub author: Author,
+    /// What the maker may do, and can give away; none for operators, who may do everything.
+    pub may: Option<Vec<KeyScope>>,
+}
+
+impl Maker {
+    /// Who runs the installation.
+    pub const fn operator(author: Author) -> Self {
+        Self { author, may: None }
+    }
 }
 
 /// Why a key cannot be made or changed.
@@ -134,10 +152,11 @@ pub enum KeyChange {
 pub async fn change(
     cx: &Context,
     tenant: TenantId,
+    author: Author,
     id: KeyId,
     change: KeyChange,
 ) -> Result<ApiKey, KeyError> {
-    let now = cx.clock.now();
+    let (now, ids) = (cx.clock.now(), cx.ids.clone());
     let event_id = EventId::generate(cx.ids.as_ref());
     let key = cx
         .db
@@ -146,14 +165,15 @@ pub async fn change(
             if key.status == KeyStatus::Revoked && change != KeyChange::Revoke {
                 return Err(KeyError::Revoked);
             }
+            let before = key.clone();
             match &change {
                 KeyChange::Freeze { reason } => {
                     key.status = KeyStatus::Frozen;
                     key.freeze_reason.clone_from(reason);
-                    store::ops_events::insert(
-                        tx,
-                        &[frozen(event_id, tenant, ("api_key", id.to_string()), now)],
-                    )?;
+                    if before.status != KeyStatus::Frozen {
+                        let event = frozen(event_id, tenant, ("api_key", id.to_string()), now);
+                        store::ops_events::insert(tx, &[event])?;
+                    }
                 }
                 KeyChange::Unfreeze => {
                     key.status = KeyStatus::Active;
@@ -166,7 +186,10 @@ pub async fn change(
                     store::limits::disable_of_key(tx, tenant, id, now)?;
                 }
             }
-            store::keys::set_status(tx, &key)?;
+            if let Some(changed) = told::change(&before, &key) {
+                store::keys::set_status(tx, &key)?;
+                record(tx, ids.as_ref(), &author, changed, now)?;
+            }
             Ok(key)
         })
         .await?;

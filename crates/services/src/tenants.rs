@@ -6,9 +6,12 @@ use model::money::NanoUsd;
 use model::tenant::{Agent, FreezeState, Operator, Project, Tenant};
 use store::{StoreError, TxError};
 
+use crate::audit::{Author, record};
 use crate::context::Context;
 use crate::keys::frozen;
 use crate::names;
+
+mod told;
 
 const NAME_MAX: usize = 255;
 
@@ -63,7 +66,7 @@ impl TxError for TenantError {
 ///
 /// # Errors
 /// [`TenantError::Taken`], [`TenantError::Invalid`].
-pub async fn create(cx: &Context, name: &str) -> Result<Tenant, TenantError> {
+pub async fn create(cx: &Context, author: Author, name: &str) -> Result<Tenant, TenantError> {
     let name = checked(name)?;
     let tenant = Tenant {
         id: TenantId::generate(cx.ids.as_ref()),
@@ -73,10 +76,13 @@ pub async fn create(cx: &Context, name: &str) -> Result<Tenant, TenantError> {
         floor_price: None,
         created_at: cx.clock.now(),
     };
-    let stored = tenant.clone();
-    cx.db
-        .write(move |tx| -> Result<(), TenantError> { Ok(store::tenants::insert(tx, &stored)?) })
-        .await?;
+    let (stored, ids) = (tenant.clone(), cx.ids.clone());
+    let write = cx.db.write(move |tx| -> Result<(), TenantError> {
+        store::tenants::insert(tx, &stored)?;
+        let changed = told::created(&stored);
+        Ok(record(tx, ids.as_ref(), &author, changed, stored.created_at)?)
+    });
+    write.await?;
     Ok(tenant)
 }
 
@@ -140,19 +146,28 @@ pub enum TenantChange {
 ///
 /// # Errors
 /// [`TenantError`].
-pub async fn change(cx: &Context, id: TenantId, change: TenantChange) -> Result<Tenant, TenantError> {
-    let now = cx.clock.now();
+pub async fn change(
+    cx: &Context,
+    author: Author,
+    id: TenantId,
+    change: TenantChange,
+) -> Result<Tenant, TenantError> {
+    let (now, ids) = (cx.clock.now(), cx.ids.clone());
     let event_id = EventId::generate(cx.ids.as_ref());
     let tenant = cx
         .db
         .write(move |tx| -> Result<Tenant, TenantError> {
             let known = store::tenants::find(tx, id)?.filter(|tenant| tenant.id != TenantId::PLATFORM);
-            let mut tenant = known.ok_or(TenantError::NotFound)?;
+            let before = known.ok_or(TenantError::NotFound)?;
+            let mut tenant = before.clone();
             match &change {
                 TenantChange::Freeze { reason } => {
                     tenant.state = FreezeState::Frozen;
                     tenant.freeze_reason.clone_from(reason);
-                    store::ops_events::insert(tx, &[frozen(event_id, id, ("tenant", id.to_string()), now)])?;
+                    if before.state != FreezeState::Frozen {
+                        let event = frozen(event_id, id, ("tenant", id.to_string()), now);
+                        store::ops_events::insert(tx, &[event])?;
+                    }
                 }
                 TenantChange::Unfreeze => {
                     tenant.state = FreezeState::Active;
@@ -160,7 +175,10 @@ pub async fn change(cx: &Context, id: TenantId, change: TenantChange) -> Result<
                 }
                 TenantChange::FloorPrice(price) => tenant.floor_price = *price,
             }
-            store::tenants::update(tx, &tenant)?;
+            if let Some(changed) = told::change(&before, &tenant) {
+                store::tenants::update(tx, &tenant)?;
+                record(tx, ids.as_ref(), &author, changed, now)?;
+            }
             Ok(tenant)
         })
         .await?;
@@ -255,15 +273,18 @@ pub async fn agents(
 /// [`TenantError::Invalid`].
 pub async fn create_operator(
     cx: &Context,
+    author: Author,
     name: &str,
 ) -> Result<(Operator, OperatorTokenSecret), TenantError> {
     let (operator, token) = new_operator(cx, name)?;
     let (stored, hash, last4) = (operator.clone(), token.hash(), token.last4().to_owned());
-    cx.db
-        .write(move |tx| -> Result<(), TenantError> {
-            Ok(store::operators::insert(tx, &stored, &hash, &last4)?)
-        })
-        .await?;
+    let ids = cx.ids.clone();
+    let write = cx.db.write(move |tx| -> Result<(), TenantError> {
+        store::operators::insert(tx, &stored, &hash, &last4)?;
+        let changed = told::operator_created(&stored);
+        Ok(record(tx, ids.as_ref(), &author, changed, stored.created_at)?)
+    });
+    write.await?;
     Ok((operator, token))
 }
 
@@ -289,13 +310,16 @@ pub async fn operators(cx: &Context) -> Result<Vec<(Operator, String)>, TenantEr
 ///
 /// # Errors
 /// [`TenantError::NoOperator`] if there is none of this id that has not been revoked.
-pub async fn revoke_operator(cx: &Context, id: OperatorId) -> Result<(), TenantError> {
-    let now = cx.clock.now();
-    let revoked = cx
-        .db
-        .write(move |tx| store::operators::revoke(tx, id, now))
-        .await?;
-    revoked.then_some(()).ok_or(TenantError::NoOperator)
+pub async fn revoke_operator(cx: &Context, author: Author, id: OperatorId) -> Result<(), TenantError> {
+    let (now, ids) = (cx.clock.now(), cx.ids.clone());
+    let write = cx.db.write(move |tx| -> Result<(), TenantError> {
+        if !store::operators::revoke(tx, id, now)? {
+            return Err(TenantError::NoOperator);
+        }
+        let changed = told::operator_revoked(id);
+        Ok(record(tx, ids.as_ref(), &author, changed, now)?)
+    });
+    write.await
 }
 
 /// Makes the first operator of an installation that has none; none if it has one. Of several nodes that start together
@@ -305,13 +329,16 @@ pub async fn revoke_operator(cx: &Context, id: OperatorId) -> Result<(), TenantE
 /// [`TenantError::Store`].
 pub async fn bootstrap(cx: &Context) -> Result<Option<OperatorTokenSecret>, TenantError> {
     let (operator, token) = new_operator(cx, "admin")?;
-    let (hash, last4) = (token.hash(), token.last4().to_owned());
+    let (hash, last4, ids) = (token.hash(), token.last4().to_owned(), cx.ids.clone());
+    let author = Author::system();
     let made = cx.db.locked(move |tx| -> Result<bool, TenantError> {
         // The row of the platform stands for the installation.
         store::tenants::lock(tx, TenantId::PLATFORM)?;
         let none_yet = store::operators::count(tx)? == 0;
         if none_yet {
             store::operators::insert(tx, &operator, &hash, &last4)?;
+            let changed = told::operator_created(&operator);
+            record(tx, ids.as_ref(), &author, changed, operator.created_at)?;
         }
         Ok(none_yet)
     });

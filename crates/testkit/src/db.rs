@@ -108,6 +108,14 @@ impl TestDb {
         counted.lines().map(TableActivity::named).collect()
     }
 
+    /// Has PostgreSQL count what its tables hold, as its autovacuum would. `SQLite` plans without it.
+    pub fn analyze(&self) {
+        if let Home::Database(name) = &self.home {
+            let said = PrivatePostgres::shared().sql(name, "VACUUM ANALYZE");
+            said.unwrap_or_else(|error| panic!("{error}"));
+        }
+    }
+
     /// The same database opened once more, as another process would.
     pub fn open_again(&self) -> Db {
         Db::open(&settings(&self.url)).unwrap_or_else(|error| panic!("cannot open {}: {error:?}", self.url))

@@ -108,7 +108,7 @@ CREATE TABLE limit_breach_days (
     last_at     INTEGER NOT NULL,
     PRIMARY KEY (tenant_id, limit_owner, limit_id, day),
     FOREIGN KEY (limit_owner, limit_id) REFERENCES limits (tenant_id, id)
-) STRICT;
+) WITHOUT ROWID, STRICT;
 CREATE INDEX limit_breach_days_limit ON limit_breach_days (limit_owner, limit_id);
 
 CREATE TRIGGER limit_versions_no_update BEFORE UPDATE ON limit_versions

@@ -105,7 +105,7 @@ CREATE TABLE policy_rule_days (
     last_at    INTEGER NOT NULL,
     PRIMARY KEY (tenant_id, rule_owner, rule_id, day),
     FOREIGN KEY (rule_owner, rule_id) REFERENCES policy_rules (tenant_id, id)
-) STRICT;
+) WITHOUT ROWID, STRICT;
 CREATE INDEX policy_rule_days_rule ON policy_rule_days (rule_owner, rule_id);
 
 -- The Incidents, as their events have made them: what is looked for, and the whole in its canonical form.

@@ -8,7 +8,7 @@ CREATE TABLE limit_recent (
     last_at     INTEGER NOT NULL,
     PRIMARY KEY (tenant_id, limit_owner, limit_id),
     FOREIGN KEY (limit_owner, limit_id) REFERENCES limits (tenant_id, id)
-) STRICT;
+) WITHOUT ROWID, STRICT;
 CREATE INDEX limit_recent_limit ON limit_recent (limit_owner, limit_id);
 CREATE INDEX limit_recent_last ON limit_recent (tenant_id, limit_owner, last_at);
 INSERT INTO limit_recent (tenant_id, limit_owner, limit_id, last_at)
@@ -26,7 +26,7 @@ CREATE TABLE policy_rule_recent (
     last_at    INTEGER NOT NULL,
     PRIMARY KEY (tenant_id, rule_owner, rule_id),
     FOREIGN KEY (rule_owner, rule_id) REFERENCES policy_rules (tenant_id, id)
-) STRICT;
+) WITHOUT ROWID, STRICT;
 CREATE INDEX policy_rule_recent_rule ON policy_rule_recent (rule_owner, rule_id);
 CREATE INDEX policy_rule_recent_last ON policy_rule_recent (tenant_id, rule_owner, last_at);
 INSERT INTO policy_rule_recent (tenant_id, rule_owner, rule_id, last_at)

@@ -4,7 +4,7 @@ use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use adapters::customer::keys::{KeyListView, KeyView, NewKeyView};
 use model::id::TenantId;
-use services::keys::KeyChange;
+use services::keys::{KeyChange, Maker};
 
 use crate::actor::Operator;
 use crate::body::{Json, OptionalJson};
@@ -56,7 +56,8 @@ pub(crate) async fn create(
     let owner = TenantId::PLATFORM;
     let once = idempotency::once(&request, "keys.create", owner, principal, &body.bytes)?;
     let wanted = body.value.wanted(&state)?;
-    let done = services::keys::create_once(&state.cx, id, None, wanted, once, without_secret)
+    let maker = Maker::operator(actor.author());
+    let done = services::keys::create_once(&state.cx, id, maker, wanted, once, without_secret)
         .await
         .map_err(key_error)?;
     Ok(made(done))
@@ -69,14 +70,20 @@ pub(crate) async fn create(
     params(("tenant_id" = String, Path), ("api_key_id" = String, Path)),
     responses((status = 200, description = "The key is frozen from the next request on", body = KeyView)))]
 pub(crate) async fn freeze(
-    _actor: Operator,
+    actor: Operator,
     state: Data<State>,
     ids: Path<(String, String)>,
     body: OptionalJson<ReasonBody>,
 ) -> Result<HttpResponse, ApiError> {
     let (tenant_id, key) = ids.into_inner();
     let reason = body.0.checked()?;
-    change(&state, tenant(&tenant_id)?, &key, KeyChange::Freeze { reason }).await
+    change(
+        &state,
+        (tenant(&tenant_id)?, actor.author()),
+        &key,
+        KeyChange::Freeze { reason },
+    )
+    .await
 }
 
 /// Unfreeze an API key of a tenant
@@ -85,12 +92,18 @@ pub(crate) async fn freeze(
     params(("tenant_id" = String, Path), ("api_key_id" = String, Path)),
     responses((status = 200, description = "The key works again", body = KeyView)))]
 pub(crate) async fn unfreeze(
-    _actor: Operator,
+    actor: Operator,
     state: Data<State>,
     ids: Path<(String, String)>,
 ) -> Result<HttpResponse, ApiError> {
     let (tenant_id, key) = ids.into_inner();
-    change(&state, tenant(&tenant_id)?, &key, KeyChange::Unfreeze).await
+    change(
+        &state,
+        (tenant(&tenant_id)?, actor.author()),
+        &key,
+        KeyChange::Unfreeze,
+    )
+    .await
 }
 
 /// Revoke an API key of a tenant for ever
@@ -99,10 +112,16 @@ pub(crate) async fn unfreeze(
     params(("tenant_id" = String, Path), ("api_key_id" = String, Path)),
     responses((status = 200, description = "The key never works again", body = KeyView)))]
 pub(crate) async fn revoke(
-    _actor: Operator,
+    actor: Operator,
     state: Data<State>,
     ids: Path<(String, String)>,
 ) -> Result<HttpResponse, ApiError> {
     let (tenant_id, key) = ids.into_inner();
-    change(&state, tenant(&tenant_id)?, &key, KeyChange::Revoke).await
+    change(
+        &state,
+        (tenant(&tenant_id)?, actor.author()),
+        &key,
+        KeyChange::Revoke,
+    )
+    .await
 }

@@ -5,7 +5,6 @@ use actix_web::{HttpRequest, HttpResponse};
 use adapters::customer::limits::{LimitPageView, LimitUsageListView, LimitUsageView, WrittenLimitView};
 use adapters::problem::Problem;
 use model::id::{LimitId, TenantId};
-use services::audit::Author;
 use services::limits::{ListFilter, Owner};
 
 use crate::actor::Operator;
@@ -40,7 +39,7 @@ pub(crate) async fn create(
         &body.bytes,
     )?;
     let draft = body.value.draft()?;
-    let author = Author::human(actor.0.operator.id.to_string());
+    let author = actor.author();
     let done = services::limits::create(&state.cx, Owner::Platform, author, draft, once, body_of)
         .await
         .map_err(limit_error)?;
@@ -108,7 +107,7 @@ pub(crate) async fn update(
         &body.bytes,
     )?;
     let change = change_of(&state.cx, Owner::Platform, id, body.value).await?;
-    let author = Author::human(actor.0.operator.id.to_string());
+    let author = actor.author();
     let done = services::limits::update(&state.cx, Owner::Platform, author, (id, change), once, body_of)
         .await
         .map_err(limit_error)?;

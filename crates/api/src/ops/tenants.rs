@@ -44,11 +44,11 @@ impl Body for TenantBody {
     responses((status = 201, description = "The new tenant", body = TenantView),
               (status = 409, description = "The name is taken", body = Problem)))]
 pub(crate) async fn create(
-    _actor: Operator,
+    actor: Operator,
     state: Data<State>,
     body: Json<TenantBody>,
 ) -> Result<HttpResponse, ApiError> {
-    let tenant = services::tenants::create(&state.cx, &body.value.name)
+    let tenant = services::tenants::create(&state.cx, actor.author(), &body.value.name)
         .await
         .map_err(tenant_error)?;
     Ok(HttpResponse::Created().json(TenantView::from(tenant)))
@@ -82,9 +82,14 @@ pub(crate) async fn list(
     Ok(HttpResponse::Ok().json(TenantPageView::of(tenants, next)))
 }
 
-async fn change(state: &State, id: &str, change: TenantChange) -> Result<HttpResponse, ApiError> {
+async fn change(
+    state: &State,
+    actor: &Operator,
+    id: &str,
+    change: TenantChange,
+) -> Result<HttpResponse, ApiError> {
     let id: TenantId = id.parse().ok().ok_or_else(ApiError::not_found)?;
-    let tenant = services::tenants::change(&state.cx, id, change)
+    let tenant = services::tenants::change(&state.cx, actor.author(), id, change)
         .await
         .map_err(tenant_error)?;
     Ok(HttpResponse::Ok().json(TenantView::from(tenant)))
@@ -96,13 +101,13 @@ async fn change(state: &State, id: &str, change: TenantChange) -> Result<HttpRes
     params(("tenant_id" = String, Path)),
     responses((status = 200, description = "Its traffic is stopped from the next request on", body = TenantView)))]
 pub(crate) async fn freeze(
-    _actor: Operator,
+    actor: Operator,
     state: Data<State>,
     id: Path<String>,
     body: OptionalJson<ReasonBody>,
 ) -> Result<HttpResponse, ApiError> {
     let reason = body.0.checked()?;
-    change(&state, &id, TenantChange::Freeze { reason }).await
+    change(&state, &actor, &id, TenantChange::Freeze { reason }).await
 }
 
 /// Unfreeze a tenant
@@ -111,11 +116,11 @@ pub(crate) async fn freeze(
     params(("tenant_id" = String, Path)),
     responses((status = 200, description = "Its traffic flows again", body = TenantView)))]
 pub(crate) async fn unfreeze(
-    _actor: Operator,
+    actor: Operator,
     state: Data<State>,
     id: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
-    change(&state, &id, TenantChange::Unfreeze).await
+    change(&state, &actor, &id, TenantChange::Unfreeze).await
 }
 
 /// What a token of a model without a price is taken to cost.
@@ -137,7 +142,7 @@ impl Body for FloorPriceBody {
     request_body = FloorPriceBody, params(("tenant_id" = String, Path)),
     responses((status = 200, description = "The floor price applies from the next request on", body = TenantView)))]
 pub(crate) async fn floor_price(
-    _actor: Operator,
+    actor: Operator,
     state: Data<State>,
     id: Path<String>,
     body: Json<FloorPriceBody>,
@@ -149,5 +154,5 @@ pub(crate) async fn floor_price(
             "must be 1 to 1000000000",
         ));
     }
-    change(&state, &id, TenantChange::FloorPrice(price.map(NanoUsd))).await
+    change(&state, &actor, &id, TenantChange::FloorPrice(price.map(NanoUsd))).await
 }

@@ -177,7 +177,9 @@ fn plain(message: &str) {
 async fn principal(cx: &Context, tenant: &str, role: PrincipalRole) -> Issued {
     let tenant = match services::tenants::by_name(cx, tenant).await {
         Ok(tenant) => tenant,
-        Err(_) => services::tenants::create(cx, tenant).await.unwrap(),
+        Err(_) => services::tenants::create(cx, Author::system(), tenant)
+            .await
+            .unwrap(),
     };
     let new = NewPrincipal {
         name: role.as_str().parse().unwrap(),

@@ -9,7 +9,8 @@ use infra::secrets::ApiKeySecret;
 use model::id::{KeyId, TenantId};
 use model::key::{ApiKey, KeyScope};
 use serde::Deserialize;
-use services::keys::{KeyChange, KeyError, NewKey};
+use services::audit::Author;
+use services::keys::{KeyChange, KeyError, Maker, NewKey};
 use services::limits::Done;
 use utoipa::ToSchema;
 
@@ -86,8 +87,11 @@ pub(crate) async fn create(
     let tenant = actor.0.tenant_id();
     let once = idempotency::once(&request, "keys.create", tenant, actor.0.principal(), &body.bytes)?;
     let wanted = body.value.wanted(&state)?;
-    let may = Some(actor.0.key.scopes.as_slice());
-    let done = services::keys::create_once(&state.cx, tenant, may, wanted, once, without_secret)
+    let maker = Maker {
+        author: Author::human(actor.0.principal()),
+        may: Some(actor.0.key.scopes.clone()),
+    };
+    let done = services::keys::create_once(&state.cx, tenant, maker, wanted, once, without_secret)
         .await
         .map_err(key_error)?;
     Ok(made(done))
@@ -172,14 +176,18 @@ impl ReasonBody {
     }
 }
 
+fn by(actor: &ManageActor) -> (TenantId, Author) {
+    (actor.0.tenant_id(), Author::human(actor.0.principal()))
+}
+
 pub(crate) async fn change(
     state: &State,
-    tenant: TenantId,
+    (tenant, author): (TenantId, Author),
     id: &str,
     change: KeyChange,
 ) -> Result<HttpResponse, ApiError> {
     let id: KeyId = id.parse().ok().ok_or_else(ApiError::not_found)?;
-    let key = services::keys::change(&state.cx, tenant, id, change)
+    let key = services::keys::change(&state.cx, tenant, author, id, change)
         .await
         .map_err(key_error)?;
     Ok(HttpResponse::Ok().json(KeyView::of(key, state.cx.clock.now())))
@@ -197,7 +205,7 @@ pub(crate) async fn freeze(
     body: OptionalJson<ReasonBody>,
 ) -> Result<HttpResponse, ApiError> {
     let reason = body.0.checked()?;
-    change(&state, actor.0.tenant_id(), &id, KeyChange::Freeze { reason }).await
+    change(&state, by(&actor), &id, KeyChange::Freeze { reason }).await
 }
 
 /// Unfreeze an API key
@@ -209,7 +217,7 @@ pub(crate) async fn unfreeze(
     state: Data<State>,
     id: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
-    change(&state, actor.0.tenant_id(), &id, KeyChange::Unfreeze).await
+    change(&state, by(&actor), &id, KeyChange::Unfreeze).await
 }
 
 /// Revoke an API key for ever
@@ -221,7 +229,7 @@ pub(crate) async fn revoke(
     state: Data<State>,
     id: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
-    change(&state, actor.0.tenant_id(), &id, KeyChange::Revoke).await
+    change(&state, by(&actor), &id, KeyChange::Revoke).await
 }
 
 pub(crate) fn key_error(error: KeyError) -> ApiError {

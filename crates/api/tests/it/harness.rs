@@ -13,8 +13,9 @@ use model::key::KeyScope;
 use reqwest::Method;
 use serde_json::Value;
 use services::Context;
+use services::audit::Author;
 use services::gateway::{Gateway, GatewaySettings, OutputCaps};
-use services::keys::NewKey;
+use services::keys::{Maker, NewKey};
 use services::prices::PriceBook;
 use testkit::clock::FixedClock;
 use testkit::db::TestDb;
@@ -77,7 +78,10 @@ impl World {
         let now: Arc<dyn model::time::Clock> = Arc::<FixedClock>::clone(&clock);
         let cx = Context::new(db.db(), now, CountingIds::start(), prices, gateway);
         let operator = services::tenants::bootstrap(&cx).await.unwrap().unwrap();
-        let tenant = services::tenants::create(&cx, "acme").await.unwrap().id;
+        let tenant = services::tenants::create(&cx, Author::system(), "acme")
+            .await
+            .unwrap()
+            .id;
         let key = make_key(&cx, tenant, &ALL).await;
         let server = api::server::start(cx.clone(), settings).unwrap();
         let client = reqwest::Client::builder()
@@ -111,7 +115,10 @@ impl World {
 
     /// A new tenant with a key that has all scopes.
     pub(crate) async fn other_tenant(&self, name: &str) -> (TenantId, String) {
-        let tenant = services::tenants::create(&self.cx, name).await.unwrap().id;
+        let tenant = services::tenants::create(&self.cx, Author::system(), name)
+            .await
+            .unwrap()
+            .id;
         (tenant, make_key(&self.cx, tenant, &ALL).await)
     }
 
@@ -165,7 +172,9 @@ async fn make_key(cx: &Context, tenant: TenantId, scopes: &[KeyScope]) -> String
         rpm: None,
         expires_in_days: None,
     };
-    let (_, secret) = services::keys::create(cx, tenant, None, wanted).await.unwrap();
+    let (_, secret) = services::keys::create(cx, tenant, Maker::operator(Author::system()), wanted)
+        .await
+        .unwrap();
     secret.expose().to_owned()
 }
 

@@ -6,7 +6,8 @@ use clap::ValueEnum;
 use model::id::KeyId;
 use model::key::KeyScope;
 use services::Context;
-use services::keys::{KeyChange, NewKey};
+use services::audit::Author;
+use services::keys::{KeyChange, Maker, NewKey};
 
 use super::tenants::named;
 use super::{must_exist, with_context};
@@ -114,7 +115,7 @@ async fn create(global: &Global, cx: &Context, wanted: Create) -> Result<()> {
         rpm: wanted.rpm,
         expires_in_days: wanted.expires_in_days,
     };
-    let made = services::keys::create(cx, tenant.id, None, new).await;
+    let made = services::keys::create(cx, tenant.id, Maker::operator(Author::system()), new).await;
     let (key, secret) = made.context("the key could not be made")?;
     let view = NewKeyView {
         key: KeyView::of(key, cx.clock.now()),
@@ -146,7 +147,7 @@ async fn list(global: &Global, cx: &Context, tenant: &str) -> Result<()> {
 
 async fn change(global: &Global, cx: &Context, which: &Which, change: KeyChange) -> Result<()> {
     let tenant = named(cx, &which.tenant).await?;
-    let changed = services::keys::change(cx, tenant.id, which.key, change).await;
+    let changed = services::keys::change(cx, tenant.id, Author::system(), which.key, change).await;
     let key = changed.with_context(|| format!("the key {} could not be changed", which.key))?;
     let view = KeyView::of(key, cx.clock.now());
     global

@@ -5,6 +5,7 @@ use model::id::OperatorId;
 use model::tenant::Operator;
 use serde_json::json;
 use services::Context;
+use services::audit::Author;
 
 use super::{must_exist, with_context};
 use crate::cli::Global;
@@ -37,7 +38,7 @@ pub(crate) fn run(global: &Global, command: Command) -> Result<()> {
             Command::Create { name } => create(global, &cx, &name).await,
             Command::List => list(global, &cx).await,
             Command::Revoke { operator } => {
-                let revoked = services::tenants::revoke_operator(&cx, operator).await;
+                let revoked = services::tenants::revoke_operator(&cx, Author::system(), operator).await;
                 revoked.with_context(|| format!("the operator {operator} could not be revoked"))?;
                 let json = json!({"operator_id": operator, "revoked": true});
                 global
@@ -80,7 +81,7 @@ async fn list(global: &Global, cx: &Context) -> Result<()> {
 }
 
 async fn create(global: &Global, cx: &Context, name: &str) -> Result<()> {
-    let made = services::tenants::create_operator(cx, name).await;
+    let made = services::tenants::create_operator(cx, Author::system(), name).await;
     let (operator, token) = made.context("the operator could not be made")?;
     let json = json!({
         "operator_id": operator.id,

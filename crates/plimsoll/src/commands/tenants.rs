@@ -6,6 +6,7 @@ use model::id::TenantId;
 use model::tenant::Tenant;
 use serde_json::json;
 use services::Context;
+use services::audit::Author;
 use services::tenants::TenantChange;
 
 use super::{must_exist, with_context};
@@ -49,7 +50,7 @@ pub(crate) fn run(global: &Global, command: Command) -> Result<()> {
     with_context(global, |cx| async move {
         match command {
             Command::Create { name } => {
-                let made = services::tenants::create(&cx, &name).await;
+                let made = services::tenants::create(&cx, Author::system(), &name).await;
                 one(
                     global,
                     made.with_context(|| format!("the tenant {name:?} could not be made"))?,
@@ -75,7 +76,7 @@ pub(super) async fn named(cx: &Context, name_or_id: &str) -> Result<Tenant> {
 
 async fn change(global: &Global, cx: &Context, name_or_id: &str, change: TenantChange) -> Result<()> {
     let tenant = named(cx, name_or_id).await?;
-    let changed = services::tenants::change(cx, tenant.id, change).await;
+    let changed = services::tenants::change(cx, Author::system(), tenant.id, change).await;
     one(
         global,
         changed.with_context(|| format!("the tenant {name_or_id:?} could not be changed"))?,

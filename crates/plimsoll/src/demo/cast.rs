@@ -11,7 +11,7 @@ use model::tenant::Tenant;
 use model::window::ResetPeriod;
 use services::Context;
 use services::audit::Author;
-use services::keys::NewKey;
+use services::keys::{Maker, NewKey};
 use services::limits::{Done, Owner};
 use services::prices::WorstCaseFacts;
 use services::tenants::TenantError;
@@ -45,7 +45,7 @@ impl Cast {
 
 /// Makes everybody, with the services that the API uses.
 pub(super) async fn make(cx: &Context, plan: &Plan) -> Result<Cast> {
-    let made = services::tenants::create_operator(cx, "founder").await;
+    let made = services::tenants::create_operator(cx, Author::system(), "founder").await;
     let (_, founder_token) = made.context("the operator could not be made")?;
     let harbour = member(cx, "Harbour Freight", budget(NanoUsd(50 * NanoUsd::PER_USD))).await?;
     extras(cx, &harbour).await?;
@@ -75,7 +75,7 @@ async fn member(cx: &Context, name: &str, limit: Draft) -> Result<Member> {
         rpm: None,
         expires_in_days: None,
     };
-    let made = services::keys::create(cx, tenant.id, None, new).await;
+    let made = services::keys::create(cx, tenant.id, Maker::operator(Author::system()), new).await;
     let (_, key) = made.with_context(|| format!("the key of {name} could not be made"))?;
     let limit = add(cx, &tenant, limit).await?;
     Ok(Member { tenant, key, limit })
@@ -89,7 +89,7 @@ async fn tenant(cx: &Context, name: &str) -> Result<Tenant> {
         } else {
             format!("{name} {number}")
         };
-        match services::tenants::create(cx, &wanted).await {
+        match services::tenants::create(cx, Author::system(), &wanted).await {
             Err(TenantError::Taken) => {}
             made => return made.with_context(|| format!("the tenant {wanted} could not be made")),
         }

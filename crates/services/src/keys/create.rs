@@ -1,14 +1,17 @@
 //! How is a key made, whose secret nobody sees twice?
 
+use std::sync::Arc;
+
 use infra::secrets::{ApiKeySecret, KeyEnvironment, random_bytes};
-use model::id::{KeyId, LimitId, TenantId};
+use model::id::{IdGenerator, KeyId, LimitId, TenantId};
 use model::key::{ApiKey, KeyScope, KeyStatus};
 use model::limit::{Enforcement, Handling, Limit, LimitCategory, LimitScope, LimitStatus, LimitType};
 use model::time::Timestamp;
 use model::window::WindowSpec;
 use store::LockTx;
 
-use super::{KEYS_MAX, KeyError, NewKey};
+use super::{KEYS_MAX, KeyError, Maker, NewKey, told};
+use crate::audit::{Author, record};
 use crate::context::Context;
 use crate::ledger::Replay;
 use crate::limits::LIMITS_MAX;
@@ -18,18 +21,16 @@ use crate::once::Once;
 
 /// Makes a key. The secret is returned here and nowhere else, ever.
 ///
-/// `creator` is what the maker may do; none for operators, who may do everything.
-///
 /// # Errors
 /// [`KeyError`].
 pub async fn create(
     cx: &Context,
     tenant: TenantId,
-    creator: Option<&[KeyScope]>,
+    maker: Maker,
     new: NewKey,
 ) -> Result<(ApiKey, ApiKeySecret), KeyError> {
-    let made = Made::new(cx, tenant, creator, new)?;
-    let stored = made.stored();
+    let made = Made::new(cx, tenant, maker.may.as_deref(), new)?;
+    let stored = made.stored(cx, maker.author);
     cx.db
         .locked(move |tx| -> Result<(), KeyError> {
             lock(tx, tenant)?;
@@ -49,13 +50,13 @@ pub async fn create(
 pub async fn create_once(
     cx: &Context,
     tenant: TenantId,
-    creator: Option<&[KeyScope]>,
+    maker: Maker,
     new: NewKey,
     once: Option<Once>,
     render: Render<ApiKey>,
 ) -> Result<Done<(ApiKey, ApiKeySecret)>, KeyError> {
-    let made = Made::new(cx, tenant, creator, new)?;
-    let (stored, now) = (made.stored(), made.key.created_at);
+    let made = Made::new(cx, tenant, maker.may.as_deref(), new)?;
+    let (stored, now) = (made.stored(cx, maker.author), made.key.created_at);
     let body = render(&made.key);
     let answer = body.clone();
     let before = cx
@@ -92,11 +93,13 @@ struct Made {
     rate: Option<Limit>,
 }
 
-/// What of it is stored.
+/// What of it is stored, and who did it.
 struct Stored {
     key: ApiKey,
     hash: String,
     rate: Option<Limit>,
+    author: Author,
+    ids: Arc<dyn IdGenerator>,
 }
 
 impl Made {
@@ -134,11 +137,13 @@ impl Made {
         Ok(Self { key, secret, rate })
     }
 
-    fn stored(&self) -> Stored {
+    fn stored(&self, cx: &Context, author: Author) -> Stored {
         Stored {
             key: self.key.clone(),
             hash: self.secret.hash(),
             rate: self.rate.clone(),
+            author,
+            ids: cx.ids.clone(),
         }
     }
 }
@@ -159,6 +164,8 @@ impl Stored {
                 return Err(KeyError::LimitQuota);
             }
         }
+        let changed = told::created(&self.key);
+        record(tx, self.ids.as_ref(), &self.author, changed, self.key.created_at)?;
         Ok(())
     }
 }

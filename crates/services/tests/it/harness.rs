@@ -356,12 +356,17 @@ pub(crate) async fn tenant(
     name: &str,
     floor: Option<NanoUsd>,
 ) -> (TenantId, TenantActor, String) {
-    use services::keys::NewKey;
+    use services::keys::{Maker, NewKey};
     use services::tenants::TenantChange;
 
-    let tenant = services::tenants::create(cx, name).await.unwrap().id;
+    let tenant = services::tenants::create(cx, Author::system(), name)
+        .await
+        .unwrap()
+        .id;
     let change = TenantChange::FloorPrice(floor);
-    services::tenants::change(cx, tenant, change).await.unwrap();
+    services::tenants::change(cx, Author::system(), tenant, change)
+        .await
+        .unwrap();
     let new = NewKey {
         name: "key".to_owned(),
         live: true,
@@ -369,7 +374,9 @@ pub(crate) async fn tenant(
         rpm: None,
         expires_in_days: None,
     };
-    let (_, secret) = services::keys::create(cx, tenant, None, new).await.unwrap();
+    let (_, secret) = services::keys::create(cx, tenant, Maker::operator(Author::system()), new)
+        .await
+        .unwrap();
     let secret = secret.expose().to_owned();
     let key = services::auth::tenant(cx, &secret, KeyScope::Llm).await.unwrap();
     (tenant, key, secret)

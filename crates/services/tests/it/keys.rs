@@ -4,7 +4,8 @@ use futures_util::future::join_all;
 use model::id::{KeyId, LimitId, TenantId};
 use model::key::KeyScope;
 use services::Context;
-use services::keys::{KEYS_MAX, KeyChange, KeyError, NewKey};
+use services::audit::Author;
+use services::keys::{KEYS_MAX, KeyChange, KeyError, Maker, NewKey};
 use services::limits::LIMITS_MAX;
 use testkit::both_databases;
 use testkit::db::TestDb;
@@ -23,7 +24,7 @@ async fn create_with(cx: &Context, tenant: TenantId, rpm: Option<u32>) -> Result
         rpm,
         expires_in_days: None,
     };
-    let (key, _secret) = services::keys::create(cx, tenant, None, new).await?;
+    let (key, _secret) = services::keys::create(cx, tenant, Maker::operator(Author::system()), new).await?;
     Ok(key.id)
 }
 
@@ -31,9 +32,15 @@ async fn create_with(cx: &Context, tenant: TenantId, rpm: Option<u32>) -> Result
 async fn nearly_all(world: &World, less: usize) {
     let first = create(&world.cx, world.tenant).await.unwrap();
     let mut template = services::keys::get(&world.cx, world.tenant, first).await.unwrap();
-    services::keys::change(&world.cx, world.tenant, first, KeyChange::Revoke)
-        .await
-        .unwrap();
+    services::keys::change(
+        &world.cx,
+        world.tenant,
+        Author::system(),
+        first,
+        KeyChange::Revoke,
+    )
+    .await
+    .unwrap();
     let write = world.cx.db.write(move |tx| {
         // The world itself has one.
         (1..KEYS_MAX - less).try_for_each(|number| {
@@ -52,9 +59,9 @@ both_databases! {
         let refused = made.iter().filter(|made| matches!(made, Err(KeyError::Quota))).count();
         let made: Vec<_> = made.into_iter().filter_map(Result::ok).collect();
         assert_eq!((made.len(), refused), (2, 10));
-        services::keys::change(&world.cx, world.tenant, made[0], KeyChange::Revoke).await.unwrap();
+        services::keys::change(&world.cx, world.tenant, Author::system(), made[0], KeyChange::Revoke).await.unwrap();
         create(&world.cx, world.tenant).await.unwrap();
-        let rival = services::tenants::create(&world.cx, "rival").await.unwrap().id;
+        let rival = services::tenants::create(&world.cx, Author::system(), "rival").await.unwrap().id;
         create(&world.cx, rival).await.unwrap();
     }
 
@@ -66,10 +73,10 @@ both_databases! {
         let other = create_with(cx, tenant, Some(10)).await.unwrap();
         assert_eq!(active().await, 2);
         for _ in 0..2 {
-            services::keys::change(cx, tenant, key, KeyChange::Revoke).await.unwrap();
+            services::keys::change(cx, tenant, Author::system(), key, KeyChange::Revoke).await.unwrap();
             assert_eq!(active().await, 1);
         }
-        services::keys::change(cx, tenant, other, KeyChange::Freeze { reason: None }).await.unwrap();
+        services::keys::change(cx, tenant, Author::system(), other, KeyChange::Freeze { reason: None }).await.unwrap();
         assert_eq!(active().await, 1, "it may come back");
     }
 
@@ -88,7 +95,7 @@ both_databases! {
         let refused = create_with(cx, tenant, Some(10)).await;
         assert!(matches!(refused, Err(KeyError::LimitQuota)), "{refused:?}");
         create(cx, tenant).await.unwrap();
-        services::keys::change(cx, tenant, first, KeyChange::Revoke).await.unwrap();
+        services::keys::change(cx, tenant, Author::system(), first, KeyChange::Revoke).await.unwrap();
     }
 
     async fn nodes_that_start_together_make_one_first_operator(db: TestDb) {

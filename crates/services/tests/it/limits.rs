@@ -109,7 +109,7 @@ both_databases! {
         let refused = change(&world, first, back).await;
         assert!(matches!(refused, Err(LimitError::Quota)), "{refused:?}");
         // The quota is each owner's own.
-        let rival = services::tenants::create(&world.cx, "rival").await.unwrap().id;
+        let rival = services::tenants::create(&world.cx, Author::system(), "rival").await.unwrap().id;
         assert_ne!(rival, TenantId::PLATFORM);
         services::limits::create(&world.cx, Owner::Tenant(rival), Author::system(), threshold(None), None, |_| String::new()).await.unwrap();
     }

@@ -175,7 +175,7 @@ both_databases! {
         );
         let unknown = wish(LimitId::from_bits(9), 100, 1);
         assert_eq!(fields(grant(&world, unknown).await), ["limit_id"]);
-        let rival = services::tenants::create(&world.cx, "rival").await.unwrap().id;
+        let rival = services::tenants::create(&world.cx, Author::system(), "rival").await.unwrap().id;
         let foreign = overrides::grant(
             &world.cx, Owner::Tenant(rival), ann(), wish(limit, 100, 1), None, |_| String::new(),
         ).await;

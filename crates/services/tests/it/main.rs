@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod books;
 #[cfg(test)]
+mod credentials_audit;
+#[cfg(test)]
 mod errors;
 #[cfg(test)]
 mod gateway;

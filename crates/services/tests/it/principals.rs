@@ -108,7 +108,7 @@ both_databases! {
         assert_eq!(signed.arn(), format!("arn:plimsoll:iam::{}:principal/pager", world.tenant));
         let list = principals::list(&world.cx, world.tenant).await.unwrap();
         assert_eq!(list, [(issued.principal.clone(), vec![issued.key.clone()])]);
-        let rival = services::tenants::create(&world.cx, "rival").await.unwrap().id;
+        let rival = services::tenants::create(&world.cx, Author::system(), "rival").await.unwrap().id;
         assert_eq!(principals::list(&world.cx, rival).await.unwrap(), []);
     }
 
@@ -173,12 +173,12 @@ both_databases! {
         let world = world(db).await;
         let issued = made(&world, "pager", &[PrincipalRole::Operator]).await;
         let freeze = TenantChange::Freeze { reason: Some("unpaid".to_owned()) };
-        services::tenants::change(&world.cx, world.tenant, freeze).await.unwrap();
+        services::tenants::change(&world.cx, Author::system(), world.tenant, freeze).await.unwrap();
         let got = sent_to(&world.cx, &signer(&issued), b"").await;
         assert!(matches!(&got, Err(SignatureError::TenantFrozen(Some(reason))) if reason == "unpaid"), "{got:?}");
         let wrong = TestSigner { secret: "x".repeat(40), ..signer(&issued) };
         assert!(is_mismatch(&sent_to(&world.cx, &wrong, b"").await));
-        services::tenants::change(&world.cx, world.tenant, TenantChange::Unfreeze).await.unwrap();
+        services::tenants::change(&world.cx, Author::system(), world.tenant, TenantChange::Unfreeze).await.unwrap();
         sent_to(&world.cx, &signer(&issued), b"").await.unwrap();
     }
 
