@@ -100,6 +100,24 @@ pub async fn tenant(cx: &Context, secret: &str, scope: KeyScope) -> Result<Tenan
     Ok(actor)
 }
 
+/// Whether somebody who was let in a while ago still is: by what the database says now.
+///
+/// # Errors
+/// [`AuthError`].
+pub(crate) async fn again(cx: &Context, actor: &TenantActor, scope: KeyScope) -> Result<(), AuthError> {
+    let (owner, id) = (actor.tenant_id(), actor.key.id);
+    let read = cx.db.read(move |tx| -> StoreResult<_> {
+        let key = store::keys::find(tx, owner, id)?;
+        Ok(key.zip(store::tenants::find(tx, owner)?))
+    });
+    let (key, tenant) = read.await?.ok_or(AuthError::Invalid)?;
+    let actor = TenantActor {
+        key: Arc::new(key),
+        tenant: Arc::new(tenant),
+    };
+    admit(&actor, scope, cx.clock.now())
+}
+
 /// Asks the database whether what is remembered is still true, and about this key if it is not remembered.
 async fn read(cx: &Context, digest: [u8; 32], now: Timestamp) -> Result<TenantActor, AuthError> {
     let remembered = cx.keys.remembered(&digest);

@@ -40,7 +40,7 @@ use store::StoreError;
 use workers::upstream::UpstreamPool;
 use workers::upstream::pump::PumpStream;
 
-use crate::auth::TenantActor;
+use crate::auth::{AuthError, TenantActor};
 use crate::ledger::{Forbidden, HoldAnswer, RoomSettings};
 
 pub use self::caps::{OutputCap, OutputCaps};
@@ -200,6 +200,9 @@ pub enum GatewayError {
         /// The decision that let it run.
         decision: DecisionId,
     },
+    /// The key or the tenant was stopped while the request waited for room.
+    #[error("the caller is let in no more")]
+    Stopped(#[from] AuthError),
     /// Nobody can tell whether the request fits its limits.
     #[error("the limits cannot be enforced")]
     Unenforceable(#[from] StoreError),

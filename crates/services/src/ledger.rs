@@ -19,6 +19,7 @@ mod patience;
 mod room;
 mod rules;
 mod ruling;
+mod told;
 mod verify;
 
 use std::sync::Arc;

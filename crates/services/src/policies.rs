@@ -15,7 +15,7 @@ use model::page::PageRequest;
 use model::policy::{Definition, EnforcementMode, Rule, RuleScope, RuleSource, RuleStatus, RuleType};
 use model::time::Timestamp;
 use store::policy_rules::Version;
-use store::{StoreError, Tx, TxError, Writes};
+use store::{LockTx, StoreError, StoreResult, Tx, TxError, Writes};
 
 use crate::audit::{self, Author};
 use crate::context::Context;
@@ -130,7 +130,7 @@ pub async fn create(
     let (now, ids) = (cx.clock.now(), cx.ids.clone());
     let definition = valid(owner, definition)?;
     cx.db
-        .write(move |tx| -> Result<Done<Known>, PolicyError> {
+        .locked(move |tx| -> Result<Done<Known>, PolicyError> {
             if let Some(before) = once.as_ref().map(|once| once.before(tx)).transpose()?.flatten() {
                 return Ok(Done::Before(before));
             }
@@ -145,6 +145,12 @@ pub async fn create(
             finish(tx, once.as_ref(), 201, made, render, now)
         })
         .await
+}
+
+/// Nobody else makes or changes a rule of the owner until this transaction ends: what is found at odds with none of them
+/// stays so. Locked before a single rule is.
+pub(crate) fn lock_all(tx: &mut LockTx<'_>, owner: Owner) -> StoreResult<()> {
+    store::tenants::lock(tx, owner.id()).map(drop)
 }
 
 /// The definition in its one spelling, if it is one that this owner may set.
@@ -163,13 +169,14 @@ pub(crate) fn valid(owner: Owner, definition: Definition) -> Result<Definition, 
 /// Makes a rule of a valid definition, with its first version, its integrity, and what is written down of it, in a
 /// transaction that may do more.
 pub(crate) fn make(
-    tx: &mut impl Writes,
+    tx: &mut LockTx<'_>,
     ids: &dyn IdGenerator,
     owner: Owner,
     author: &Author,
     (definition, origin): (Definition, Origin),
     now: Timestamp,
 ) -> Result<Known, PolicyError> {
+    lock_all(tx, owner)?;
     let active = store::policy_rules::active(tx, owner.id())?;
     let conflicts = at_odds(&definition, &active, None);
     if let Some(twin) = conflicts.iter().find(|it| it.kind == ConflictKind::Duplicate) {

@@ -169,6 +169,7 @@ fn wanted(
         name,
         reason,
         target: None,
+        target_version: None,
         definition,
         confidence: Permille::ONE,
         proposed_by: ProposedBy::Human,

@@ -174,11 +174,17 @@ pub fn insert(tx: &mut impl Writes, limit: &Limit) -> StoreResult<()> {
 
 /// Replaces a limit, in the transaction that found no ACTIVE twin of it.
 ///
+/// One that somebody has changed by other means gets no new version: on top of what nobody has decided, the next one
+/// would look decided.
+///
 /// # Errors
 /// As those of [`insert`].
 pub fn update(tx: &mut impl Writes, limit: &Limit) -> StoreResult<()> {
-    history::append(tx, limit)?;
-    if let Some(before) = find(tx, limit.tenant, limit.id)? {
+    let before = find(tx, limit.tenant, limit.id)?;
+    if before.as_ref().map_or(Ok(true), |before| is_intact(tx, before))? {
+        history::append(tx, limit)?;
+    }
+    if let Some(before) = before {
         let facets = (&facets(&before)[..], &facets(limit)[..]);
         totals::change(tx, limit.tenant, Listing::Limits, facets)?;
     }

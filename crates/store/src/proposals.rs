@@ -26,6 +26,7 @@ struct Row {
     name: String,
     reason: String,
     target_rule_id: Option<String>,
+    target_version: Option<i32>,
     definition: Option<String>,
     confidence: i64,
     proposed_by: String,
@@ -203,6 +204,9 @@ fn row(of: &Proposal) -> Row {
         name: of.name.clone(),
         reason: of.reason.clone(),
         target_rule_id: of.target.map(|id| id.to_string()),
+        target_version: of
+            .target_version
+            .map(|version| i32::try_from(version).unwrap_or(i32::MAX)),
         definition: of.definition.as_ref().map(to_json),
         confidence: i64::from(of.confidence.thousandths()),
         proposed_by: of.proposed_by.as_str().to_owned(),
@@ -230,6 +234,10 @@ fn proposal(row: Row) -> StoreResult<Proposal> {
         name: row.name,
         reason: row.reason,
         target: TABLE.parse_opt("target_rule_id", row.target_rule_id.as_deref())?,
+        target_version: row
+            .target_version
+            .map(|version| TABLE.small("target_version", version))
+            .transpose()?,
         definition: definition
             .map(|json| TABLE.json("definition", json))
             .transpose()?,

@@ -1,6 +1,7 @@
 //! The LLM Runs.
 
 mod history;
+mod outcomes;
 mod unexplained;
 
 use std::sync::Arc;
@@ -9,7 +10,6 @@ use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 use model::digest::Digest;
-use model::hold::Subject;
 use model::id::{RunId, TenantId};
 use model::page::{Cursor, Page, PageRequest};
 use model::run::{Run, RunStatus};
@@ -24,6 +24,7 @@ use crate::schema::runs;
 use crate::tx::{LockTx, Tx, Writes};
 
 pub use self::history::{Place, before_latest, failures_before, stretch};
+pub use self::outcomes::{Outcome, outcomes};
 pub use self::unexplained::{Unexplained, explained, unexplained};
 
 const TABLE: Table = Table("runs");
@@ -229,33 +230,6 @@ pub fn latest_failure(tx: &mut impl Tx, tenant: TenantId, traits: Digest) -> Sto
         .first(tx.conn())?;
     let count = i64::try_from(known.len()).unwrap_or(FAILURES_MAX);
     Ok(Some((run(latest)?, count)))
-}
-
-/// What the latest LLM Runs of a tenant that began then or later asked for and have become, newest first, at most `most`.
-///
-/// # Errors
-/// What the database says.
-pub fn outcomes(
-    tx: &mut impl Tx,
-    tenant: TenantId,
-    since: Timestamp,
-    most: i64,
-) -> StoreResult<Vec<(Subject, RunStatus, Timestamp)>> {
-    let rows: Vec<(String, String, i64)> = runs::table
-        .filter(runs::tenant_id.eq(tenant.to_string()))
-        .filter(runs::started_at.ge(since.as_micros()))
-        .order((runs::started_at.desc(), runs::id.desc()))
-        .limit(most)
-        .select((runs::subject, runs::status, runs::started_at))
-        .load(tx.conn())?;
-    let outcome = |(subject, status, started): (String, String, i64)| {
-        Ok((
-            TABLE.json("subject", &subject)?,
-            TABLE.parse("status", &status)?,
-            at(started),
-        ))
-    };
-    rows.into_iter().map(outcome).collect()
 }
 
 /// What to list.

@@ -185,6 +185,7 @@ CREATE TABLE policy_proposals (
     name                   TEXT NOT NULL,
     reason                 TEXT NOT NULL,
     target_rule_id         TEXT,
+    target_version         INTEGER,
     -- What the rule is to say, as JSON.
     definition             TEXT,
     -- In thousandths.

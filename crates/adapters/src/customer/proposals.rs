@@ -81,6 +81,8 @@ pub struct ProposalView {
     pub reason: String,
     /// The Policy Rule that it is about (MODIFY, RETIRE).
     pub target_rule_id: Option<String>,
+    /// The version of that rule when it was proposed. A MODIFY whose rule has another version by now is refused.
+    pub target_version: Option<u32>,
     /// What the Policy Rule is to say (CREATE, MODIFY).
     pub definition: Option<DefinitionView>,
     /// What would be different from the Policy Rule as it is; of a new one everything it says.
@@ -127,6 +129,7 @@ impl ProposalView {
             name,
             reason,
             target,
+            target_version,
             definition,
             confidence,
             proposed_by,
@@ -142,6 +145,7 @@ impl ProposalView {
             name,
             reason,
             target_rule_id: target.map(|id| id.to_string()),
+            target_version,
             definition: definition.map(Into::into),
             changes: changes.into_iter().map(Into::into).collect(),
             confidence_score: Thousandths(confidence),

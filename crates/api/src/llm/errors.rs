@@ -281,6 +281,7 @@ impl From<GatewayError> for LlmError {
                     super::cut::told(limit.as_ref().map(|(id, name)| (*id, &**name))),
                 )
             },
+            GatewayError::Stopped(error) => error.into(),
             GatewayError::Unenforceable(error) => Self::unenforceable(&error),
         }
     }

@@ -32,7 +32,7 @@ use crate::query::{Query, word};
 use crate::state::State;
 use crate::text;
 
-pub(crate) use self::errors::{check_error, ledger_error, limit_error};
+pub(crate) use self::errors::{check_error, ledger_error, limit_error, tampered};
 
 /// The shortest and the longest life of a hold, in seconds.
 const TTL_SECONDS: std::ops::RangeInclusive<i64> = 1..=86_400;

@@ -102,6 +102,7 @@ fn override_error(error: OverrideError) -> ApiError {
             "Quota exceeded",
             "There may be 5 overrides at a time; take one back first.",
         ),
+        OverrideError::Tampered => super::limits::tampered(),
         OverrideError::Ended(status) => ApiError::new(
             409,
             "override-ended",

@@ -94,6 +94,8 @@ pub struct Proposal {
     pub reason: String,
     /// The rule it is about (MODIFY, RETIRE).
     pub target: Option<RuleId>,
+    /// The version of that rule when it was proposed.
+    pub target_version: Option<u32>,
     /// What the rule is to say (CREATE, MODIFY).
     pub definition: Option<Definition>,
     /// How sure the proposer is that the rule meets the failure and nothing else.

@@ -12,6 +12,7 @@ use model::amounts::Amounts;
 use model::breach::BreachType;
 use model::hold::Subject;
 use model::id::{DecisionId, HoldId, RunId};
+use model::key::KeyScope;
 use model::limit::{Enforcement, Handling, Limit};
 use model::time::Timestamp;
 use tokio::sync::watch;
@@ -22,6 +23,7 @@ use super::estimate::{Estimate, estimate, most};
 use super::facts::Parsed;
 use super::judge::{self, Question};
 use super::{GatewayError, GatewayRequest};
+use crate::auth;
 use crate::context::Context;
 use crate::governing::Governing;
 use crate::ledger::{Answer, HoldAnswer, HoldCommand, Instead, LedgerError, NewRun, Patience, Waited};
@@ -97,6 +99,7 @@ pub(super) async fn admit(
             measure::waited("left");
             return Err(GatewayError::Refused(Box::new(answer)));
         }
+        auth::again(cx, &request.actor, KeyScope::Llm).await?;
         last = line.is_over();
     }
 }

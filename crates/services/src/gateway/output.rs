@@ -47,6 +47,8 @@ pub(super) struct Watch {
     input_fingerprint: Option<String>,
     /// What the model was told nothing about.
     unknowns: Unknowns,
+    /// Whether that could not be found out, so that nobody can say what the answer should not have said.
+    unasked: bool,
 }
 
 /// An answer that came whole.
@@ -86,6 +88,7 @@ impl Watch {
             tools: plan.parsed.tools.clone(),
             input_fingerprint: plan.parsed.input_fingerprint.clone(),
             unknowns: Unknowns::default(),
+            unasked: false,
             governing,
         };
         watch.rules = watch.with_context(Timestamp::from_micros(0), None, |context| {
@@ -96,7 +99,9 @@ impl Watch {
             return None;
         }
         if watch.reads() {
-            watch.unknowns = unknowns(plan.parsed.said()).await;
+            let unknowns = unknowns(plan.parsed.said()).await;
+            watch.unasked = unknowns.is_none();
+            watch.unknowns = unknowns.unwrap_or_default();
         }
         Some(watch)
     }
@@ -257,18 +262,18 @@ impl Watch {
                 context: context.clone(),
                 findings: &asking.found.findings,
                 streamed: asking.streamed,
-                unread: asking.found.unread,
+                unread: asking.found.unread || self.unasked,
                 rules,
             })
         })
     }
 }
 
-/// What the model was told nothing about. Without an answer to that, nothing is held against what it says.
-async fn unknowns(context: String) -> Unknowns {
+/// What the model was told nothing about; none if that could not be found out.
+async fn unknowns(context: String) -> Option<Unknowns> {
     if context.len() <= LONG_TEXT {
-        return Unknowns::in_context(&context);
+        return Some(Unknowns::in_context(&context));
     }
     let read = tokio::task::spawn_blocking(move || Unknowns::in_context(&context));
-    read.await.unwrap_or_default()
+    read.await.ok()
 }

@@ -10,7 +10,7 @@ use model::breach::{Breach, BreachType};
 use model::cost::CostRecord;
 use model::decision::{DecisionSnapshot, Outcome};
 use model::event::{OpsEvent, OpsEventType};
-use model::hold::{Hold, HoldItem, HoldStatus};
+use model::hold::{Hold, HoldStatus};
 use model::id::{BreachId, EventId, HoldId, RunId, TenantId};
 use model::run::{Run, RunStatus};
 use model::time::Timestamp;
@@ -28,6 +28,7 @@ use super::late::passed;
 use super::load::{Counters, applying};
 use super::memory::Witness;
 use super::patience::provisional;
+use super::told;
 use crate::snapshot::{self, Beside};
 
 /// Everything a batch writes.
@@ -215,7 +216,7 @@ impl Batch<'_> {
             .filter(|_| allowed)
             .flat_map(|instead| &instead.breaches);
         for fact in output.breaches.iter().chain(degraded) {
-            self.effects.breaches.push(Breach {
+            let breach = Breach {
                 id: BreachId::generate(self.ids),
                 tenant: command.tenant,
                 limit_owner: fact.owner,
@@ -226,7 +227,8 @@ impl Batch<'_> {
                 value: fact.value,
                 max: fact.max,
                 at: self.now,
-            });
+            };
+            self.record_breach(breach, &command.correlation_id);
         }
     }
 
@@ -272,7 +274,9 @@ impl Batch<'_> {
             self.effects.costs.push(cost_record(&hold, used, cost, self.now));
         }
         self.effects.finished.extend(command.run.as_deref().cloned());
-        self.effects.breaches.extend(command.breaches.iter().cloned());
+        for breach in &command.breaches {
+            self.record_breach(breach.clone(), "");
+        }
         // Of a run whose hold expired before it has been told that it failed; unless that is in this very batch,
         // and then what the run itself says is told instead.
         let gone = hold.run.map(|run| (hold.tenant, run));
@@ -300,20 +304,24 @@ impl Batch<'_> {
         Ok(Answer::Ended(Box::new(EndAnswer { hold, overruns })))
     }
 
-    /// Records that more was used than there was room for: above what was held, or late and above the maximum.
+    fn record_breach(&mut self, breach: Breach, correlation_id: &str) {
+        let told = told::breached(self.ids, &breach, correlation_id);
+        self.effects.ruled.told.push(told);
+        self.effects.breaches.push(breach);
+    }
+
+    /// Says that more was used than was held, and records where that, or what is settled late, passes the maximum.
     fn record_overrun(&mut self, hold: &Hold, change: &Change, late: bool) {
         let key = counter_of(change);
-        let of = |item: &&HoldItem| item.limit == key.limit;
-        let beyond = if change.overrun > 0 {
-            let amount = hold.items.iter().find(of).map_or(0, |item| item.amount);
-            Some((change.settled, amount))
-        } else if late && change.settled > 0 {
-            passed(&self.known, &key, hold.created_at, self.now)
-        } else {
-            None
-        };
-        let Some((value, max)) = beyond else { return };
-        self.effects.breaches.push(Breach {
+        if change.overrun > 0 {
+            let told = told::overrun(self.ids, hold, change, self.now);
+            self.effects.ruled.told.push(told);
+        } else if !late || change.settled == 0 {
+            return;
+        }
+        let passed = passed(&self.known, &key, hold.created_at, self.now);
+        let Some((value, max)) = passed else { return };
+        let breach = Breach {
             id: BreachId::generate(self.ids),
             tenant: hold.tenant,
             limit_owner: key.owner,
@@ -324,7 +332,8 @@ impl Batch<'_> {
             value,
             max,
             at: self.now,
-        });
+        };
+        self.record_breach(breach, "");
     }
 }
 

@@ -15,7 +15,7 @@ use store::{LockTx, StoreError, StoreResult};
 use super::apply::Effects;
 use super::cache::LimitsCache;
 use super::command::{Answer, Command, Idempotency, LedgerError, Replay};
-use super::late::may_be_late;
+use super::late::may_pass;
 use super::load::{Needs, Windows, applying};
 use super::memory::{Known, Memory};
 use super::moved::{self, Moves};
@@ -114,8 +114,15 @@ impl<'a> Batch<'a> {
         for hold in store::holds::lock(tx, &ended)? {
             self.holds.insert((hold.tenant, hold.id), hold);
         }
-        let late = self.holds.values().filter(|hold| may_be_late(hold));
-        let owners = late.flat_map(|hold| &hold.items).map(|item| item.owner).collect();
+        let may_pass = commands.iter().filter_map(|command| match command {
+            Command::End(end) => {
+                let hold = self.holds.get(&(end.tenant, end.hold));
+                hold.filter(|hold| may_pass(hold, end.end))
+            }
+            Command::Hold(_) | Command::Renew(_) => None,
+        });
+        let owners = may_pass.flat_map(|hold| &hold.items).map(|item| item.owner);
+        let owners = owners.collect();
         self.learn_limits(tx, owners)?;
         let needs = self.needs(commands);
         self.lock(tx, needs.locks)?;

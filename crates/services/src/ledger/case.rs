@@ -98,23 +98,36 @@ impl Case<'_> {
     /// What is written where a rule has refused: what it prevented, and that it did.
     pub(crate) fn refused(&self, ruled: &mut Ruled, events: &mut Vec<OpsEvent>) {
         if let Some(deciding) = self.verdict.judgement.deciding() {
-            ruled.preventions.extend(self.prevention(deciding));
+            let blocking = self
+                .verdict
+                .judgement
+                .matches
+                .iter()
+                .filter(|found| found.mode.refuses());
+            for found in blocking {
+                // Whichever rule decides: each one would have refused the LLM Run alone. An Incident counts once.
+                let prevention = self.prevention(found);
+                ruled.preventions.extend(prevention.filter(|new| {
+                    let mut known = ruled.preventions.iter();
+                    known.all(|known| known.original_incident != new.original_incident)
+                }));
+            }
             events.push(self.event(deciding));
             ruled.told.push(self.entry(deciding));
         }
     }
 
     /// Of a rule that came from an Incident: what it has prevented. No Incident is opened for the request.
-    fn prevention(&self, deciding: &Match) -> Option<Prevention> {
+    fn prevention(&self, found: &Match) -> Option<Prevention> {
         // What the installation's own rules prevent is not a tenant's.
-        let own = deciding.scope != RuleScope::Global;
-        let came_from = |born: &&Born| own && Some(born.incident) == deciding.source_incident;
+        let own = found.scope != RuleScope::Global;
+        let came_from = |born: &&Born| own && Some(born.incident) == found.source_incident;
         let born = self.verdict.born.iter().find(came_from)?;
         Some(Prevention {
             id: PreventionId::generate(self.ids),
             tenant: self.tenant,
-            rule: deciding.rule,
-            rule_version: deciding.version,
+            rule: found.rule,
+            rule_version: found.version,
             signature: born.signature,
             original_incident: born.incident,
             blocked_run: self.run,

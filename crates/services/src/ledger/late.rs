@@ -1,17 +1,25 @@
-//! What is to be said of money that was spent after its hold had expired?
+//! What is to be said of money that was spent after its hold had expired, or beyond what was held?
 //!
 //! Its room may have been given to others. It is counted all the same, and where that passes a maximum, it is said.
 
-use model::hold::{Hold, HoldStatus};
+use domain::settle::End;
+use model::hold::{Hold, HoldItem, HoldStatus};
 use model::time::Timestamp;
 use model::window::WindowSpec;
 use store::counters::CounterKey;
 
 use super::memory::Known;
 
-/// Whether the hold can only end by being settled late, which needs its limits and their counters.
-pub(super) fn may_be_late(hold: &Hold) -> bool {
-    hold.status == HoldStatus::Expired
+/// Whether the hold can only end by being settled late, or beyond what was held, which needs its limits and their
+/// counters.
+pub(super) fn may_pass(hold: &Hold, end: End) -> bool {
+    let End::Settle(used) = end else { return false };
+    let beyond = |item: &HoldItem| {
+        item.counts
+            .amount_of(&used)
+            .is_some_and(|used| used > item.amount)
+    };
+    hold.status == HoldStatus::Expired || hold.items.iter().any(beyond)
 }
 
 /// What the counter has come to and its maximum, if it is above that. Of rolling windows nothing is said: by now others

@@ -9,12 +9,11 @@ use domain::limits::rate::{self, Failures};
 use model::audit::AuditEvent;
 use model::breach::{Breach, BreachType};
 use model::decision::{DecisionSnapshot, Outcome};
-use model::hold::Subject;
 use model::id::{BreachId, DecisionId, IdGenerator, LimitId, TenantId};
 use model::limit::{Consequence, Limit, LimitStatus, Overrun};
-use model::run::RunStatus;
 use model::time::Timestamp;
 use serde_json::json;
+use store::runs::Outcome as Ended;
 use store::{LockTx, StoreError, StoreResult};
 
 use super::told;
@@ -24,11 +23,13 @@ use crate::measure;
 
 /// Limits that are read at a time.
 const LIMITS_MOST: i64 = 500;
-/// The latest LLM Runs of a tenant that are looked at.
+/// The latest LLM Runs that a limit is about.
 const RUNS_MOST: i64 = 2_000;
-
-/// What an LLM Run asked for and has become, and when it began.
-type Ended = (Subject, RunStatus, Timestamp);
+/// LLM Runs that are read at a time.
+const READ_MOST: i64 = 2_000;
+/// How often at most: a limit that is about one in a hundred LLM Runs of a tenant must find enough, and a tenant that has
+/// very many must not hold up all others.
+const TURNS_MOST: usize = 10;
 
 /// Measures every limit on the share of failures, and says how many have been passed now and how many are not any more.
 /// One that cannot be measured now is left for the next time.
@@ -68,15 +69,8 @@ pub async fn measure_all(cx: &Context) -> Result<(u64, u64), StoreError> {
 /// Measures the limits of an owner.
 async fn measure(cx: &Context, owner: TenantId, limits: Vec<Limit>) -> Result<(u64, u64), StoreError> {
     let now = cx.clock.now();
-    let longest = limits.iter().map(rate::seconds_of).max().unwrap_or_default();
-    let since = now.plus_seconds(-i64::from(longest));
-    let ended = cx
-        .db
-        .read(move |tx| store::runs::outcomes(tx, owner, since, RUNS_MOST))
-        .await?;
     let (mut passed, mut over) = (0, 0);
-    for limit in limits {
-        let failures = failures(&limit, &ended, now);
+    for (limit, failures) in looked_at(cx, owner, limits, now).await? {
         let found = failures.overrun(&limit, now);
         if found.is_some() == limit.overrun.is_some() {
             continue;
@@ -96,16 +90,43 @@ async fn measure(cx: &Context, owner: TenantId, limits: Vec<Limit>) -> Result<(u
     Ok((passed, over))
 }
 
-/// What has become of the LLM Runs that the limit is about.
-fn failures(limit: &Limit, ended: &[Ended], now: Timestamp) -> Failures {
-    let since = now.plus_seconds(-i64::from(rate::seconds_of(limit)));
-    let mut failures = Failures::default();
-    for (subject, status, started_at) in ended {
-        if *started_at >= since && domain::limits::applies(limit, subject) {
-            failures.count(*status);
+/// What has become of the LLM Runs that each of the limits is about.
+async fn looked_at(
+    cx: &Context,
+    owner: TenantId,
+    limits: Vec<Limit>,
+    now: Timestamp,
+) -> Result<Vec<(Limit, Failures)>, StoreError> {
+    let began = |limit: &Limit| now.plus_seconds(-i64::from(rate::seconds_of(limit)));
+    let since = limits.iter().map(began).min().unwrap_or(now);
+    let mut counted: Vec<_> = limits
+        .into_iter()
+        .map(|limit| (limit, Failures::default()))
+        .collect();
+    let mut behind = None;
+    for _ in 0..TURNS_MOST {
+        let read = cx
+            .db
+            .read(move |tx| store::runs::outcomes(tx, owner, since, behind, READ_MOST));
+        let ended: Vec<Ended> = read.await?;
+        for (limit, failures) in &mut counted {
+            let from = began(limit);
+            for run in &ended {
+                if failures.runs < RUNS_MOST
+                    && run.started_at >= from
+                    && domain::limits::applies(limit, &run.subject)
+                {
+                    failures.count(run.status);
+                }
+            }
         }
+        let is_last = i64::try_from(ended.len()).is_ok_and(|found| found < READ_MOST);
+        if is_last || counted.iter().all(|(_, failures)| failures.runs >= RUNS_MOST) {
+            break;
+        }
+        behind = ended.last().map(|run| (run.started_at, run.id));
     }
-    failures
+    Ok(counted)
 }
 
 /// Writes down that a limit is passed, or not any more, unless another node has done so; whether it did.

@@ -42,6 +42,9 @@ pub enum OverrideError {
     /// There are as many as there may be.
     #[error("there are too many overrides")]
     Quota,
+    /// What is stored of the limit is not what was decided last.
+    #[error("the limit was changed by other means")]
+    Tampered,
     /// It counts no more.
     #[error("the override has ended")]
     Ended(OverrideStatus),
@@ -98,7 +101,12 @@ pub async fn grant(
             let known = store::limits::lock(tx, owner.id(), wish.limit)?;
             let now = clock.now();
             let limit = allowed(known, &wish, now)?;
+            if !store::limits::is_intact(tx, &limit)? {
+                return Err(OverrideError::Tampered);
+            }
             end_due(tx, ids.as_ref(), owner, now)?;
+            // Of two that raise different limits at once the second one counts the first.
+            store::tenants::lock(tx, owner.id())?;
             let live = store::limit_overrides::live(tx, owner.id())?;
             if let Some(other) = live.iter().find(|other| other.limit == limit.id) {
                 return Err(OverrideError::Exists(other.id));

@@ -1,7 +1,9 @@
 //! How much of each limit is used?
 
+use std::collections::BTreeMap;
+
 use domain::limits::Counted;
-use model::id::TenantId;
+use model::id::{LimitId, TenantId};
 use model::limit::{Limit, LimitCategory};
 use model::time::Timestamp;
 use model::window::WindowSpec;
@@ -94,11 +96,16 @@ fn counted(tx: &mut impl Tx, limits: Vec<Limit>, now: Timestamp) -> StoreResult<
             window_start: limit.window.counted_since(now).as_micros(),
         })
         .collect();
-    let counters = store::counters::since(tx, &ranges)?;
+    let mut counters: BTreeMap<(TenantId, LimitId), Vec<Counter>> = BTreeMap::new();
+    for counter in store::counters::since(tx, &ranges)? {
+        let of = (counter.key.owner, counter.key.limit);
+        counters.entry(of).or_default().push(counter);
+    }
     Ok(limits
         .into_iter()
         .map(|limit| {
-            let mut counted: Vec<Counted> = counters
+            let own = counters.remove(&(limit.tenant, limit.id)).unwrap_or_default();
+            let mut counted: Vec<Counted> = own
                 .iter()
                 .filter(|counter| counts(counter, &limit, now))
                 .map(|counter| Counted {

@@ -9,7 +9,7 @@ use model::text::is_hidden;
 use model::time::Timestamp;
 use store::{LockTx, Tx};
 
-use super::{Known, PolicyError, at_odds, finish, known, told, valid};
+use super::{Known, PolicyError, at_odds, finish, known, lock_all, told, valid};
 use crate::audit::{self, Author};
 use crate::context::Context;
 use crate::once::{Done, Once, Render};
@@ -81,6 +81,7 @@ pub(crate) fn apply(
     (id, change): (RuleId, &Change),
     now: Timestamp,
 ) -> Result<Known, PolicyError> {
+    lock_all(tx, owner)?;
     let before = store::policy_rules::lock(tx, owner.id(), id)?.ok_or(PolicyError::NotFound)?;
     if change
         .expected_version

@@ -159,6 +159,7 @@ fn approved(
         ));
     }
     if let Some(definition) = &definition {
+        policies::lock_all(tx, Owner::Tenant(proposal.tenant))?;
         let active = Active::load(tx, proposal.tenant)?;
         let mut conflicts = active.at_odds(definition, proposal.provenance.signature, proposal.target);
         conflicts.retain(|conflict| conflict.kind.is_blocking());
@@ -206,6 +207,8 @@ fn carry_out(
         }
         (ProposalType::Modify, Some(target), Some(wanted)) => {
             let change = Change {
+                // What was decided since then is not undone by a proposal that did not know of it.
+                expected_version: proposal.target_version,
                 whole: Some(wanted),
                 reason: Some(proposal.reason.clone()),
                 ..Change::default()

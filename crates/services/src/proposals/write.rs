@@ -107,6 +107,7 @@ fn proposal(
             same_kind(&rule.definition, &definition)?;
             Ok(Proposal {
                 target: Some(rule.id),
+                target_version: Some(rule.version),
                 provenance: provenance(&rule),
                 ..made(
                     ProposalType::Modify,
@@ -121,6 +122,7 @@ fn proposal(
             let rule = active(tx, tenant, *target)?;
             Ok(Proposal {
                 target: Some(rule.id),
+                target_version: Some(rule.version),
                 provenance: provenance(&rule),
                 ..made(ProposalType::Retire, &rule.definition.name, reason, None)
             })

@@ -185,9 +185,9 @@ testkit::both_databases! {
         }
     }
 
-    async fn more_usage_than_was_held_is_settled_as_reported_and_recorded_as_a_breach(db: TestDb) {
+    async fn more_usage_than_was_held_is_settled_as_reported_and_is_a_breach_where_it_passes_the_maximum(db: TestDb) {
         let world = World::new(db).await;
-        let budget = world.budget(USD).await;
+        let budget = world.budget(1_500 * PLAIN_COST).await;
         let mut sum = 0;
         for (nth, body) in [chat(&json!({})), stream()].into_iter().enumerate() {
             world.upstream.fault(Fault::OverReportedUsage { factor: 1_000 });
@@ -197,8 +197,14 @@ testkit::both_databases! {
             let run = assert_ended(&world, got.run, served(cost)).await;
             assert!(cost > run.estimated.cost.0);
             assert_eq!(world.usage(budget).await, (sum, 0));
-            assert_eq!(world.breaches(budget).await, i64::try_from(nth).unwrap() + 1);
+            assert_eq!(world.breaches(budget).await, i64::try_from(nth).unwrap(), "only the second one passes it");
+            let (tenant, hold) = (world.tenant, run.hold.unwrap().to_string());
+            let told = world.cx.db.read(move |tx| store::timeline::events_of(tx, tenant, &hold)).await.unwrap();
+            assert_eq!(told, ["hold_overrun"]);
         }
+        let (tenant, limit) = (world.tenant, budget.to_string());
+        let told = world.cx.db.read(move |tx| store::timeline::events_of(tx, tenant, &limit)).await.unwrap();
+        assert_eq!(told, ["limit_created", "limit_breached"]);
     }
 
     async fn usage_that_cannot_be_is_not_believed(db: TestDb) {

@@ -7,7 +7,10 @@ use model::id::HoldId;
 use model::limit::{Enforcement, Handling, LimitCategory, LimitType};
 use model::run::{Operation, RunStatus};
 use serde_json::{Value, json};
+use services::audit::Author;
+use services::auth::AuthError;
 use services::gateway::{GatewayError, Served};
+use services::keys::KeyChange;
 use services::ledger::Answer;
 use services::words::Draft;
 use testkit::db::TestDb;
@@ -103,6 +106,26 @@ impl World {
 }
 
 testkit::both_databases! {
+    async fn who_is_frozen_while_waiting_is_not_served(db: TestDb) {
+        let world = World::with(db, told_only()).await;
+        world.limit(queue(most(), 20_000)).await;
+        let hold = world.takes(1).await;
+        let waits = world.starts(&request("a"));
+        world.until_waiting(1).await;
+        let freeze = KeyChange::Freeze { reason: Some("leaked".to_owned()) };
+        services::keys::change(&world.cx, world.tenant, Author::system(), world.key.key.id, freeze).await.unwrap();
+        world.lets_go(hold).await;
+        let refused = waits.await.unwrap();
+        let reason = match refused {
+            Err(GatewayError::Stopped(AuthError::KeyFrozen(reason))) => reason,
+            Err(other) => panic!("{other:?}"),
+            Ok(_) => panic!("it was served"),
+        };
+        assert_eq!((reason.as_deref(), world.upstream.request_count()), (Some("leaked"), 0));
+        assert_eq!(world.cx.ledger.waiting(), 0);
+        world.balanced().await;
+    }
+
     async fn it_waits_until_a_hold_ends_and_its_waiting_leaves_no_trace(db: TestDb) {
         let world = World::with(db, told_only()).await;
         let limit = world.limit(queue(most(), 20_000)).await;

@@ -181,6 +181,18 @@ testkit::both_databases! {
         let opened = world.cx.db.read(move |tx| store::incidents::of_run(tx, tenant, run)).await.unwrap();
         assert_eq!(opened, []);
     }
+
+    async fn it_is_one_too_where_another_rule_decides(db: TestDb) {
+        let world = World::new(db).await;
+        let decides = create(&world, definition("run.stream || false", EnforcementMode::Block)).await.unwrap().rule.id;
+        let origin = incident(&world);
+        let learned = born_of(&world, &origin, definition(STREAMS, EnforcementMode::Block)).await;
+        let refused = forbidden(&world, &chat(&json!({ "stream": true }))).await;
+        assert_eq!(refused.judgement.deciding().map(|found| found.rule), Some(decides));
+        let (tenant, since) = (world.tenant, world.now());
+        let sums = world.cx.db.read(move |tx| store::preventions::sums(tx, tenant, learned, since)).await.unwrap();
+        assert_eq!(sums.iter().map(|sum| (sum.times, sum.saving)).collect::<Vec<_>>(), [(1, NanoUsd(3 * USD))]);
+    }
 }
 
 /// A rule that came from this Incident.

@@ -1,16 +1,19 @@
 //! Is it seen when too many LLM Runs fail, and does something follow?
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use model::decision::Outcome;
+use model::hold::Subject;
 use model::id::LimitId;
 use model::limit::{Degrade, Enforcement, Handling, LimitCategory, LimitScope, LimitType};
-use model::run::{Operation, RunStatus};
+use model::run::{Operation, Run, RunStatus};
 use serde_json::json;
 use services::limits::Owner;
 use services::limits::failures::measure_all;
 use services::words::Draft;
 use testkit::db::TestDb;
+use testkit::history::{Spent, add_runs, failed, refused, run};
 use testkit::upstream::Fault;
 
 use crate::books::draft;
@@ -95,6 +98,33 @@ testkit::both_databases! {
         assert_eq!(served.answer.output.outcome, Outcome::Warn);
         crate::harness::read(served).await;
         world.all_ended().await;
+    }
+
+    async fn what_was_refused_since_does_not_hide_the_failures(db: TestDb) {
+        let world = World::new(db).await;
+        let limit = world.limit(error_rate(50, Enforcement::Block)).await;
+        let one = |number: u128| run(world.tenant, number, Spent { at: world.now().plus_seconds(-30), lasted_ms: 1, asked: 0, cost: 0 });
+        add_runs(&world.cx.db, (1..=30).map(|number| failed(one(number), "provider-error")).collect()).await;
+        assert_eq!(measure_all(&world.cx).await.unwrap(), (1, 0));
+        let later = |number| Run { started_at: world.now(), ..refused(one(number)) };
+        add_runs(&world.cx.db, (100..2_200).map(later).collect()).await;
+        assert_eq!(measure_all(&world.cx).await.unwrap(), (0, 0));
+        assert!(world.is_exceeded(limit).await);
+    }
+
+    async fn an_agent_whose_llm_runs_are_few_among_many_is_judged(db: TestDb) {
+        let world = World::new(db).await;
+        let of_agent = Draft { scope: LimitScope::Agent, scope_id: Some("quiet".to_owned()), ..error_rate(50, Enforcement::Block) };
+        let limit = world.limit(of_agent).await;
+        let ago = |seconds: i64| Spent { at: world.now().plus_seconds(-seconds), lasted_ms: 1, asked: 0, cost: 0 };
+        let quiet = |number| {
+            let subject = Subject { agent_id: Some("quiet".to_owned()), ..Subject::default() };
+            failed(Run { subject: Arc::new(subject), ..run(world.tenant, number, ago(40)) }, "provider-error")
+        };
+        add_runs(&world.cx.db, (1..=21).map(quiet).collect()).await;
+        add_runs(&world.cx.db, (100..4_300).map(|number| run(world.tenant, number, ago(5))).collect()).await;
+        assert_eq!(measure_all(&world.cx).await.unwrap(), (1, 0));
+        assert!(world.is_exceeded(limit).await);
     }
 
     async fn a_limit_that_degrades_serves_the_other_model_meanwhile(db: TestDb) {

@@ -1,10 +1,12 @@
 //! Limits that are raised for a time, and what is written down of it.
 
+use futures_util::future::join_all;
 use model::audit::{AuditEvent, EntityType};
 use model::decision::Outcome;
 use model::digest::Digest;
 use model::id::LimitId;
 use model::integrity::{Integrity, IntegrityStatus};
+use model::limit::LimitStatus;
 use model::limit_override::{LimitOverride, OverrideStatus};
 use model::page::PageRequest;
 use services::audit::Author;
@@ -103,7 +105,9 @@ both_databases! {
         assert_eq!(audited(&world, limit).await, [
             AuditEvent::LimitCreated, AuditEvent::LimitOverrideGranted, AuditEvent::LimitOverrideExpired,
         ]);
-        assert_eq!(told(&world, limit).await, ["limit_created", "limit_override_granted", "limit_override_expired"]);
+        assert_eq!(told(&world, limit).await, [
+            "limit_created", "limit_breached", "limit_override_granted", "limit_breached", "limit_override_expired",
+        ]);
         world.balanced().await;
     }
 
@@ -201,7 +205,30 @@ both_databases! {
         let change = |change| services::limits::update(&world.cx, owner, ann(), (limit, change), None, |_| String::new());
         let refused = change(Change { name: Some("new name".to_owned()), ..Change::default() }).await;
         assert!(matches!(refused, Err(LimitError::Tampered)), "{refused:?}");
-        change(Change { status: Some(model::limit::LimitStatus::Disabled), ..Change::default() }).await.unwrap();
+        let raised = grant(&world, wish(limit, 100, 2)).await;
+        assert!(matches!(raised, Err(OverrideError::Tampered)), "{raised:?}");
+        let becomes = |status| change(Change { status: Some(status), ..Change::default() });
+        becomes(LimitStatus::Disabled).await.unwrap();
+        let again = becomes(LimitStatus::Active).await;
+        assert!(matches!(again, Err(LimitError::Tampered)), "{again:?}");
+        check().await.unwrap();
+        let found = world.cx.db.read(move |tx| store::limits::found(tx, tenant, limit)).await.unwrap().unwrap();
+        assert_eq!(found.integrity.status, IntegrityStatus::Failed, "disabling it has mended nothing");
+    }
+
+    async fn of_many_that_raise_limits_at_once_as_many_do_as_there_may_be(db: TestDb) {
+        let world = World::new(db).await;
+        let mut limits = Vec::new();
+        for number in 1..=8 {
+            let of_model = domain::limits::draft::Draft {
+                model: Some(format!("model-{number}")),
+                ..crate::books::draft(model::limit::LimitCategory::Budget, model::limit::LimitType::CostUsd, 50 * USD)
+            };
+            limits.push(world.limit(of_model).await);
+        }
+        let granted = join_all(limits.iter().map(|limit| grant(&world, wish(*limit, 100, 2)))).await;
+        let refused = granted.iter().filter(|one| matches!(one, Err(OverrideError::Quota))).count();
+        assert_eq!((granted.len() - refused, refused), (overrides::ACTIVE_MAX, 3), "{granted:?}");
     }
 
     async fn a_raise_of_a_global_limit_counts_for_every_tenant_and_stands_in_the_ledger_of_the_platform(db: TestDb) {

@@ -1,5 +1,6 @@
 //! Policy Rules that are made, changed and retired, and what is written down of it.
 
+use futures_util::future::join_all;
 use model::audit::{AuditEvent, EntityType};
 use model::digest::Digest;
 use model::integrity::{Integrity, IntegrityStatus};
@@ -145,6 +146,13 @@ both_databases! {
         assert_eq!(retired.rule.retirement.and_then(|end| end.superseded_by), Some(at_odds.rule.id));
         let nobody = policies::get(&world.cx, Owner::Platform, made.rule.id).await;
         assert!(matches!(nobody, Err(PolicyError::NotFound)));
+    }
+
+    async fn of_many_that_make_the_same_rule_at_once_one_does(db: TestDb) {
+        let world = World::new(db).await;
+        let made = join_all((0..8).map(|_| create(&world, definition("run.stream", EnforcementMode::Block)))).await;
+        let twins = made.iter().filter(|made| matches!(made, Err(PolicyError::Exists(_)))).count();
+        assert_eq!((made.len() - twins, twins), (1, 7), "{made:?}");
     }
 
     async fn a_rule_that_was_changed_by_hand_is_found_and_can_only_be_retired(db: TestDb) {

@@ -8,6 +8,7 @@ use services::audit::Author;
 use services::incidents::failures::explain_all;
 use services::once::Done;
 use services::owner::Owner;
+use services::policies::PolicyError;
 use services::proposals::{self, Approval, Known, ProposalError, Wish};
 use testkit::db::TestDb;
 use testkit::governance::rule;
@@ -208,6 +209,15 @@ testkit::both_databases! {
         let elsewhere = Definition { stage: model::policy::Stage::Output, ..definition(&world, 7) };
         let other = propose(&world, Wish::Modify { target, definition: elsewhere, reason: reason() }).await;
         assert!(matches!(&other, Err(ProposalError::Invalid(wrong)) if wrong[0].field == "definition"), "{other:?}");
+        // Of two proposals for the same version the second one would undo the first.
+        let said = |mode| Wish::Modify { target, definition: Definition { mode, ..silent.clone() }, reason: reason() };
+        let first = propose(&world, said(EnforcementMode::Warn)).await.unwrap().proposal;
+        let second = propose(&world, said(EnforcementMode::Block)).await.unwrap().proposal;
+        assert_eq!((first.target_version, second.target_version), (Some(3), Some(3)));
+        approve(&world, first.id, Approval::default()).await.unwrap();
+        let late = approve(&world, second.id, Approval::default()).await;
+        assert!(matches!(late, Err(ProposalError::Policy(PolicyError::Version(4)))), "{late:?}");
+        assert_eq!(rule_of(&world, target).await.definition.mode, EnforcementMode::Warn);
         let asked = propose(&world, Wish::Retire { target, reason: reason() }).await.unwrap();
         let in_a_mode = approve(&world, asked.proposal.id, in_mode(EnforcementMode::Log)).await;
         assert!(matches!(in_a_mode, Err(ProposalError::Invalid(_))), "{in_a_mode:?}");

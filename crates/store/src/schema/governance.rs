@@ -249,6 +249,7 @@ diesel::table! {
         name -> Text,
         reason -> Text,
         target_rule_id -> Nullable<Text>,
+        target_version -> Nullable<Integer>,
         definition -> Nullable<Text>,
         confidence -> BigInt,
         proposed_by -> Text,

@@ -92,6 +92,7 @@ fn proposal(n: u128) -> Proposal {
         name: "Auto: Timeout".to_owned(),
         reason: "it failed".to_owned(),
         target: None,
+        target_version: None,
         definition: Some(rule(1).definition),
         confidence: Permille::new(700),
         proposed_by: ProposedBy::System,

@@ -76,12 +76,7 @@ pub(crate) fn limit_error(error: LimitError) -> ApiError {
             "Quota exceeded",
             "There may be 1000 ACTIVE limits; delete one first.",
         ),
-        LimitError::Tampered => ApiError::new(
-            409,
-            "integrity-failed",
-            "Integrity failed",
-            "What is stored of the limit is not what was decided last. Set its status to DISABLED and make another one.",
-        ),
+        LimitError::Tampered => tampered(),
         LimitError::InUse { .. } => ApiError::new(
             409,
             "limit-in-use",
@@ -92,4 +87,14 @@ pub(crate) fn limit_error(error: LimitError) -> ApiError {
         LimitError::Once(error) => idempotency::refusal(error),
         LimitError::Store(error) => error.into(),
     }
+}
+
+/// Nothing is built on a limit that somebody has changed by other means.
+pub(crate) fn tampered() -> ApiError {
+    ApiError::new(
+        409,
+        "integrity-failed",
+        "Integrity failed",
+        "What is stored of the limit is not what was decided last. Set its status to DISABLED and make another one.",
+    )
 }
