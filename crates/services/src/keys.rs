@@ -8,6 +8,7 @@ use store::{StoreError, TxError};
 
 use crate::audit::{Author, record};
 use crate::context::Context;
+use crate::limits;
 use crate::once::OnceError;
 
 mod create;
@@ -183,7 +184,10 @@ pub async fn change(
                     key.status = KeyStatus::Revoked;
                     key.revoked_at.get_or_insert(now);
                     // What was made with the key counts nothing any more.
-                    store::limits::disable_of_key(tx, tenant, id, now)?;
+                    for (before, after) in store::limits::disable_of_key(tx, tenant, id, now)? {
+                        let changed = limits::told::disabled(&before, &after);
+                        record(tx, ids.as_ref(), &author, changed, now)?;
+                    }
                 }
             }
             if let Some(changed) = told::change(&before, &key) {

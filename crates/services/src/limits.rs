@@ -6,7 +6,7 @@ pub mod failures;
 mod history;
 pub mod integrity;
 pub mod overrides;
-mod told;
+pub(crate) mod told;
 mod usage;
 mod window;
 mod written;

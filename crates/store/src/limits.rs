@@ -205,25 +205,32 @@ fn facets(of: &Limit) -> [&'static str; 4] {
     ]
 }
 
-/// Disables every limit that counts for one key only, which nobody can use any more.
+/// Disables every limit that counts for one key only, which nobody can use any more: as they were, and as they are.
 ///
 /// # Errors
 /// What the database says.
-pub fn disable_of_key(tx: &mut impl Writes, owner: TenantId, key: KeyId, at: Timestamp) -> StoreResult<()> {
+pub fn disable_of_key(
+    tx: &mut impl Writes,
+    owner: TenantId,
+    key: KeyId,
+    at: Timestamp,
+) -> StoreResult<Vec<(Limit, Limit)>> {
     let rows: Vec<Row> = limits::table
         .filter(limits::tenant_id.eq(owner.to_string()))
         .filter(limits::api_key_id.eq(key.to_string()))
         .filter(limits::status.eq(LimitStatus::Active.as_str()))
         .load(tx.conn())?;
-    for row in rows {
+    let disable = |row| {
+        let before = limit(row)?;
         let disabled = Limit {
             status: LimitStatus::Disabled,
             updated_at: at,
-            ..limit(row)?
+            ..before.clone()
         };
         update(tx, &disabled)?;
-    }
-    Ok(())
+        Ok((before, disabled))
+    };
+    rows.into_iter().map(disable).collect()
 }
 
 fn unless_twin(written: QueryResult<usize>) -> StoreResult<()> {

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use store::{Db, Settings};
@@ -106,6 +107,26 @@ impl TestDb {
         );
         let counted = counted.unwrap_or_else(|error| panic!("{error}"));
         counted.lines().map(TableActivity::named).collect()
+    }
+
+    /// Does something to the database by hand, past everything that guards it in the product. For SQLite that takes
+    /// Python, whose library brings one of its own.
+    pub fn by_hand(&self, statement: &str) {
+        let done = match &self.home {
+            Home::Database(name) => PrivatePostgres::shared().sql(name, statement).map(drop),
+            Home::Directory(_) => {
+                let file = self.url.trim_start_matches("sqlite:");
+                let script = "import sqlite3, sys\n\
+                              with sqlite3.connect(sys.argv[1], timeout=10) as db: db.execute(sys.argv[2])";
+                let ran = Command::new("python3")
+                    .args(["-c", script, file, statement])
+                    .output();
+                let ran = ran.unwrap_or_else(|error| panic!("python3 is needed: {error}"));
+                assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+                Ok(())
+            }
+        };
+        done.unwrap_or_else(|error| panic!("{error}"));
     }
 
     /// Has PostgreSQL count what its tables hold, as its autovacuum would. `SQLite` plans without it.

@@ -36,7 +36,7 @@ pub(crate) struct World {
     server: Running,
     client: reqwest::Client,
     /// Last, so that everything that uses it is gone before it goes.
-    _db: TestDb,
+    pub(crate) db: TestDb,
 }
 
 /// The settings of the tests: small enough that every bound is reached at once.
@@ -99,7 +99,7 @@ impl World {
             key,
             server,
             client,
-            _db: db,
+            db,
         }
     }
 

@@ -196,6 +196,36 @@ testkit::both_databases! {
         ]);
     }
 
+    async fn a_definition_that_was_changed_by_hand_is_found_by_the_job_and_shown_in_the_tables(db: TestDb) {
+        let world = World::new(db).await;
+        let mut log = Log::default();
+        let limit = world.limit(&budget(5)).await;
+        add_rules(&world.cx.db, vec![rule(world.tenant, 1, world.clock.now())]).await;
+        let tables = [
+            ("/api/v1/runtime/policies/limits?type=BUDGET", "UPDATE limits SET max_value = max_value * 100"),
+            ("/api/v1/runtime/policies/rules?status=ACTIVE", "UPDATE policy_rules SET enforcement_mode = 'LOG'"),
+        ];
+        for (table, statement) in tables {
+            let before = world.get(table).send().await.ok(200).at("/items/0/integrity_status");
+            assert_eq!(before, "VERIFIED", "{table}");
+            world.db.by_hand(statement);
+        }
+        assert_eq!(services::limits::integrity::check_all(&world.cx, -1).await.unwrap(), (1, 1));
+        assert_eq!(services::policies::integrity::check_all(&world.cx, -1).await.unwrap(), (1, 1));
+        for (table, _) in tables {
+            let found = log.send(table, world.get(table)).await.ok(200).json();
+            assert_eq!((&found["items"][0]["integrity_status"], &found["items"][0]["integrity_score"]), (&json!("FAILED"), &json!(0.0)), "{found}");
+        }
+        // What was not decided is not built on, and disabling it mends nothing.
+        let path = format!("/api/v1/limits/{limit}");
+        for (status, want) in [("DISABLED", 200), ("ACTIVE", 409)] {
+            let change = json!({ "status": status });
+            log.send(&format!("becomes {status}"), world.put(&path, &change)).await.ok(want);
+        }
+        assert_eq!(services::limits::integrity::check_all(&world.cx, -1).await.unwrap(), (1, 1));
+        log.assert("runtime_integrity");
+    }
+
     async fn the_labels_name_every_column_of_the_tables_in_its_order(db: TestDb) {
         let world = World::new(db).await;
         let mut log = Log::default();

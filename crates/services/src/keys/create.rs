@@ -14,7 +14,7 @@ use super::{KEYS_MAX, KeyError, Maker, NewKey, told};
 use crate::audit::{Author, record};
 use crate::context::Context;
 use crate::ledger::Replay;
-use crate::limits::LIMITS_MAX;
+use crate::limits::{self, LIMITS_MAX};
 use crate::limits::{Done, Render};
 use crate::names;
 use crate::once::Once;
@@ -163,6 +163,10 @@ impl Stored {
             if store::limits::count(tx, limit.tenant)? > LIMITS_MAX {
                 return Err(KeyError::LimitQuota);
             }
+        }
+        if let Some(limit) = &self.rate {
+            let changed = limits::told::created(limit);
+            record(tx, self.ids.as_ref(), &self.author, changed, self.key.created_at)?;
         }
         let changed = told::created(&self.key);
         record(tx, self.ids.as_ref(), &self.author, changed, self.key.created_at)?;

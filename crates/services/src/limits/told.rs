@@ -47,7 +47,7 @@ fn window(limit: &Limit) -> Value {
     }
 }
 
-pub(super) fn created(limit: &Limit) -> Changed {
+pub(crate) fn created(limit: &Limit) -> Changed {
     Changed {
         after: Some(state(limit)),
         ..changed(limit, AuditEvent::LimitCreated, "limit_created", "was made")
@@ -62,7 +62,7 @@ pub(super) fn updated(before: &Limit, after: &Limit) -> Changed {
     }
 }
 
-pub(super) fn disabled(before: &Limit, after: &Limit) -> Changed {
+pub(crate) fn disabled(before: &Limit, after: &Limit) -> Changed {
     Changed {
         before: Some(state(before)),
         after: Some(state(after)),

@@ -59,6 +59,8 @@ both_databases! {
         for change in [freeze(), freeze(), KeyChange::Unfreeze, KeyChange::Unfreeze, KeyChange::Revoke, KeyChange::Revoke] {
             services::keys::change(cx, tenant, author(), key.id, change).await.unwrap();
         }
+        let limits = events(&ledger(&world, tenant, EntityType::Limit).await);
+        assert_eq!(limits, [AuditEvent::LimitCreated, AuditEvent::LimitDisabled], "its rate came and went with it");
         let entries = ledger(&world, tenant, EntityType::ApiKey).await.split_off(before);
         assert_eq!(events(&entries), [
             AuditEvent::ApiKeyCreated,
