@@ -52,6 +52,18 @@ impl Serialize for Score {
     }
 }
 
+/// A number of thousandths as a JSON number with three digits after the point: `1.250`. It never passes through a float.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Milli(pub i64);
+
+impl Serialize for Milli {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (whole, part) = (self.0.div_euclid(1_000), self.0.rem_euclid(1_000));
+        let raw = RawValue::from_string(format!("{whole}.{part:03}")).map_err(serde::ser::Error::custom)?;
+        raw.serialize(serializer)
+    }
+}
+
 /// A share as a JSON number with three digits after the point: `0.600`. It never passes through a float.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Thousandths(pub Permille);

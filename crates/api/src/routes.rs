@@ -59,11 +59,16 @@ fn limits(config: &mut ServiceConfig) {
         put => v1::limits_change::update, delete => v1::limits_change::delete);
 }
 
-/// The routes of Incidents, for customers.
+/// The routes of Incidents, for customers; a route before those that name one.
 fn incidents(config: &mut ServiceConfig) {
+    resource!(config, "/api/v1/incidents", get => v1::incidents_list::list);
+    resource!(config, "/api/v1/incidents/patterns", get => v1::incidents_learned::patterns);
+    resource!(config, "/api/v1/incidents/recurring", get => v1::incidents_learned::recurring);
     resource!(config, "/api/v1/incidents/{incident_id}", get => v1::incidents::get);
     resource!(config, "/api/v1/incidents/{incident_id}/events", get => v1::incidents::events);
     resource!(config, "/api/v1/incidents/{incident_id}/source-run", get => v1::incidents::source_run);
+    resource!(config, "/api/v1/incidents/{incident_id}/cost-impact", get => v1::incidents_list::cost_impact);
+    resource!(config, "/api/v1/incidents/{incident_id}/learnings", get => v1::incidents_learned::learnings);
     resource!(config, "/api/v1/incidents/{incident_id}/acknowledge", post => v1::incidents::acknowledge);
     resource!(config, "/api/v1/incidents/{incident_id}/resolve", post => v1::incidents::resolve);
     resource!(config, "/api/v1/runs/{run_id}/incidents", get => v1::incidents::of_run);
@@ -106,6 +111,7 @@ pub(crate) fn public(config: &mut ServiceConfig) {
     resource!(config, "/api/v1/runs", get => v1::runs::list);
     resource!(config, "/api/v1/runs/{run_id}", get => v1::runs::get);
     resource!(config, "/api/v1/runs/{run_id}/cost", get => v1::runs::cost);
+    resource!(config, "/api/v1/runs/{run_id}/logs", get => v1::run_logs::logs);
     resource!(config, "/api/v1/analytics/costs", get => v1::analytics::costs);
 
     resource!(config, "/api/v1/keys", get => v1::keys::list, post => v1::keys::create);

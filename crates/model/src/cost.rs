@@ -38,6 +38,24 @@ wire_enum! {
     }
 }
 
+wire_enum! {
+    /// Why the cost of LLM Runs is not in a sum.
+    CostGap {
+        /// There is no LLM Run that could have cost anything.
+        NoRun,
+        /// They are not on record any more.
+        Gone,
+        /// They have not ended.
+        NotOver,
+        /// Their process went away before it could say what they used.
+        Unsettled,
+        /// Nobody knows the price of what they used.
+        Unpriced,
+        /// They are more than are added up.
+        TooMany,
+    }
+}
+
 /// One cost record: a fact, never changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CostRecord {

@@ -28,6 +28,7 @@ pub mod incident;
 pub mod integrity;
 pub mod limit;
 pub mod limit_override;
+pub mod pattern;
 pub mod policy;
 pub mod severity;
 pub mod verdict;

@@ -73,6 +73,24 @@ wire_enum! {
 }
 
 wire_enum! {
+    /// What is not on record of an LLM Run.
+    LogGap {
+        /// What was asked and answered: it is not kept.
+        Content,
+        /// Each call of the provider: only their number is kept.
+        Attempts,
+        /// What let it run or refused it.
+        Decision,
+        /// What was set aside for it.
+        Hold,
+        /// How it ended: it has not.
+        End,
+        /// More than is shown of a kind.
+        TooMany,
+    }
+}
+
+wire_enum! {
     "snake_case";
     /// What the client asked the provider for, in the words of OpenTelemetry's `gen_ai.operation.name`
     /// where it has one.
@@ -139,6 +157,8 @@ pub struct Run {
     pub tools: Vec<String>,
     /// The keyed hash of the input; none if nobody took it.
     pub input_fingerprint: Option<String>,
+    /// The LLM Run that this one is another attempt of, as the client says it; it may name none that is there.
+    pub parent: Option<RunId>,
 }
 
 impl Run {
@@ -216,6 +236,7 @@ mod tests {
             correlation_id: String::new(),
             tools: Vec::new(),
             input_fingerprint: None,
+            parent: None,
         }
     }
 

@@ -106,6 +106,8 @@ pub struct Attribution {
     pub session_id: Option<String>,
     /// The customer's own user.
     pub end_user: Option<String>,
+    /// The LLM Run that this one is another attempt of.
+    pub parent_run: Option<RunId>,
 }
 
 /// A request of an SDK.

@@ -4,9 +4,13 @@
 //! ops events agree about it: all of it is one transaction.
 
 pub mod change;
+pub mod cost_impact;
 pub mod failures;
 pub mod integrity;
+pub mod learnings;
+pub mod patterns;
 mod pipeline;
+pub mod recurring;
 pub mod replay;
 mod told;
 
@@ -15,9 +19,12 @@ use model::id::{IdGenerator, IncidentId, RunId, TenantId};
 use model::incident::{
     Change, Creation, Incident, IncidentEvent, Promotion, Refusal, Standing, StepOf, Transition,
 };
+use model::page::{Page, PageRequest};
 use model::promotion::Verdict;
 use model::time::Timestamp;
 use store::{StoreError, StoreResult, TxError, Writes};
+
+pub use store::incidents::Shown;
 
 use crate::audit::Author;
 use crate::context::Context;
@@ -61,6 +68,28 @@ impl TxError for IncidentError {
             _ => None,
         }
     }
+}
+
+/// A page of what a customer sees of a tenant's Incidents, newest first.
+///
+/// # Errors
+/// What the database says.
+pub async fn list(
+    cx: &Context,
+    tenant: TenantId,
+    filter: Shown,
+    page: PageRequest,
+) -> Result<Page<Incident>, StoreError> {
+    cx.db
+        .read(move |tx| store::incidents::shown(tx, tenant, &filter, &page))
+        .await
+}
+
+/// One that nobody has approved is not there for a customer.
+fn shown(found: Option<Incident>) -> Result<Incident, IncidentError> {
+    found
+        .filter(|incident| incident.lifecycle().is_some())
+        .ok_or(IncidentError::NotFound)
 }
 
 /// One Incident.

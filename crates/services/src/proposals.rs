@@ -24,7 +24,7 @@ use crate::once::{Done, Once, OnceError, Render};
 use crate::policies::PolicyError;
 
 pub use self::backtest::backtest;
-pub use self::review::{Approval, approve, expire, reject};
+pub use self::review::{Approval, Review, conclude, expire};
 pub use self::view::{Filter, Known, get, list};
 pub use self::write::{Wish, create};
 

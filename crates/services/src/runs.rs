@@ -1,12 +1,16 @@
 //! Which LLM Runs were there, and what did they cost?
 
+mod logs;
+
 use model::cost::CostRecord;
 use model::id::{RunId, TenantId};
 use model::page::{Page, PageRequest};
 use model::run::{Run, RunStatus};
-use store::StoreError;
+use store::{StoreError, TxError};
 
 use crate::context::Context;
+
+pub use self::logs::{RunLogs, logs};
 
 /// Why runs cannot be shown.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +21,15 @@ pub enum RunError {
     /// The database failed.
     #[error("the runs could not be read")]
     Store(#[from] StoreError),
+}
+
+impl TxError for RunError {
+    fn store_error(&self) -> Option<&StoreError> {
+        match self {
+            Self::NotFound => None,
+            Self::Store(error) => Some(error),
+        }
+    }
 }
 
 /// What to list.

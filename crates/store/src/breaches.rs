@@ -1,6 +1,7 @@
 //! Which limits were hit, when, and by what?
 
 mod days;
+mod of_run;
 
 use diesel::prelude::*;
 use model::breach::Breach;
@@ -14,6 +15,7 @@ use crate::schema::limit_breaches;
 use crate::tx::{Tx, Writes};
 
 pub use self::days::recent;
+pub use self::of_run::{Hit, of_run};
 
 struct Row {
     tenant_id: String,

@@ -1,5 +1,6 @@
 //! What was spent, by whom, on what?
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use diesel::dsl::sql;
@@ -102,6 +103,24 @@ pub fn of_run(tx: &mut impl Tx, tenant: TenantId, run: RunId) -> StoreResult<Vec
         .order((cost_records::created_at, cost_records::id))
         .load(tx.conn())?;
     rows.into_iter().map(record).collect()
+}
+
+/// What these LLM Runs cost, each that has a cost record.
+///
+/// # Errors
+/// What the database says.
+pub fn of_runs(tx: &mut impl Tx, tenant: TenantId, ids: &[RunId]) -> StoreResult<BTreeMap<RunId, NanoUsd>> {
+    let which: Vec<String> = ids.iter().map(ToString::to_string).collect();
+    // Sums are NUMERIC on PostgreSQL unless they are cast back.
+    let rows: Vec<(Option<String>, i64)> = cost_records::table
+        .filter(cost_records::tenant_id.eq(tenant.to_string()))
+        .filter(cost_records::run_id.eq_any(which))
+        .group_by(cost_records::run_id)
+        .select((cost_records::run_id, sql::<BigInt>("CAST(SUM(cost) AS BIGINT)")))
+        .load(tx.conn())?;
+    rows.into_iter()
+        .map(|(run, cost)| Ok((TABLE.parse("run_id", &run.unwrap_or_default())?, NanoUsd(cost))))
+        .collect()
 }
 
 /// By what costs are added up.

@@ -1,11 +1,18 @@
 //! What was decided, and on what?
 
-use model::decision::DecisionSnapshot;
+use diesel::prelude::*;
+use model::decision::{DecisionSnapshot, Outcome};
+use model::id::{DecisionId, TenantId};
+use model::time::Timestamp;
 
 use crate::dialect::append::{append, appended};
 use crate::dialect::prepared::{Rows as _, Value};
 use crate::error::StoreResult;
-use crate::tx::Writes;
+use crate::rows::{Table, at};
+use crate::schema::decisions;
+use crate::tx::{Tx, Writes};
+
+const TABLE: Table = Table("decisions");
 
 struct Row {
     tenant_id: String,
@@ -76,4 +83,51 @@ pub fn insert(tx: &mut impl Writes, snapshots: &[DecisionSnapshot]) -> StoreResu
         crate::tx::sealed::Connected::conn(tx),
         &values,
     )?)
+}
+
+/// What is on record of a decision, without what it was based on and what it said in full.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decided {
+    /// Its id.
+    pub id: DecisionId,
+    /// Which engine decided.
+    pub engine: String,
+    /// Which version of it.
+    pub engine_version: String,
+    /// What it said.
+    pub outcome: Outcome,
+    /// When.
+    pub at: Timestamp,
+}
+
+type DecidedRow = (String, String, String, String, i64);
+
+/// These decisions, as far as they are there, in the order of their ids.
+///
+/// # Errors
+/// What the database says.
+pub fn find_all(tx: &mut impl Tx, tenant: TenantId, ids: &[DecisionId]) -> StoreResult<Vec<Decided>> {
+    let which: Vec<String> = ids.iter().map(ToString::to_string).collect();
+    let rows: Vec<DecidedRow> = decisions::table
+        .filter(decisions::tenant_id.eq(tenant.to_string()))
+        .filter(decisions::id.eq_any(which))
+        .order(decisions::id)
+        .select((
+            decisions::id,
+            decisions::engine,
+            decisions::engine_version,
+            decisions::outcome,
+            decisions::created_at,
+        ))
+        .load(tx.conn())?;
+    let decided = |(id, engine, engine_version, outcome, created_at): DecidedRow| {
+        Ok(Decided {
+            id: TABLE.parse("id", &id)?,
+            engine,
+            engine_version,
+            outcome: TABLE.parse("outcome", &outcome)?,
+            at: at(created_at),
+        })
+    };
+    rows.into_iter().map(decided).collect()
 }

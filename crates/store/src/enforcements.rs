@@ -1,5 +1,7 @@
 //! What did Policy Rules do, and how often?
 
+mod of_run;
+
 use std::collections::BTreeMap;
 
 use diesel::dsl::sql;
@@ -16,6 +18,8 @@ use crate::lately::{Recent, Window, day_of, sums};
 use crate::rows::Table;
 use crate::schema::{policy_enforcements, policy_rule_days, policy_rule_recent};
 use crate::tx::{Tx, Writes};
+
+pub use self::of_run::{Done, of_run};
 
 const TABLE: Table = Table("policy_rule_days");
 

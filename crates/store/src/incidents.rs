@@ -6,6 +6,8 @@
 mod events;
 mod listed;
 mod row;
+mod shown;
+mod window;
 
 use diesel::prelude::*;
 use model::id::{IncidentId, RunId, SignatureId, TenantId};
@@ -21,6 +23,8 @@ use crate::tx::{Tx, Writes};
 
 pub use self::events::events;
 pub use self::listed::{Filter, Listed, list, page};
+pub use self::shown::{Shown, shown};
+pub use self::window::{Brief, find_all, occurred, window};
 
 /// Adds what has happened to one Incident, in the order in which it happened.
 ///

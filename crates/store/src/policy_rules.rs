@@ -3,6 +3,7 @@
 //! Every version is a row that nobody changes, linked to the one before it by a hash. The row of its integrity is
 //! written before the rule: SQLite refuses an ACTIVE rule without it at once, PostgreSQL when the transaction ends.
 
+mod answering;
 mod history;
 mod row;
 mod shown;
@@ -14,6 +15,7 @@ use model::id::{ProposalId, RuleId, TenantId};
 use model::policy::{EnforcementMode, Rule, RuleScope, RuleSource, RuleStatus, RuleType};
 use model::time::Timestamp;
 
+pub use self::answering::answering;
 pub use self::history::{
     Version, by_version, found, found_of, is_intact, longest_unchecked, newest_hash, record, stored, versions,
 };

@@ -1,6 +1,8 @@
 //! The LLM Runs.
 
+mod attempts;
 mod history;
+mod listed;
 mod outcomes;
 mod unexplained;
 
@@ -11,7 +13,6 @@ use diesel::prelude::*;
 use diesel::sql_types::Bool;
 use model::digest::Digest;
 use model::id::{RunId, TenantId};
-use model::page::{Cursor, Page, PageRequest};
 use model::run::{Run, RunStatus};
 use model::time::Timestamp;
 
@@ -23,7 +24,9 @@ use crate::rows::{Table, at, micros, to_json};
 use crate::schema::runs;
 use crate::tx::{LockTx, Tx, Writes};
 
+pub use self::attempts::{after, find_all};
 pub use self::history::{Place, before_latest, failures_before, stretch};
+pub use self::listed::{Filter, list};
 pub use self::outcomes::{Outcome, outcomes};
 pub use self::unexplained::{Unexplained, explained, unexplained};
 
@@ -59,6 +62,7 @@ struct Row {
     input_fingerprint: Option<String>,
     traits: Option<String>,
     unexplained_since: Option<i64>,
+    parent_run_id: Option<String>,
 }
 
 impl Row {
@@ -90,6 +94,7 @@ impl Row {
             Value::MaybeText(self.tools.as_deref()),
             Value::MaybeText(self.input_fingerprint.as_deref()),
             Value::MaybeText(self.traits.as_deref()),
+            Value::MaybeText(self.parent_run_id.as_deref()),
         ]
     }
 }
@@ -119,7 +124,8 @@ appended! {
     NewRuns: runs (
         tenant_id, id, status, operation, subject, provider, model, api_key_id, served_model, stream,
         decision_id, hold_id, estimated, usage, usage_source, cost, http_status, error_code, retries,
-        started_at, first_byte_at, completed_at, correlation_id, tools, input_fingerprint, traits
+        started_at, first_byte_at, completed_at, correlation_id, tools, input_fingerprint, traits,
+        parent_run_id
     )
 }
 
@@ -232,65 +238,6 @@ pub fn latest_failure(tx: &mut impl Tx, tenant: TenantId, traits: Digest) -> Sto
     Ok(Some((run(latest)?, count)))
 }
 
-/// What to list.
-#[derive(Debug, Clone, Default)]
-pub struct Filter {
-    /// Only this status.
-    pub status: Option<RunStatus>,
-    /// Only this model.
-    pub model: Option<String>,
-    /// Only this key.
-    pub api_key_id: Option<String>,
-}
-
-/// Runs of a tenant, newest first.
-///
-/// # Errors
-/// What the database says.
-pub fn list(
-    tx: &mut impl Tx,
-    tenant: TenantId,
-    filter: &Filter,
-    page: &PageRequest,
-) -> StoreResult<Page<Run>> {
-    let most = i64::from(page.limit);
-    let mut query = runs::table
-        .filter(runs::tenant_id.eq(tenant.to_string()))
-        .order((runs::started_at.desc(), runs::id.desc()))
-        .limit(most + 1)
-        .into_boxed();
-    if let Some(status) = filter.status {
-        query = query.filter(runs::status.eq(status.as_str()));
-    }
-    if let Some(model) = &filter.model {
-        query = query.filter(runs::model.eq(model.clone()));
-    }
-    if let Some(key) = &filter.api_key_id {
-        query = query.filter(runs::api_key_id.eq(key.clone()));
-    }
-    if let Some(Cursor { at_micros, id }) = page.after.clone() {
-        query = query.filter(
-            runs::started_at
-                .lt(at_micros)
-                .or(runs::started_at.eq(at_micros).and(runs::id.lt(id))),
-        );
-    }
-    let mut items = query
-        .load::<Row>(tx.conn())?
-        .into_iter()
-        .map(run)
-        .collect::<StoreResult<Vec<_>>>()?;
-    let more = items.len() > usize::try_from(page.limit).unwrap_or(usize::MAX);
-    if more {
-        items.pop();
-    }
-    let next = items.last().filter(|_| more).map(|last| Cursor {
-        at_micros: last.started_at.as_micros(),
-        id: last.id.to_string(),
-    });
-    Ok(Page { items, next })
-}
-
 /// How many runs are in a status, over all tenants.
 ///
 /// # Errors
@@ -336,6 +283,7 @@ fn row(run: &Run) -> Row {
         input_fingerprint: run.input_fingerprint.clone(),
         traits: Some(run.traits().digest().to_string()),
         unexplained_since: micros(run.completed_at.filter(|_| failed(run))),
+        parent_run_id: run.parent.map(|id| id.to_string()),
     }
 }
 
@@ -370,5 +318,6 @@ fn run(row: Row) -> StoreResult<Run> {
             .transpose()?
             .unwrap_or_default(),
         input_fingerprint: row.input_fingerprint,
+        parent: TABLE.parse_opt("parent_run_id", row.parent_run_id.as_deref())?,
     })
 }

@@ -174,6 +174,7 @@ diesel::table! {
         input_fingerprint -> Nullable<Text>,
         traits -> Nullable<Text>,
         unexplained_since -> Nullable<BigInt>,
+        parent_run_id -> Nullable<Text>,
     }
 }
 

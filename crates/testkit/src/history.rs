@@ -65,6 +65,7 @@ pub fn run(tenant: TenantId, number: u128, spent: Spent) -> Run {
         correlation_id: "req_test".to_owned(),
         tools: Vec::new(),
         input_fingerprint: None,
+        parent: None,
     }
 }
 

@@ -106,6 +106,17 @@ impl From<Incident> for IncidentView {
     }
 }
 
+/// A piece of the list of Incidents.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct IncidentPageView {
+    /// Newest first.
+    pub items: Vec<IncidentView>,
+    /// Whether there are more.
+    pub has_more: bool,
+    /// What to send as `cursor` for the next piece.
+    pub next_cursor: Option<String>,
+}
+
 /// One thing that happened to an Incident.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct IncidentEventView {

@@ -88,6 +88,8 @@ pub struct RunView {
     pub tools: Vec<String>,
     /// The keyed hash of the input: the same for the same input of the same tenant.
     pub input_fingerprint: Option<String>,
+    /// The LLM Run that this one is another attempt of, as `x-plimsoll-parent-run-id` said; it may name none that is there.
+    pub parent_run_id: Option<String>,
     /// The decision that let it run or refused it.
     pub decision_id: String,
     /// The hold it ran under.
@@ -151,6 +153,7 @@ impl From<Run> for RunView {
             correlation_id,
             tools,
             input_fingerprint,
+            parent,
         } = run;
         let subject = Arc::unwrap_or_clone(subject);
         let held = hold.map_or(NanoUsd::ZERO, |_| estimated.cost);
@@ -171,6 +174,7 @@ impl From<Run> for RunView {
             stream,
             tools,
             input_fingerprint,
+            parent_run_id: parent.map(|id| id.to_string()),
             decision_id: decision.to_string(),
             hold_id: hold.map(|id| id.to_string()),
             held_nano_usd: held.0.to_string(),

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use actix_web::HttpResponseBuilder;
 use actix_web::http::header::{HeaderMap, HeaderValue};
 use model::decision::Outcome;
-use model::id::Slug;
+use model::id::{RunId, Slug};
 use model::limit::{LimitCategory, Unit};
 use model::time::Timestamp;
 use services::gateway::Attribution;
@@ -166,11 +166,20 @@ pub(crate) fn attribution(headers: &HeaderMap) -> Result<Attribution, ApiError> 
             )
         })
     };
+    let run = |name: &'static str| -> Result<Option<RunId>, ApiError> {
+        let Some(value) = text(name)? else { return Ok(None) };
+        let wrong = || {
+            let detail = format!("`{name}` must be the id of an LLM Run.");
+            ApiError::new(400, "invalid-header", "Invalid header", detail)
+        };
+        value.parse().ok().map(Some).ok_or_else(wrong)
+    };
     Ok(Attribution {
         project_id: slug("x-plimsoll-project")?,
         agent_id: slug("x-plimsoll-agent")?,
         feature: slug("x-plimsoll-feature")?,
         session_id: text("x-plimsoll-session-id")?,
         end_user: text("x-plimsoll-end-user")?,
+        parent_run: run("x-plimsoll-parent-run-id")?,
     })
 }

@@ -102,12 +102,16 @@ const REFUSAL_HEADERS: [(&str, &str); 2] = [
 ];
 
 /// Whom an LLM Run is attributed to.
-const ATTRIBUTION: [(&str, &str); 5] = [
+const ATTRIBUTION: [(&str, &str); 6] = [
     ("x-plimsoll-project", "The project that pays"),
     ("x-plimsoll-agent", "The agent that works"),
     ("x-plimsoll-feature", "The feature of the product"),
     ("x-plimsoll-session-id", "The conversation"),
     ("x-plimsoll-end-user", "The customer's own user"),
+    (
+        "x-plimsoll-parent-run-id",
+        "The LLM Run that this one is another attempt of",
+    ),
 ];
 
 const IDEMPOTENCY_KEY: &str = "1 to 255 visible ASCII characters. The same request with the same key is done once \

@@ -10,7 +10,7 @@ use model::policy::{EnforcementMode, ProposalType, RuleScope};
 use serde::Deserialize;
 use services::audit::Author;
 use services::cursors::List;
-use services::proposals::{self, Approval, Filter, Known, ProposalError, Wish};
+use services::proposals::{self, Approval, Filter, Known, ProposalError, Review, Wish};
 use utoipa::{IntoParams, ToSchema};
 
 use super::rules::{invalid_rule, not_on_record, rule_error};
@@ -305,6 +305,22 @@ impl Body for RejectionBody {
     const READ_ONLY: &'static [&'static str] = &["reviewed_by", "reviewed_at", "status"];
 }
 
+async fn review(
+    (actor, state, request): (&ManageActor, &State, &HttpRequest),
+    id: &str,
+    body: &[u8],
+    (said, operation): (Review, &'static str),
+) -> Result<HttpResponse, ApiError> {
+    let id = parsed(id)?;
+    let (tenant, principal) = (actor.0.tenant_id(), actor.0.principal());
+    let once = idempotency::once(request, operation, tenant, principal.clone(), body)?;
+    let author = Author::human(principal);
+    let done = proposals::conclude(&state.cx, author, (tenant, id), said, once, body_of)
+        .await
+        .map_err(proposal_error)?;
+    Ok(idempotency::respond(200, done))
+}
+
 /// Approve a proposal
 #[utoipa::path(post, path = "/api/v1/policy-proposals/{proposal_id}/approve", operation_id = "approve_policy_proposal",
     tag = "Policy Rules", request_body = ApprovalBody,
@@ -320,25 +336,13 @@ pub(crate) async fn approve(
     id: Path<String>,
     body: OptionalJson<ApprovalBody>,
 ) -> Result<HttpResponse, ApiError> {
-    let id = parsed(&id)?;
-    let (tenant, principal) = (actor.0.tenant_id(), actor.0.principal());
-    let once = idempotency::once(
-        &request,
-        "policy_proposals.approve",
-        tenant,
-        principal.clone(),
-        &body.1,
-    )?;
     let wanted = body.0;
     let approval = Approval {
         mode: wanted.enforcement_mode,
         notes: wanted.review_notes,
     };
-    let author = Author::human(principal);
-    let done = proposals::approve(&state.cx, author, (tenant, id), approval, once, body_of)
-        .await
-        .map_err(proposal_error)?;
-    Ok(idempotency::respond(200, done))
+    let said = (Review::Approve(approval), "policy_proposals.approve");
+    review((&actor, &state, &request), &id, &body.1, said).await
 }
 
 /// Reject a proposal
@@ -355,19 +359,6 @@ pub(crate) async fn reject(
     id: Path<String>,
     body: OptionalJson<RejectionBody>,
 ) -> Result<HttpResponse, ApiError> {
-    let id = parsed(&id)?;
-    let (tenant, principal) = (actor.0.tenant_id(), actor.0.principal());
-    let once = idempotency::once(
-        &request,
-        "policy_proposals.reject",
-        tenant,
-        principal.clone(),
-        &body.1,
-    )?;
-    let notes = body.0.review_notes;
-    let author = Author::human(principal);
-    let done = proposals::reject(&state.cx, author, (tenant, id), notes, once, body_of)
-        .await
-        .map_err(proposal_error)?;
-    Ok(idempotency::respond(200, done))
+    let said = (Review::Reject(body.0.review_notes), "policy_proposals.reject");
+    review((&actor, &state, &request), &id, &body.1, said).await
 }

@@ -31,7 +31,7 @@ enum Who {
 
 use Who::{Operator, Sdk, Tenant};
 
-const TABLE: [(&str, &str, Who); 81] = [
+const TABLE: [(&str, &str, Who); 87] = [
     ("POST", "/v1/chat/completions", Sdk),
     ("POST", "/v1/completions", Sdk),
     ("POST", "/v1/embeddings", Sdk),
@@ -75,7 +75,12 @@ const TABLE: [(&str, &str, Who); 81] = [
         Tenant(Manage),
     ),
     ("GET", "/api/v1/contract/labels", Tenant(Read)),
+    ("GET", "/api/v1/incidents", Tenant(Read)),
     ("GET", "/api/v1/incidents/{incident_id}", Tenant(Read)),
+    ("GET", "/api/v1/incidents/patterns", Tenant(Read)),
+    ("GET", "/api/v1/incidents/recurring", Tenant(Read)),
+    ("GET", "/api/v1/incidents/{incident_id}/cost-impact", Tenant(Read)),
+    ("GET", "/api/v1/incidents/{incident_id}/learnings", Tenant(Read)),
     ("GET", "/api/v1/incidents/{incident_id}/events", Tenant(Read)),
     ("GET", "/api/v1/incidents/{incident_id}/source-run", Tenant(Read)),
     (
@@ -106,6 +111,7 @@ const TABLE: [(&str, &str, Who); 81] = [
     ("GET", "/api/v1/runs", Tenant(Read)),
     ("GET", "/api/v1/runs/{run_id}", Tenant(Read)),
     ("GET", "/api/v1/runs/{run_id}/cost", Tenant(Read)),
+    ("GET", "/api/v1/runs/{run_id}/logs", Tenant(Read)),
     ("GET", "/api/v1/analytics/costs", Tenant(Read)),
     ("GET", "/api/v1/keys", Tenant(Read)),
     ("POST", "/api/v1/keys", Tenant(Manage)),
@@ -366,7 +372,7 @@ testkit::both_databases! {
             assert!(answers.iter().all(|body| body == &answers[0]), "{method} {path}: {answers:?}");
             checked += 1;
         }
-        assert_eq!(checked, 39);
+        assert_eq!(checked, 42);
         // Nothing of it was done, and no list shows it.
         let lists = ["/api/v1/limits", "/api/v1/limits/usage", "/api/v1/runs", "/api/v1/keys", "/api/v1/analytics/costs?group_by=api_key", "/api/v1/policies/rules"];
         for path in lists {

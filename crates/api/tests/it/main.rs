@@ -23,6 +23,8 @@ mod idempotency;
 #[cfg(test)]
 mod incidents;
 #[cfg(test)]
+mod incidents_reads;
+#[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod keys_operators;

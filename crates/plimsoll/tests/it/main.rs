@@ -23,6 +23,8 @@ mod scenario_1;
 #[cfg(test)]
 mod scenario_2;
 #[cfg(test)]
+mod scenario_3;
+#[cfg(test)]
 mod sdk;
 #[cfg(test)]
 mod secrets;

@@ -62,7 +62,13 @@ pub(crate) fn run(script: &str, args: &[&str]) -> Ended {
 
 /// A step of a scenario by a script that takes the address, a key and the step: the object that it prints.
 pub(crate) fn step(script: &str, world: &World, tenant: &Tenant, step: &str) -> Value {
-    let ended = run(script, &[&world.server.base_url, tenant.client.key(), step]);
+    step_with(script, world, tenant, step, &[])
+}
+
+/// The same with more arguments.
+pub(crate) fn step_with(script: &str, world: &World, tenant: &Tenant, step: &str, more: &[&str]) -> Value {
+    let known = [world.server.base_url.as_str(), tenant.client.key(), step];
+    let ended = run(script, &[&known, more].concat());
     serde_json::from_str(&ended.stdout).unwrap_or_else(|error| panic!("{error}: {}", ended.stdout))
 }
 

@@ -203,6 +203,7 @@ fn run(n: u128, at: Timestamp) -> Run {
         correlation_id: "req_bench".to_owned(),
         tools: Vec::new(),
         input_fingerprint: None,
+        parent: None,
     }
 }
 

@@ -319,6 +319,7 @@ async fn authorise(
             stream: parsed.stream,
             tools: parsed.tools.clone(),
             input_fingerprint: parsed.input_fingerprint.clone(),
+            parent: attribution.parent_run,
         }),
         correlation_id: request.correlation_id.clone(),
         idempotency: None,

@@ -129,6 +129,8 @@ pub struct NewRun {
     pub tools: Vec<String>,
     /// The keyed hash of the input.
     pub input_fingerprint: Option<String>,
+    /// The LLM Run that it is another attempt of, as the client says it.
+    pub parent: Option<model::id::RunId>,
 }
 
 /// The end of a hold.

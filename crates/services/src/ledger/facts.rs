@@ -35,6 +35,7 @@ pub(super) fn blocked(command: &HoldCommand, new: &NewRun, now: Timestamp) -> Ru
         correlation_id: command.correlation_id.clone(),
         tools: new.tools.clone(),
         input_fingerprint: new.input_fingerprint.clone(),
+        parent: new.parent,
     }
 }
 

@@ -5,7 +5,7 @@
 
 use model::id::{IdGenerator, ProposalId, TenantId};
 use model::policy::{
-    Definition, EnforcementMode, Proposal, ProposalStatus, ProposalType, Review, RuleSource, RuleStatus,
+    Definition, EnforcementMode, Proposal, ProposalStatus, ProposalType, RuleSource, RuleStatus,
 };
 use model::text::is_hidden;
 use model::time::Timestamp;
@@ -34,6 +34,30 @@ pub struct Approval {
     pub notes: Option<String>,
 }
 
+/// What a person says of a proposal.
+#[derive(Debug, Clone)]
+pub enum Review {
+    /// What it wants is done, in the same transaction.
+    Approve(Approval),
+    /// Nothing is done; with what people should know.
+    Reject(Option<String>),
+}
+
+impl Review {
+    const fn leads_to(&self) -> ProposalStatus {
+        match self {
+            Self::Approve(_) => ProposalStatus::Approved,
+            Self::Reject(_) => ProposalStatus::Rejected,
+        }
+    }
+
+    fn notes(&self) -> Option<&str> {
+        match self {
+            Self::Approve(Approval { notes, .. }) | Self::Reject(notes) => notes.as_deref(),
+        }
+    }
+}
+
 /// Who reviews, and when.
 struct Reviewer<'a> {
     ids: &'a dyn IdGenerator,
@@ -41,20 +65,20 @@ struct Reviewer<'a> {
     now: Timestamp,
 }
 
-/// Approves a proposal: what it wants is done with it.
+/// Approves or rejects a proposal.
 ///
 /// # Errors
 /// [`ProposalError`].
-pub async fn approve(
+pub async fn conclude(
     cx: &Context,
     author: Author,
-    (tenant, id): (TenantId, ProposalId),
-    approval: Approval,
+    which: (TenantId, ProposalId),
+    said: Review,
     once: Option<Once>,
     render: Render<Known>,
 ) -> Result<Done<Known>, ProposalError> {
     let (clock, ids) = (cx.clock.clone(), cx.ids.clone());
-    valid_notes(approval.notes.as_deref())?;
+    valid_notes(said.notes())?;
     cx.db
         .locked(move |tx| -> Result<Done<Known>, ProposalError> {
             if let Some(before) = once.as_ref().map(|once| once.before(tx)).transpose()?.flatten() {
@@ -65,55 +89,17 @@ pub async fn approve(
                 author: &author,
                 now: clock.now(),
             };
-            let known = waiting(tx, (tenant, id), ProposalStatus::Approved, by.now)?;
-            let approved = match known {
-                Waiting::Yes(proposal) => approved(tx, &by, &proposal, &approval)?,
-                Waiting::Done(proposal) => proposal,
-            };
-            finish(tx, once.as_ref(), 200, approved, render, by.now)
-        })
-        .await
-}
-
-/// Rejects a proposal.
-///
-/// # Errors
-/// [`ProposalError`].
-pub async fn reject(
-    cx: &Context,
-    author: Author,
-    (tenant, id): (TenantId, ProposalId),
-    notes: Option<String>,
-    once: Option<Once>,
-    render: Render<Known>,
-) -> Result<Done<Known>, ProposalError> {
-    let (clock, ids) = (cx.clock.clone(), cx.ids.clone());
-    valid_notes(notes.as_deref())?;
-    cx.db
-        .locked(move |tx| -> Result<Done<Known>, ProposalError> {
-            if let Some(before) = once.as_ref().map(|once| once.before(tx)).transpose()?.flatten() {
-                return Ok(Done::Before(before));
-            }
-            let by = Reviewer {
-                ids: ids.as_ref(),
-                author: &author,
-                now: clock.now(),
-            };
-            let known = waiting(tx, (tenant, id), ProposalStatus::Rejected, by.now)?;
-            let rejected = match known {
-                Waiting::Yes(proposal) => {
-                    let definition = proposal.definition.clone();
-                    reviewed(
-                        tx,
-                        &by,
-                        &proposal,
-                        (ProposalStatus::Rejected, definition),
-                        notes.clone(),
-                    )?
+            let done = match (waiting(tx, which, said.leads_to(), by.now)?, &said) {
+                (Waiting::Done(proposal), _) => proposal,
+                (Waiting::Yes(proposal), Review::Approve(approval)) => {
+                    approved(tx, &by, &proposal, approval)?
                 }
-                Waiting::Done(proposal) => proposal,
+                (Waiting::Yes(proposal), Review::Reject(notes)) => {
+                    let unchanged = (said.leads_to(), proposal.definition.clone());
+                    reviewed(tx, &by, &proposal, unchanged, notes.clone())?
+                }
             };
-            finish(tx, once.as_ref(), 200, rejected, render, by.now)
+            finish(tx, once.as_ref(), 200, done, render, by.now)
         })
         .await
 }
@@ -244,7 +230,7 @@ fn reviewed(
     let after = Proposal {
         status,
         definition,
-        review: Some(Review {
+        review: Some(model::policy::Review {
             by: by.author.actor.name().to_owned(),
             at: by.now,
             notes,

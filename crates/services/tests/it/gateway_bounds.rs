@@ -175,6 +175,7 @@ impl World {
                 stream: false,
                 tools: Vec::new(),
                 input_fingerprint: None,
+                parent: None,
             }),
             correlation_id: "req_orphan".to_owned(),
             idempotency: None,

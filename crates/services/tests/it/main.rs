@@ -43,6 +43,8 @@ mod harness;
 #[cfg(test)]
 mod incidents;
 #[cfg(test)]
+mod incidents_reads;
+#[cfg(test)]
 mod journal;
 #[cfg(test)]
 mod journal_errors;

@@ -9,7 +9,7 @@ use services::incidents::failures::explain_all;
 use services::once::Done;
 use services::owner::Owner;
 use services::policies::PolicyError;
-use services::proposals::{self, Approval, Known, ProposalError, Wish};
+use services::proposals::{self, Approval, Known, ProposalError, Review, Wish};
 use testkit::db::TestDb;
 use testkit::governance::rule;
 
@@ -28,9 +28,14 @@ fn in_mode(mode: EnforcementMode) -> Approval {
 }
 
 async fn approve(world: &World, id: ProposalId, approval: Approval) -> Result<Known, ProposalError> {
-    let done = proposals::approve(&world.cx, author(), (world.tenant, id), approval, None, |_| {
-        String::new()
-    });
+    let done = proposals::conclude(
+        &world.cx,
+        author(),
+        (world.tenant, id),
+        Review::Approve(approval),
+        None,
+        |_| String::new(),
+    );
     match done.await? {
         Done::Now(known, _) => Ok(known),
         Done::Before(_) => panic!("no key was sent"),
@@ -39,9 +44,14 @@ async fn approve(world: &World, id: ProposalId, approval: Approval) -> Result<Kn
 
 async fn reject(world: &World, id: ProposalId) -> Result<Known, ProposalError> {
     let notes = Some("the provider has mended it".to_owned());
-    let done = proposals::reject(&world.cx, author(), (world.tenant, id), notes, None, |_| {
-        String::new()
-    });
+    let done = proposals::conclude(
+        &world.cx,
+        author(),
+        (world.tenant, id),
+        Review::Reject(notes),
+        None,
+        |_| String::new(),
+    );
     match done.await? {
         Done::Now(known, _) => Ok(known),
         Done::Before(_) => panic!("no key was sent"),
@@ -235,7 +245,7 @@ testkit::both_databases! {
         let id = drafted(&world).await.id;
         let (rival, _, _) = crate::harness::tenant(&world.cx, "rival", None).await;
         assert!(matches!(proposals::get(&world.cx, rival, id).await, Err(ProposalError::NotFound)));
-        let approved = proposals::approve(&world.cx, author(), (rival, id), Approval::default(), None, |_| String::new()).await;
+        let approved = proposals::conclude(&world.cx, author(), (rival, id), Review::Approve(Approval::default()), None, |_| String::new()).await;
         assert!(matches!(approved, Err(ProposalError::NotFound)), "{approved:?}");
     }
 }

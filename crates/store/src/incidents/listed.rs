@@ -148,6 +148,11 @@ pub fn list(
         query = query.filter(incidents::created_at.lt(at_micros).or(same_instant));
     }
     let rows: Vec<Row> = query.load(tx.conn())?;
+    cut(&rows, page)
+}
+
+/// What is shown of one row more than that, and where what follows begins.
+pub(super) fn cut(rows: &[Row], page: &PageRequest) -> StoreResult<Page<Incident>> {
     let mut items = rows.iter().map(incident).collect::<StoreResult<Vec<_>>>()?;
     let more = items.len() > usize::try_from(page.limit).unwrap_or(usize::MAX);
     if more {

@@ -32,12 +32,15 @@ pub(super) struct Row {
     pub(super) version: i64,
     pub(super) head_hash: String,
     pub(super) body: String,
+    lifecycle: Option<String>,
+    resolution_method: Option<String>,
 }
 
 impl Row {
     pub(super) fn of(incident: &Incident, head: &Digest) -> Self {
         let made = &incident.creation;
         let signature = made.signature.as_ref();
+        let resolution = incident.resolution.as_ref();
         Self {
             tenant_id: incident.tenant.to_string(),
             id: incident.id.to_string(),
@@ -58,6 +61,8 @@ impl Row {
             version: incident.version,
             head_hash: head.to_string(),
             body: incident.canonical(),
+            lifecycle: incident.lifecycle().map(|word| word.as_str().to_owned()),
+            resolution_method: resolution.map(|resolution| resolution.method.as_str().to_owned()),
         }
     }
 
@@ -92,14 +97,18 @@ pub(super) fn incident(row: &Row) -> StoreResult<Incident> {
 pub(super) const PENDING: &str = "pending";
 /// Where is shown what is not over.
 pub(super) const OPEN: &str = "open";
+/// Where is shown what is.
+pub(super) const OVER: &str = "over";
+/// Where is what is shown only to who asks for it.
+pub(super) const ARCHIVED: &str = "archived";
 
 /// Where the console shows what is in this state.
 pub(super) const fn topic(state: IncidentState) -> &'static str {
     match state {
         IncidentState::Pending => PENDING,
         IncidentState::Open | IncidentState::Mitigating => OPEN,
-        IncidentState::Resolved | IncidentState::Closed | IncidentState::Cancelled => "over",
-        IncidentState::Archived => "archived",
+        IncidentState::Resolved | IncidentState::Closed | IncidentState::Cancelled => OVER,
+        IncidentState::Archived => ARCHIVED,
     }
 }
 

@@ -213,6 +213,8 @@ diesel::table! {
         version -> BigInt,
         head_hash -> Text,
         body -> Text,
+        lifecycle -> Nullable<Text>,
+        resolution_method -> Nullable<Text>,
     }
 }
 

@@ -17,6 +17,8 @@ mod costs;
 #[cfg(test)]
 mod counters;
 #[cfg(test)]
+mod customer_reads;
+#[cfg(test)]
 mod entities;
 #[cfg(test)]
 mod idempotency;

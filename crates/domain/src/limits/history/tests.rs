@@ -90,6 +90,7 @@ fn run(n: u128, started: &str, lasted_ms: i64, (estimated, cost): (i64, i64)) ->
         correlation_id: String::new(),
         tools: Vec::new(),
         input_fingerprint: None,
+        parent: None,
     }
 }
 

@@ -91,6 +91,7 @@ fn run(n: u128, started: &str, model: &str) -> Run {
         correlation_id: String::new(),
         tools: vec!["search".to_string(), "shell".to_string()],
         input_fingerprint: None,
+        parent: None,
     }
 }
 

@@ -152,6 +152,7 @@ pub(crate) fn run(n: u128, started_at: Timestamp) -> Run {
         correlation_id: format!("req_{n}"),
         tools: vec!["shell".to_owned()],
         input_fingerprint: Some("f1".to_owned()),
+        parent: None,
     }
 }
 
