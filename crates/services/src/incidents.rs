@@ -4,10 +4,12 @@
 //! ops events agree about it: all of it is one transaction.
 
 pub mod change;
+mod emergency;
 pub mod failures;
 pub mod integrity;
 mod pipeline;
 pub mod replay;
+pub mod report;
 mod told;
 
 use model::authority::AuthorityContext;
@@ -15,13 +17,18 @@ use model::id::{IdGenerator, IncidentId, RunId, TenantId};
 use model::incident::{
     Change, Creation, Incident, IncidentEvent, Promotion, Refusal, Standing, StepOf, Transition,
 };
+use model::page::{Page, PageRequest};
 use model::promotion::Verdict;
 use model::time::Timestamp;
 use store::{StoreError, StoreResult, TxError, Writes};
 
+pub use store::incidents::Listed;
+
 use crate::audit::Author;
 use crate::context::Context;
+use crate::identity::TooOften;
 use crate::once::OnceError;
+use crate::principals::SpendError;
 
 /// The part of the product that opens Incidents by itself.
 pub(crate) const ENGINE: &str = "incidents";
@@ -46,9 +53,18 @@ pub enum IncidentError {
     /// No rule makes an Incident of it.
     #[error("no rule makes an Incident of it")]
     NotNoticed,
+    /// There is no such LLM Run.
+    #[error("there is no such LLM Run")]
+    UnknownRun,
+    /// The signature of the request cannot be used.
+    #[error(transparent)]
+    Spent(#[from] SpendError),
     /// The idempotency key cannot be used.
     #[error(transparent)]
     Once(#[from] OnceError),
+    /// Whoever asks has asked too often.
+    #[error(transparent)]
+    TooOften(#[from] TooOften),
     /// The database failed.
     #[error("the Incidents could not be read or written")]
     Store(#[from] StoreError),
@@ -57,7 +73,9 @@ pub enum IncidentError {
 impl TxError for IncidentError {
     fn store_error(&self) -> Option<&StoreError> {
         match self {
-            Self::Store(error) | Self::Once(OnceError::Store(error)) => Some(error),
+            Self::Store(error)
+            | Self::Once(OnceError::Store(error))
+            | Self::Spent(SpendError::Store(error)) => Some(error),
             _ => None,
         }
     }
@@ -72,6 +90,21 @@ pub async fn get(cx: &Context, tenant: TenantId, id: IncidentId) -> Result<Incid
         .read(move |tx| store::incidents::find(tx, tenant, id))
         .await?
         .ok_or(IncidentError::NotFound)
+}
+
+/// A page of a tenant's Incidents, in every state, newest first.
+///
+/// # Errors
+/// What the database says.
+pub async fn list(
+    cx: &Context,
+    tenant: TenantId,
+    filter: Listed,
+    page: PageRequest,
+) -> Result<Page<Incident>, StoreError> {
+    cx.db
+        .read(move |tx| store::incidents::list(tx, tenant, &filter, &page))
+        .await
 }
 
 /// What happened to an Incident, oldest first.
@@ -141,6 +174,7 @@ pub(crate) fn record(
     let mut before = before.map(|before| &before.incident);
     for transition in happened {
         told::tell(tx, ids, author, before, transition)?;
+        emergency::note(tx, ids, author, transition)?;
         before = Some(transition.after());
     }
     Ok(())

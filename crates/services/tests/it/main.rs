@@ -1,6 +1,8 @@
 //! The tests of the services on real databases.
 
 #[cfg(test)]
+mod automation;
+#[cfg(test)]
 mod books;
 #[cfg(test)]
 mod credentials_audit;
@@ -42,6 +44,10 @@ mod gateway_thresholds;
 mod harness;
 #[cfg(test)]
 mod incidents;
+#[cfg(test)]
+mod incidents_report;
+#[cfg(test)]
+mod incidents_table;
 #[cfg(test)]
 mod journal;
 #[cfg(test)]
