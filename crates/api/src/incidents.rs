@@ -179,7 +179,7 @@ pub(crate) async fn create(
         title: said.title,
         description: said.description,
         tags: beside.tags,
-        run: beside.run_id,
+        llm_run: beside.run_id,
         body: String::from_utf8_lossy(&signed.body).into_owned(),
     };
     let done = report_incident(&state.cx, reporter, wanted, rendered).await?;

@@ -1,3 +1,5 @@
+//! Does an error show what a client needs, and nothing of the inside?
+
 use actix_web::body::to_bytes;
 
 use super::*;

@@ -106,7 +106,9 @@ pub(crate) async fn enable(
 /// Whether the product opens Incidents by itself
 #[utoipa::path(get, path = "/kill-switch/status", operation_id = "automation_status", tag = "Incident control plane",
     security(("sigv4" = [])),
-    responses((status = 200, description = "How the switches stand", body = AutomationView)))]
+    responses((status = 200, description = "How the switches stand", body = AutomationView),
+              (status = 401, description = "The signature is missing, wrong or late"),
+              (status = 429, description = "The rate limit is used up")))]
 pub(crate) async fn status(signed: SignedRequest, state: Data<State>) -> Result<HttpResponse, IncidentError> {
     signed.signed.require(PrincipalAction::Read)?;
     principals::admit(&state.cx, &signed.signed, PrincipalAction::Read, None)?;

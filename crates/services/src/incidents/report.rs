@@ -40,7 +40,7 @@ pub struct Report {
     /// Words to find it by.
     pub tags: Vec<String>,
     /// The LLM Run that it is about.
-    pub run: Option<RunId>,
+    pub llm_run: Option<RunId>,
     /// The body of the request, as it came.
     pub body: String,
 }
@@ -175,7 +175,7 @@ fn may_report(tx: &mut impl Tx, reporter: &Reporter, report: &Report) -> Result<
         };
         return Err(Refusal::Edge(refused).into());
     }
-    match report.run {
+    match report.llm_run {
         Some(run) if store::runs::find(tx, reporter.tenant, run)?.is_none() => Err(IncidentError::UnknownRun),
         _ => Ok(()),
     }
@@ -187,7 +187,7 @@ fn creation(report: &Report, key: &str, correlation_id: &str) -> Creation {
         source: IncidentSource::Manual,
         severity: report.severity,
         category: IncidentCategory::Manual,
-        cause_type: if report.run.is_some() {
+        cause_type: if report.llm_run.is_some() {
             CauseType::LlmRun
         } else {
             CauseType::Human
@@ -196,7 +196,7 @@ fn creation(report: &Report, key: &str, correlation_id: &str) -> Creation {
         title: report.title.clone(),
         description: report.description.clone(),
         tags: report.tags.clone(),
-        run: report.run,
+        run: report.llm_run,
         error_code: None,
         signature: None,
         fingerprint: None,

@@ -10,6 +10,7 @@ use services::incidents::change::{Asked, Wish, change};
 use services::incidents::failures::explain_all;
 use services::once::Done;
 use testkit::db::TestDb;
+use testkit::postgres::PrivatePostgres;
 
 use crate::harness::World;
 use crate::incidents::{audited, failed, incidents_of, timeline};
@@ -102,4 +103,22 @@ testkit::both_databases! {
         change(&world.cx, asked, wish, |_| String::new()).await.unwrap();
         assert_eq!(audited(&world, id.to_string()).await, ["EmergencyOverrideUsed", "IncidentMitigating", "IncidentCreated"]);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_the_switch_cannot_be_read_nothing_is_opened_and_nothing_is_lost() {
+    let world = world(TestDb::postgres()).await;
+    let (_, name) = world.db.url().rsplit_once('/').unwrap();
+    let renamed = |from: &str, to: &str| {
+        let rename = format!("ALTER TABLE {from} RENAME TO {to}");
+        PrivatePostgres::shared().sql(name, &rename).unwrap();
+    };
+    let run = failed(&world, 500).await;
+    renamed("automation_switches", "elsewhere");
+    let explained = explain_all(&world.cx).await.unwrap();
+    assert_eq!((explained.runs, explained.incidents), (0, 0));
+    assert_eq!(incidents_of(&world, run).await, []);
+    renamed("elsewhere", "automation_switches");
+    let explained = explain_all(&world.cx).await.unwrap();
+    assert_eq!((explained.runs, explained.incidents), (1, 1));
 }

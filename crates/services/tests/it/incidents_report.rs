@@ -51,7 +51,7 @@ async fn reports(world: &World, signed: &Signed, key: &str) -> Result<Done<Incid
         title: "High error rate".to_owned(),
         description: String::new(),
         tags: Vec::new(),
-        run: None,
+        llm_run: None,
         body: "{}".to_owned(),
     };
     report_incident(&world.cx, reporter, report, |made| made.id.to_string()).await
