@@ -11,6 +11,7 @@ mod actor;
 #[cfg(feature = "bench")]
 mod bench;
 mod body;
+mod control_error;
 mod decimal;
 mod idempotency;
 mod middleware;
@@ -19,13 +20,6 @@ mod paging;
 mod problem;
 mod query;
 mod share;
-#[cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        reason = "no route is signed yet: the routes of Incidents are the first"
-    )
-)]
 mod signed;
 mod state;
 mod text;

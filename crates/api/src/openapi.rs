@@ -2,11 +2,11 @@
 
 use actix_web::HttpResponse;
 use utoipa::OpenApi;
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{RefOr, Required};
 
 use self::shared::Shared;
-use crate::{llm, ops, v1};
+use crate::{incidents, llm, ops, v1};
 
 mod page;
 mod shared;
@@ -43,6 +43,9 @@ mod shared;
         ops::limits_overrides::list, ops::limits_overrides::create, ops::limits_overrides::get,
         ops::limits_overrides::delete,
         ops::rules::list, ops::rules::create, ops::rules::update,
+        incidents::list, incidents::create, incidents::get, incidents::change_state, incidents::timeline,
+        incidents::replay,
+        incidents::kill_switch::status, incidents::kill_switch::disable, incidents::kill_switch::enable,
         ops::health::live, ops::health::ready,
     ),
     modifiers(&Bearer, &Shared, &OptionalBodies),
@@ -62,6 +65,9 @@ impl utoipa::Modify for Bearer {
             .build();
         let components = document.components.get_or_insert_with(Default::default);
         components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
+        let signed = "AWS Signature Version 4 of service `execute-api`, by the access key of a principal.";
+        let header = ApiKey::Header(ApiKeyValue::with_description("Authorization", signed));
+        components.add_security_scheme("sigv4", SecurityScheme::ApiKey(header));
     }
 }
 

@@ -12,7 +12,9 @@ use actix_web::{Error, FromRequest, Handler, HttpRequest, dev};
 
 use crate::actor::{LlmActor, ManageActor, Operator, ReadActor};
 use crate::body::{Json, OptionalJson};
+use crate::control_error::ControlQuery;
 use crate::query::{self, Query};
+use crate::signed::SignedRequest;
 use crate::state::State;
 
 /// A handler whose arguments are extracted in order.
@@ -42,6 +44,13 @@ pub(crate) trait Argument: FromRequest {
     const READS_QUERY: bool = false;
 }
 
+impl Argument for SignedRequest {}
+impl<T> Argument for ControlQuery<T>
+where
+    Self: FromRequest,
+{
+    const READS_QUERY: bool = true;
+}
 impl Argument for LlmActor {}
 impl Argument for ReadActor {}
 impl Argument for ManageActor {}

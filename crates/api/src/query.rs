@@ -44,7 +44,11 @@ pub(crate) fn word<T: std::str::FromStr>(
     text.map(|text| text.parse().ok().ok_or_else(wrong)).transpose()
 }
 
-fn read<T: DeserializeOwned>(request: &HttpRequest) -> Result<Query<T>, ApiError> {
+/// The same, for a handler whose errors have a shape of their own.
+///
+/// # Errors
+/// What is wrong with a parameter.
+pub(crate) fn read<T: DeserializeOwned>(request: &HttpRequest) -> Result<Query<T>, ApiError> {
     let text = rest(request);
     serde_urlencoded::from_str(&text)
         .map(Query)

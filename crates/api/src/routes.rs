@@ -7,7 +7,7 @@ use actix_web::{HttpRequest, HttpResponse, Resource, ResponseError as _, Route};
 use crate::llm::errors::{Dialect, LlmError};
 use crate::order::InOrder;
 use crate::problem::ApiError;
-use crate::{llm, openapi, ops, v1};
+use crate::{incidents, llm, openapi, ops, v1};
 
 /// How many routes are open to everybody.
 pub const OPEN: [&str; 5] = ["/livez", "/readyz", "/openapi.json", "/docs", "/metrics"];
@@ -30,7 +30,7 @@ macro_rules! plain {
 mod on {
     use actix_web::{Route, guard, web};
 
-    pub(super) use actix_web::web::{delete, post, put};
+    pub(super) use actix_web::web::{delete, patch, post, put};
 
     pub(super) fn get() -> Route {
         web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
@@ -57,6 +57,18 @@ fn limits(config: &mut ServiceConfig) {
         delete => v1::limits_overrides::delete);
     resource!(config, "/api/v1/limits/{limit_id}", get => v1::limits::get,
         put => v1::limits_change::update, delete => v1::limits_change::delete);
+}
+
+/// The routes of the incident control plane, whose requests are signed.
+fn control(config: &mut ServiceConfig) {
+    resource!(config, "/incidents", get => incidents::list, post => incidents::create);
+    resource!(config, "/incidents/{incident_id}", get => incidents::get);
+    resource!(config, "/incidents/{incident_id}/state", patch => incidents::change_state);
+    resource!(config, "/incidents/{incident_id}/timeline", get => incidents::timeline);
+    resource!(config, "/incidents/{incident_id}/replay", get => incidents::replay);
+    resource!(config, "/kill-switch/status", get => incidents::kill_switch::status);
+    resource!(config, "/kill-switch/disable", post => incidents::kill_switch::disable);
+    resource!(config, "/kill-switch/enable", post => incidents::kill_switch::enable);
 }
 
 /// The routes of Incidents, for customers; a route before those that name one.
@@ -89,6 +101,7 @@ pub(crate) fn public(config: &mut ServiceConfig) {
 
     limits(config);
     incidents(config);
+    control(config);
     resource!(config, "/api/v1/policies/rules/{rule_id}/effectiveness", get => v1::effectiveness::of_rule);
     resource!(config, "/api/v1/policies/preventions", get => v1::preventions::list);
     resource!(config, "/api/v1/policies/preventions/{prevention_id}/false-positive", post => v1::effectiveness::mark);

@@ -9,7 +9,7 @@ use infra::sigv4::Request;
 use services::principals::{self, Signed};
 
 use crate::body;
-use crate::incidents::error::IncidentError;
+use crate::control_error::IncidentError;
 use crate::middleware::journal;
 use crate::state::State;
 

@@ -42,6 +42,8 @@ wire_enum! {
         Operator,
         /// Somebody who signs requests.
         Principal,
+        /// The switch of automatic promotion.
+        Automation,
     }
 }
 
@@ -134,6 +136,12 @@ pub enum AuditEvent {
     PrincipalKeyRevoked,
     /// A principal was revoked, with all its access keys.
     PrincipalRevoked,
+    /// The automatic promotion of Incidents was switched off.
+    AutomationPaused,
+    /// The automatic promotion of Incidents was switched on again.
+    AutomationResumed,
+    /// Somebody broke the glass to change an Incident, and said why.
+    EmergencyOverrideUsed,
 }
 
 impl AuditEvent {

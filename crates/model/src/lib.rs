@@ -23,6 +23,7 @@ pub mod zone;
 
 pub mod amounts;
 pub mod authority;
+pub mod automation;
 pub mod hold;
 pub mod incident;
 pub mod integrity;

@@ -36,6 +36,12 @@ impl Timestamp {
         self.0
     }
 
+    /// The same without the microseconds, which are lost where a time is written down and read again.
+    #[must_use]
+    pub const fn whole_millis(self) -> Self {
+        Self(self.0.saturating_sub(self.0.rem_euclid(1000)))
+    }
+
     /// The instant this many milliseconds later (earlier if negative); saturates.
     #[must_use]
     pub const fn plus_millis(self, millis: i64) -> Self {

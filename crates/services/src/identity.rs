@@ -11,7 +11,7 @@ use model::tenant::Tenant;
 
 use crate::beliefs::Beliefs;
 
-pub(crate) use self::rates::{Failures, Rates};
+pub(crate) use self::rates::{Counted, Failures, Rates};
 pub use self::rates::{RateTable, TooOften};
 
 /// Somebody whose signature can be checked.

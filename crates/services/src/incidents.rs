@@ -5,6 +5,7 @@
 
 pub mod change;
 pub mod cost_impact;
+mod emergency;
 pub mod failures;
 pub mod integrity;
 pub mod learnings;
@@ -12,6 +13,7 @@ pub mod patterns;
 mod pipeline;
 pub mod recurring;
 pub mod replay;
+pub mod report;
 mod told;
 
 use model::authority::AuthorityContext;
@@ -24,11 +26,13 @@ use model::promotion::Verdict;
 use model::time::Timestamp;
 use store::{StoreError, StoreResult, TxError, Writes};
 
-pub use store::incidents::Shown;
+pub use store::incidents::{Listed, Shown};
 
 use crate::audit::Author;
 use crate::context::Context;
+use crate::identity::TooOften;
 use crate::once::OnceError;
+use crate::principals::SpendError;
 
 /// The part of the product that opens Incidents by itself.
 pub(crate) const ENGINE: &str = "incidents";
@@ -53,9 +57,18 @@ pub enum IncidentError {
     /// No rule makes an Incident of it.
     #[error("no rule makes an Incident of it")]
     NotNoticed,
+    /// There is no such LLM Run.
+    #[error("there is no such LLM Run")]
+    UnknownRun,
+    /// The signature of the request cannot be used.
+    #[error(transparent)]
+    Spent(#[from] SpendError),
     /// The idempotency key cannot be used.
     #[error(transparent)]
     Once(#[from] OnceError),
+    /// Whoever asks has asked too often.
+    #[error(transparent)]
+    TooOften(#[from] TooOften),
     /// The database failed.
     #[error("the Incidents could not be read or written")]
     Store(#[from] StoreError),
@@ -64,7 +77,9 @@ pub enum IncidentError {
 impl TxError for IncidentError {
     fn store_error(&self) -> Option<&StoreError> {
         match self {
-            Self::Store(error) | Self::Once(OnceError::Store(error)) => Some(error),
+            Self::Store(error)
+            | Self::Once(OnceError::Store(error))
+            | Self::Spent(SpendError::Store(error)) => Some(error),
             _ => None,
         }
     }
@@ -74,7 +89,7 @@ impl TxError for IncidentError {
 ///
 /// # Errors
 /// What the database says.
-pub async fn list(
+pub async fn visible(
     cx: &Context,
     tenant: TenantId,
     filter: Shown,
@@ -101,6 +116,21 @@ pub async fn get(cx: &Context, tenant: TenantId, id: IncidentId) -> Result<Incid
         .read(move |tx| store::incidents::find(tx, tenant, id))
         .await?
         .ok_or(IncidentError::NotFound)
+}
+
+/// A page of a tenant's Incidents, in every state, newest first.
+///
+/// # Errors
+/// What the database says.
+pub async fn list(
+    cx: &Context,
+    tenant: TenantId,
+    filter: Listed,
+    page: PageRequest,
+) -> Result<Page<Incident>, StoreError> {
+    cx.db
+        .read(move |tx| store::incidents::list(tx, tenant, &filter, &page))
+        .await
 }
 
 /// What happened to an Incident, oldest first.
@@ -170,6 +200,7 @@ pub(crate) fn record(
     let mut before = before.map(|before| &before.incident);
     for transition in happened {
         told::tell(tx, ids, author, before, transition)?;
+        emergency::note(tx, ids, author, transition)?;
         before = Some(transition.after());
     }
     Ok(())

@@ -27,6 +27,7 @@ mod snapshot;
 
 pub mod gateway;
 
+pub mod automation;
 pub mod effectiveness;
 pub mod history;
 pub mod incidents;

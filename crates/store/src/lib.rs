@@ -18,6 +18,7 @@ pub mod migrate;
 pub mod settings;
 pub mod tx;
 
+pub mod automation;
 pub mod counters;
 pub mod holds;
 pub mod idempotency;

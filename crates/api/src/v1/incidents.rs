@@ -13,6 +13,7 @@ use serde::Deserialize;
 use services::audit::Author;
 use services::incidents::change::{Asked, Wish, change};
 use services::incidents::{self, IncidentError};
+use services::principals::SpendError;
 use utoipa::ToSchema;
 
 use crate::actor::{ManageActor, ReadActor};
@@ -26,7 +27,12 @@ const NOTES_MAX: usize = 2000;
 
 pub(crate) fn incident_error(error: IncidentError) -> ApiError {
     match error {
-        IncidentError::NotFound | IncidentError::NotNoticed => ApiError::not_found(),
+        // The last four are about reports and signatures, of which there are none here.
+        IncidentError::NotFound
+        | IncidentError::NotNoticed
+        | IncidentError::UnknownRun
+        | IncidentError::TooOften(_)
+        | IncidentError::Spent(SpendError::Replayed) => ApiError::not_found(),
         IncidentError::Refused(Refusal::Edge(EdgeError::Illegal { from, .. })) => out_of_place(from),
         IncidentError::Refused(Refusal::OutOfPlace(state)) => out_of_place(state),
         IncidentError::Refused(Refusal::ResolutionImmutable) => ApiError::new(
@@ -48,7 +54,7 @@ pub(crate) fn incident_error(error: IncidentError) -> ApiError {
             format!("The Incident is of version {actual}, not {expected}. Read it again."),
         ),
         IncidentError::Once(error) => idempotency::refusal(error),
-        IncidentError::Store(error) => error.into(),
+        IncidentError::Spent(SpendError::Store(error)) | IncidentError::Store(error) => error.into(),
     }
 }
 
@@ -163,7 +169,7 @@ fn body_of(incident: &Incident) -> String {
 }
 
 /// The version that the caller has seen: `If-Match: "3"`.
-fn expected_version(request: &HttpRequest) -> Result<Option<i64>, ApiError> {
+pub(crate) fn expected_version(request: &HttpRequest) -> Result<Option<i64>, ApiError> {
     let wrong = || {
         ApiError::new(
             400,
@@ -185,8 +191,9 @@ fn expected_version(request: &HttpRequest) -> Result<Option<i64>, ApiError> {
         return Ok(None);
     }
     let number = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
-    let version: i64 = number.and_then(|text| text.parse().ok()).ok_or_else(wrong)?;
-    Ok(Some(version))
+    let version = number.and_then(|text| text.parse().ok());
+    let version = version.filter(|version: &i64| *version > 0);
+    version.map(Some).ok_or_else(wrong)
 }
 
 /// Whoever holds a key that manages a tenant is on call for it.
@@ -213,6 +220,7 @@ fn asked(
         author: Author::human(principal),
         expected_version: expected_version(request)?,
         once,
+        signed: None,
     })
 }
 

@@ -163,7 +163,7 @@ pub(crate) async fn list(
         limit,
         after: after.map(|Place(cursor)| cursor),
     };
-    let page = incidents::list(&state.cx, tenant, filter, page).await?;
+    let page = incidents::visible(&state.cx, tenant, filter, page).await?;
     let next_cursor = paging::next(&state, &pages, page.next.map(Place)).await?;
     Ok(HttpResponse::Ok().json(IncidentPageView {
         items: page.items.into_iter().map(IncidentView::from).collect(),

@@ -27,11 +27,13 @@ enum Who {
     Sdk,
     /// An operator.
     Operator,
+    /// A principal that signs requests, where refusals have the shape of the incident control plane.
+    Signed,
 }
 
-use Who::{Operator, Sdk, Tenant};
+use Who::{Operator, Sdk, Signed, Tenant};
 
-const TABLE: [(&str, &str, Who); 87] = [
+const TABLE: [(&str, &str, Who); 96] = [
     ("POST", "/v1/chat/completions", Sdk),
     ("POST", "/v1/completions", Sdk),
     ("POST", "/v1/embeddings", Sdk),
@@ -76,6 +78,15 @@ const TABLE: [(&str, &str, Who); 87] = [
     ),
     ("GET", "/api/v1/contract/labels", Tenant(Read)),
     ("GET", "/api/v1/incidents", Tenant(Read)),
+    ("GET", "/incidents", Signed),
+    ("POST", "/incidents", Signed),
+    ("GET", "/incidents/{incident_id}", Signed),
+    ("PATCH", "/incidents/{incident_id}/state", Signed),
+    ("GET", "/incidents/{incident_id}/timeline", Signed),
+    ("GET", "/incidents/{incident_id}/replay", Signed),
+    ("GET", "/kill-switch/status", Signed),
+    ("POST", "/kill-switch/disable", Signed),
+    ("POST", "/kill-switch/enable", Signed),
     ("GET", "/api/v1/incidents/{incident_id}", Tenant(Read)),
     ("GET", "/api/v1/incidents/patterns", Tenant(Read)),
     ("GET", "/api/v1/incidents/recurring", Tenant(Read)),
@@ -217,10 +228,10 @@ fn the_table_has_every_route_that_is_not_open_and_the_open_ones_do_not_grow() {
 async fn nobody_gets_in_without_a_credential() {
     let world = World::new(TestDb::sqlite()).await;
     for (method, path, who) in table() {
-        let code = if who == Sdk {
-            "missing_api_key"
-        } else {
-            "authentication-required"
+        let code = match who {
+            Sdk => "missing_api_key",
+            Signed => "AUTHENTICATION_REQUIRED",
+            Tenant(_) | Operator => "authentication-required",
         };
         for call in rubbish(&world, method, path) {
             refusal(call.anonymous(), (401, code)).await;
@@ -237,6 +248,7 @@ async fn nobody_gets_in_with_a_credential_of_another_kind() {
                 Sdk => refusal(call.by_operator(), (401, "invalid_api_key")).await,
                 Tenant(_) => refusal(call.by_operator(), (401, "wrong-credential-kind")).await,
                 Operator => refusal(call, (401, "wrong-credential-kind")).await,
+                Signed => refusal(call, (401, "WRONG_CREDENTIAL_KIND")).await,
             }
         }
     }
@@ -252,6 +264,7 @@ async fn nobody_gets_in_with_a_key_that_does_not_exist() {
                 Sdk => (call.with(&elsewhere.key), "invalid_api_key"),
                 Tenant(_) => (call.with(&elsewhere.key), "invalid-credential"),
                 Operator => (call.with(&elsewhere.operator), "invalid-credential"),
+                Signed => (call.with(&elsewhere.key), "WRONG_CREDENTIAL_KIND"),
             };
             refusal(call, (401, code)).await;
         }
@@ -268,7 +281,8 @@ async fn nobody_gets_in_with_a_key_that_lacks_the_scope() {
     };
     for (method, path, who) in table() {
         let (scope, code) = match who {
-            Operator => continue,
+            // Roles of principals are looked at with the signatures.
+            Operator | Signed => continue,
             Sdk => (Llm, "insufficient_scope"),
             Tenant(scope) => (scope, "insufficient-scope"),
         };
@@ -338,7 +352,7 @@ testkit::both_databases! {
         let platform = TenantId::PLATFORM.to_string();
         let ours = world.limit(&budget(50)).await;
         let mut checked = 0;
-        for (method, path, who) in table().filter(|(_, path, _)| path.contains('{')) {
+        for (method, path, who) in table().filter(|(_, path, who)| path.contains('{') && *who != Signed) {
             let (open, close) = (path.find('{').unwrap(), path.find('}').unwrap());
             let (foreign, unknown) = match &path[open..=close] {
                 "{limit_id}" if who == Operator => (&ours, "LIM-01M7YQ1WE0000000000000ZZZZ"),

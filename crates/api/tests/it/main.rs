@@ -5,6 +5,14 @@ mod backtest;
 #[cfg(test)]
 mod bad_inputs;
 #[cfg(test)]
+mod control;
+#[cfg(test)]
+mod control_automation;
+#[cfg(test)]
+mod control_order;
+#[cfg(test)]
+mod control_storm;
+#[cfg(test)]
 mod coverage;
 #[cfg(test)]
 mod document;
@@ -52,5 +60,7 @@ mod routes;
 mod runtime;
 #[cfg(test)]
 mod scenario;
+#[cfg(test)]
+mod signers;
 #[cfg(test)]
 mod thresholds;

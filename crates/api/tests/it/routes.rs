@@ -10,9 +10,10 @@ pub(crate) struct Route {
 }
 
 /// The functions that make the routes of the public listener: the one that is called, and those that it calls.
-const PARTS: [&str; 3] = [
+const PARTS: [&str; 4] = [
     "\npub(crate) fn public(config: &mut ServiceConfig) {",
     "\nfn limits(config: &mut ServiceConfig) {",
+    "\nfn control(config: &mut ServiceConfig) {",
     "\nfn incidents(config: &mut ServiceConfig) {",
 ];
 
@@ -33,7 +34,7 @@ pub(crate) fn public() -> Vec<Route> {
             let (path, handlers) = call.split_once('"').unwrap();
             routes.extend(handlers.split("=>").filter_map(|part| {
                 let method = part.rsplit([',', ' ', '\n']).find(|word| !word.is_empty())?;
-                let known = ["get", "post", "put", "delete"].contains(&method);
+                let known = ["get", "post", "put", "patch", "delete"].contains(&method);
                 known.then(|| Route {
                     method: method.to_uppercase(),
                     path: path.to_owned(),

@@ -119,8 +119,10 @@ impl Transition {
     ) -> Result<Self, Refusal> {
         let before = standing.map(|standing| &standing.incident);
         allowed(before, &step)?;
+        // What is read from a database must be what was written there, to the byte.
+        let at = step.at.whole_millis();
         let deed = Deed {
-            at: before.map_or(step.at, |before| before.updated_at.max(step.at)),
+            at: before.map_or(at, |before| before.updated_at.max(at)),
             actor: &step.authority.authority_id,
             authority: &step.authority,
             reason: step.reason.as_deref(),

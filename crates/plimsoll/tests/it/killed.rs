@@ -239,7 +239,7 @@ async fn a_run_whose_process_was_killed_ends_as_crashed_with_its_hold_on_postgre
 }
 
 /// When to kill: at another moment each time.
-fn moment(round: u64) -> Duration {
+pub(crate) fn moment(round: u64) -> Duration {
     let now = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
     Duration::from_millis(150 + (u64::from(now.subsec_nanos()) / 1000 + round * 131) % 700)
 }

@@ -9,6 +9,10 @@ mod harness;
 #[cfg(test)]
 mod health;
 #[cfg(test)]
+mod incident_control;
+#[cfg(test)]
+mod incident_killed;
+#[cfg(test)]
 mod killed;
 #[cfg(test)]
 mod metrics;

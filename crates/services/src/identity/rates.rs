@@ -67,22 +67,33 @@ pub struct TooOften {
     pub retry_after: i64,
 }
 
-/// What is left for each principal, of changes and of reads.
+/// What of a principal is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Counted {
+    /// What it reads.
+    Reads,
+    /// What it changes.
+    Changes,
+    /// What it asks to change, whatever comes of it.
+    Tries,
+}
+
+/// What is left for each principal, of each of these.
 #[derive(Default)]
-pub(crate) struct Rates(Buckets<(PrincipalId, bool)>);
+pub(crate) struct Rates(Buckets<(PrincipalId, Counted)>);
 
 impl Rates {
-    /// Takes one change or read out of what the principal has.
+    /// Takes one out of what the principal has.
     ///
     /// # Errors
     /// [`TooOften`]; then nothing was taken.
     pub(crate) fn take(
         &self,
-        (principal, mutation): (PrincipalId, bool),
+        of: (PrincipalId, Counted),
         rate: Rate,
         now: Timestamp,
     ) -> Result<(), TooOften> {
-        self.0.take((principal, mutation), rate, now)
+        self.0.take(of, rate, now)
     }
 }
 

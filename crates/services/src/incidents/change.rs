@@ -3,16 +3,17 @@
 use model::authority::AuthorityContext;
 use model::id::{IncidentId, TenantId};
 use model::incident::{
-    Change, Incident, IncidentState, Refusal, ResolutionMethod, ResolutionType, Resolving, Standing, Step,
-    Transition,
+    Change, EdgeError, Incident, IncidentState, Refusal, ResolutionMethod, ResolutionType, Resolving,
+    Standing, Step, Transition,
 };
+use model::principal::PrincipalAction;
 use model::time::Timestamp;
 
 use super::{IncidentError, record};
 use crate::audit::Author;
 use crate::context::Context;
-use crate::once::Once;
-use crate::once::{Done, Render};
+use crate::once::{Done, Once, Render};
+use crate::principals::{Signed, Toll};
 
 /// Who changes an Incident, of whom, and in which request.
 #[derive(Debug, Clone)]
@@ -29,6 +30,8 @@ pub struct Asked {
     pub expected_version: Option<i64>,
     /// The idempotency key, if the request has one.
     pub once: Option<Once>,
+    /// The signature of the request, if it has one: it is used up by the change.
+    pub signed: Option<Signed>,
 }
 
 /// What somebody wants to happen.
@@ -36,6 +39,8 @@ pub struct Asked {
 pub enum Wish {
     /// One step of the machine, with the reason for it.
     Step(Change, Option<String>),
+    /// A state that nothing leads back to: the machine says so.
+    Back(IncidentState),
     /// That it is seen; nothing happens to what somebody has seen already.
     Acknowledge,
     /// That it is over, whether somebody has worked on it or not: both steps of the machine, or none.
@@ -60,11 +65,21 @@ pub async fn change(
     render: Render<Incident>,
 ) -> Result<Done<Incident>, IncidentError> {
     let (clock, ids) = (cx.clock.clone(), cx.ids.clone());
-    cx.db
+    let by = asked.authority.authority_type;
+    let toll = asked.signed.as_ref();
+    let toll = toll.map(|signed| Toll::of(cx, signed, PrincipalAction::Transition, by));
+    let (id, who) = (asked.id, asked.authority.authority_id.clone());
+    let changed = cx
+        .db
         .write(move |tx| -> Result<Done<Incident>, IncidentError> {
             let once = asked.once.as_ref();
             if let Some(before) = once.map(|once| once.before(tx)).transpose()?.flatten() {
                 return Ok(Done::Before(before));
+            }
+            if let Some(Err(error)) = asked.signed.as_ref().map(|signed| signed.spend(tx)) {
+                // Somebody who sent the same signature with the same key at the same instant was faster.
+                let before = once.map(|once| once.before(tx)).transpose()?.flatten();
+                return before.map(Done::Before).ok_or(error.into());
             }
             let standing =
                 store::incidents::standing(tx, asked.tenant, asked.id)?.ok_or(IncidentError::NotFound)?;
@@ -74,6 +89,7 @@ pub async fn change(
             }
             let now = clock.now();
             let happened = steps(&standing, &asked, &wish, now)?;
+            toll.as_ref().map_or(Ok(()), Toll::pay)?;
             record(tx, ids.as_ref(), &asked.author, Some(&standing), &happened)?;
             let changed = happened
                 .last()
@@ -84,7 +100,13 @@ pub async fn change(
             }
             Ok(Done::Now(changed, body))
         })
-        .await
+        .await;
+    changed.inspect_err(|error| {
+        if let IncidentError::Refused(Refusal::Edge(refused @ EdgeError::Unauthorized { .. })) = error {
+            let authority = by.as_str();
+            tracing::warn!(%refused, incident_id = %id, authority, authority_id = who, "an authority was not enough");
+        }
+    })
 }
 
 fn steps(
@@ -107,6 +129,10 @@ fn steps(
             standing,
             step(change.clone(), reason.clone()),
         )?]),
+        Wish::Back(to) => {
+            let from = incident.state;
+            Err(EdgeError::Illegal { from, to: *to }.into())
+        }
         Wish::Acknowledge => {
             let is_taken = incident.acknowledgement.is_some() && incident.state == IncidentState::Open;
             if is_taken || incident.state == IncidentState::Mitigating {

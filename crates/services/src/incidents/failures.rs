@@ -249,6 +249,7 @@ fn promote(
         incident: opening.incident,
         authority: AuthorityContext::engine(ENGINE, now),
         request_id: failed.run.correlation_id.clone(),
+        automation: crate::automation::known(tx, failed.run.tenant)?,
     };
     let look_up = |service: &str| store::incidents::of_service(tx, asked.tenant, service);
     pipeline::decide(&draft, &asked, look_up, now)

@@ -90,6 +90,7 @@ async fn raise(
                 incident: new,
                 authority: AuthorityContext::engine(ENGINE, now),
                 request_id: author.correlation_id.clone(),
+                automation: crate::automation::known(tx, tenant)?,
             };
             let look_up = |service: &str| store::incidents::of_service(tx, tenant, service);
             let promoted = pipeline::decide(&draft, &asked, look_up, now)?;

@@ -45,6 +45,8 @@ pub(super) struct Asked {
     pub(super) incident: IncidentId,
     pub(super) authority: AuthorityContext,
     pub(super) request_id: String,
+    /// Whether the product may promote by itself.
+    pub(super) automation: Automation,
 }
 
 /// What the engines said.
@@ -124,7 +126,7 @@ pub(super) fn decide(
             promoted_before: Known::Known(None),
             service_incident: known.map_or(Known::Unknown, |known| Known::Known(known.active)),
             last_promotion_at: known.map_or(Known::Unknown, |known| Known::Known(known.opened_at)),
-            automation: Known::Known(Automation::Running),
+            automation: Known::Known(asked.automation),
             now,
         });
         let is_promoted = decision.decision == Verdict::Promote;

@@ -1,7 +1,9 @@
 //! What may somebody do whose signature is right, and how often?
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use domain::rates::Rate;
 use model::audit::ActorType;
 use model::authority::AuthorityType;
 use model::id::TenantId;
@@ -11,11 +13,14 @@ use store::{StoreError, TxError, Writes};
 
 use crate::audit::Author;
 use crate::context::Context;
-use crate::identity::TooOften;
+use crate::identity::{Counted, TooOften};
 use crate::measure;
 
 /// How long a signature is still kept when nobody takes it any more, in seconds: the clocks of nodes differ.
 const KEEP_SECONDS: i64 = 300;
+
+/// How many times as often somebody may ask for a change as get it: what is refused costs a look at the database.
+const TRIES_FACTOR: u32 = 10;
 
 /// Somebody whose signature is right.
 #[derive(Debug, Clone)]
@@ -140,12 +145,72 @@ pub fn admit(
     let authority = claimed.or(highest).unwrap_or(AuthorityType::HumanOperator);
     let mutation = action.is_mutation();
     let rate = cx.identity.settings.rates.of(authority).of(mutation);
-    let who = (signed.principal.id, mutation);
+    let counted = if mutation {
+        Counted::Changes
+    } else {
+        Counted::Reads
+    };
+    let who = (signed.principal.id, counted);
     let taken = cx.identity.rates.take(who, rate, cx.clock.now());
     if taken.is_err() {
         measure::rate_limited(authority, mutation);
     }
     taken
+}
+
+/// Counts that somebody asks for a change, before anything is known of what becomes of it.
+///
+/// # Errors
+/// [`TooOften`]: so many were refused, or repeated, that no other is looked at for a while.
+pub fn attempt(cx: &Context, signed: &Signed, action: PrincipalAction) -> Result<(), TooOften> {
+    let highest = signed.principal.highest(action);
+    let authority = highest.unwrap_or(AuthorityType::HumanOperator);
+    let rate = cx.identity.settings.rates.of(authority).of(true);
+    let rate = Rate {
+        per_minute: rate.per_minute.saturating_mul(TRIES_FACTOR),
+        burst: rate.burst.saturating_mul(TRIES_FACTOR),
+    };
+    let who = (signed.principal.id, Counted::Tries);
+    let taken = cx.identity.rates.take(who, rate, cx.clock.now());
+    if taken.is_err() {
+        measure::rate_limited(authority, true);
+    }
+    taken
+}
+
+/// What a change costs of the rate of whoever asks for it. It is paid when nothing else is left that could refuse the
+/// change: what is refused, or was answered before, costs nothing.
+pub(crate) struct Toll {
+    cx: Context,
+    signed: Signed,
+    action: PrincipalAction,
+    claimed: AuthorityType,
+    is_paid: AtomicBool,
+}
+
+impl Toll {
+    /// What one change by this authority costs.
+    pub(crate) fn of(cx: &Context, signed: &Signed, action: PrincipalAction, claimed: AuthorityType) -> Self {
+        Self {
+            cx: cx.clone(),
+            signed: signed.clone(),
+            action,
+            claimed,
+            is_paid: AtomicBool::new(false),
+        }
+    }
+
+    /// Pays, once: a transaction that is repeated has paid already.
+    ///
+    /// # Errors
+    /// [`TooOften`].
+    pub(crate) fn pay(&self) -> Result<(), TooOften> {
+        if !self.is_paid.load(Ordering::Relaxed) {
+            admit(&self.cx, &self.signed, self.action, Some(self.claimed))?;
+            self.is_paid.store(true, Ordering::Relaxed);
+        }
+        Ok(())
+    }
 }
 
 /// Uses a signature up by itself, for a change that is no transaction of ours.

@@ -130,6 +130,7 @@ fn asked(world: &World, id: IncidentId) -> Asked {
         },
         expected_version: None,
         once: None,
+        signed: None,
     }
 }
 

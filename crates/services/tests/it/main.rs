@@ -1,6 +1,8 @@
 //! The tests of the services on real databases.
 
 #[cfg(test)]
+mod automation;
+#[cfg(test)]
 mod books;
 #[cfg(test)]
 mod credentials_audit;
@@ -44,6 +46,10 @@ mod harness;
 mod incidents;
 #[cfg(test)]
 mod incidents_reads;
+#[cfg(test)]
+mod incidents_report;
+#[cfg(test)]
+mod incidents_table;
 #[cfg(test)]
 mod journal;
 #[cfg(test)]

@@ -145,7 +145,10 @@ pub fn list(
     }
     if let Some(Cursor { at_micros, id }) = page.after.clone() {
         let same_instant = incidents::created_at.eq(at_micros).and(incidents::id.lt(id));
-        query = query.filter(incidents::created_at.lt(at_micros).or(same_instant));
+        // The first condition follows from the second; it is what an index is entered by.
+        query = query
+            .filter(incidents::created_at.le(at_micros))
+            .filter(incidents::created_at.lt(at_micros).or(same_instant));
     }
     let rows: Vec<Row> = query.load(tx.conn())?;
     cut(&rows, page)

@@ -1,4 +1,4 @@
-//! Which tables hold who signs requests?
+//! Which tables hold who signs requests, and whether the product may act without one?
 
 diesel::table! {
     principals (tenant_id, id) {
@@ -36,5 +36,15 @@ diesel::table! {
         access_key_id -> Text,
         signature -> Text,
         expires_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    automation_switches (tenant_id) {
+        tenant_id -> Text,
+        paused -> Bool,
+        reason -> Text,
+        changed_by -> Text,
+        changed_at -> BigInt,
     }
 }

@@ -33,6 +33,21 @@ testkit::both_databases! {
         assert_eq!(replay((ACME, id), &events, Some(&stored.projection)).violations, []);
     }
 
+    async fn an_incident_of_any_instant_is_what_its_events_say(db: TestDb) {
+        add_acme(&db).await;
+        let odd = |micros| model::time::Timestamp::from_micros(at(1).as_micros() + micros);
+        let mut whole = governance::resolved(incident(1), odd(2_001_999));
+        whole.at = odd(1_234);
+        let (history, id) = (whole.history(), whole.id());
+        db.write(move |tx| incidents::append(tx, &history)).await.unwrap();
+        let (events, stored) = db.read(move |tx| {
+            Ok::<_, store::StoreError>((incidents::events(tx, ACME, id)?, incidents::stored(tx, ACME, id)?))
+        }).await.unwrap();
+        let stored = stored.unwrap();
+        assert!(stored.is_found_by_what_it_is);
+        assert_eq!(replay((ACME, id), &events, Some(&stored.projection)).violations, []);
+    }
+
     async fn what_was_made_from_an_older_incident_is_not_added(db: TestDb) {
         add_acme(&db).await;
         let seen = governance::acknowledged(incident(1), at(5)).history();
@@ -153,5 +168,28 @@ testkit::both_databases! {
         assert_eq!(list(severe, whole).await.unwrap().items, []);
         let (shown, total) = db.read(|tx| incidents::page(tx, ACME, &incidents::Filter::default(), (10, 0))).await.unwrap();
         assert_eq!((shown.len(), total), (2, 2), "nobody lists what nobody has approved");
+    }
+
+    async fn a_page_of_incidents_is_read_along_an_index_and_not_sorted(db: TestDb) {
+        let mut raw = Raw::to(&db);
+        raw.run(raw.pick("SELECT 1", "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off; SET enable_hashjoin = off; SET enable_mergejoin = off")).unwrap();
+        for (demands, index) in [
+            ("", "incidents_newest"),
+            ("AND severity = 'SEV1' AND created_at >= 5", "incidents_newest"),
+            ("AND state = 'OPEN'", "incidents_state"),
+            ("AND state = 'OPEN' AND severity = 'SEV1'", "incidents_state"),
+            ("AND service = 'llm'", "incidents_service"),
+        ] {
+            for place in ["", "AND created_at <= 9 AND (created_at < 9 OR (created_at = 9 AND id < 'z'))"] {
+                let query = format!(
+                    "SELECT body FROM incidents WHERE tenant_id = 'a' {demands} {place} ORDER BY created_at DESC, id DESC LIMIT 51"
+                );
+                let plan = raw.plan(&query);
+                assert!(plan.contains(index), "{demands} {place} is not served by {index}: {plan}");
+                assert!(!plan.contains("TEMP B-TREE") && !plan.contains("Sort"), "{demands} {place} is sorted: {plan}");
+                let entered = raw.pick("created_at<?", "created_at <= 9");
+                assert!(place.is_empty() || plan.contains(entered), "the index is not entered at the place: {plan}");
+            }
+        }
     }
 }

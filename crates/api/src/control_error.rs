@@ -3,16 +3,20 @@
 //! `{"error":{"code","message","requestId","details"}}`. A message says what the problem is and gives no advice; nothing of
 //! the inside of the product is in it.
 
+use std::future::{Ready, ready};
+
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
-use actix_web::{HttpResponse, ResponseError};
+use actix_web::{FromRequest, HttpRequest, HttpResponse, ResponseError, dev};
 use infra::sigv4::{ALGORITHM, Fault};
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use services::StoreError;
 use services::identity::TooOften;
 use services::principals::{NotAllowed, SignatureError, SpendError};
 
 use crate::problem::ApiError;
+use crate::query;
 
 /// An error on its way to a client of the incident control plane.
 #[derive(Debug)]
@@ -53,6 +57,35 @@ impl IncidentError {
         Self::new(404, "NOT_FOUND", "There is nothing here.")
     }
 
+    /// What is wrong with a parameter.
+    pub(crate) fn filters(error: ApiError) -> Self {
+        let details = error
+            .errors
+            .first()
+            .map(|field| json!({ "parameter": field.pointer }));
+        let known: Self = error.into();
+        if known.code != "INVALID_REQUEST" {
+            return known;
+        }
+        Self {
+            code: "INVALID_FILTERS",
+            ..known.with(details.unwrap_or_default())
+        }
+    }
+
+    /// What is wrong with a header.
+    pub(crate) fn header(name: &str, error: ApiError) -> Self {
+        let known: Self = error.into();
+        if known.code != "INVALID_REQUEST" {
+            return known;
+        }
+        Self {
+            code: "VALIDATION_ERROR",
+            message: format!("The header {name} is not valid."),
+            ..known.with(json!({ "header": name }))
+        }
+    }
+
     fn unavailable() -> Self {
         Self::new(
             503,
@@ -64,6 +97,19 @@ impl IncidentError {
 
     fn internal() -> Self {
         Self::new(500, "INTERNAL_ERROR", "An unexpected error occurred.")
+    }
+}
+
+/// The parameters of a request, refused in the shape of this API.
+pub(crate) struct ControlQuery<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> FromRequest for ControlQuery<T> {
+    type Error = IncidentError;
+    type Future = Ready<Result<Self, IncidentError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
+        let read = query::read::<T>(request).map(|query| Self(query.0));
+        ready(read.map_err(IncidentError::filters))
     }
 }
 
@@ -133,6 +179,8 @@ impl From<TooOften> for IncidentError {
 
 impl From<NotAllowed> for IncidentError {
     fn from(error: NotAllowed) -> Self {
+        // The request is on record under the same correlation id.
+        tracing::warn!(%error, "a principal asked for more than its roles allow");
         Self::new(403, "UNAUTHORIZED", sentence(&error.to_string()))
     }
 }
@@ -218,8 +266,11 @@ fn details_of(fault: &Fault) -> Value {
 }
 
 /// An error of ours as a sentence.
-fn sentence(text: &str) -> String {
+pub(crate) fn sentence(text: &str) -> String {
     let mut rest = text.chars();
     let first = rest.next().map(|first| first.to_ascii_uppercase());
     first.into_iter().chain(rest).chain(['.']).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,74 @@
+//! Does an error show what a client needs, and nothing of the inside?
+
+use actix_web::body::to_bytes;
+
+use super::*;
+
+async fn shown(error: IncidentError) -> (u16, Value, bool) {
+    let response = error.error_response();
+    let status = response.status().as_u16();
+    let waits = response.headers().contains_key(RETRY_AFTER);
+    let body = to_bytes(response.into_body()).await.unwrap();
+    (status, serde_json::from_slice(&body).unwrap(), waits)
+}
+
+#[tokio::test]
+async fn without_the_store_it_is_503_and_nothing_of_the_inside_is_shown() {
+    for (error, status, code, waits) in [
+        (StoreError::Overloaded, 503, "SERVICE_UNAVAILABLE", true),
+        (StoreError::Panicked, 500, "INTERNAL_ERROR", false),
+        (
+            StoreError::Corrupt {
+                table: "incidents",
+                column: "body",
+            },
+            500,
+            "INTERNAL_ERROR",
+            false,
+        ),
+    ] {
+        let told = format!("{error:?}");
+        let (got, body, retry) = shown(error.into()).await;
+        assert_eq!(
+            (got, &body["error"]["code"], retry),
+            (status, &json!(code), waits),
+            "{told}"
+        );
+        let text = body.to_string().to_lowercase();
+        for inside in [
+            "incidents",
+            "sql",
+            "postgres",
+            "diesel",
+            "panicked",
+            "column",
+            "src/",
+        ] {
+            assert!(!text.contains(inside), "{told}: {text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_fault_of_ours_in_a_body_that_is_asked_for_is_told_in_the_shape_of_this_api() {
+    for (status, code) in [
+        (413, "PAYLOAD_TOO_LARGE"),
+        (408, "REQUEST_TIMEOUT"),
+        (415, "UNSUPPORTED_MEDIA_TYPE"),
+        (422, "INVALID_REQUEST"),
+        (503, "SERVICE_UNAVAILABLE"),
+        (507, "SERVICE_UNAVAILABLE"),
+        (500, "INTERNAL_ERROR"),
+    ] {
+        let (got, body, _) = shown(ApiError::new(status, "a-slug", "A title", "What is wrong.").into()).await;
+        assert_eq!(body["error"]["code"], code, "{status}");
+        assert!(
+            got == status || (status, got) == (422, 400) || (status, got) == (507, 503),
+            "{status}: {got}"
+        );
+        assert!(
+            body["error"]["requestId"].is_string() && body.get("type").is_none(),
+            "{body}"
+        );
+    }
+}

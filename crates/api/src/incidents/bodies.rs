@@ -1,0 +1,284 @@
+//! What do services send to the incident control plane, and what may be wrong with it?
+
+mod issues;
+
+use std::num::NonZeroU32;
+
+use model::authority::{AuthorityContext, AuthorityType, REASON_MAX, REASON_MIN};
+use model::id::RunId;
+use model::incident::{
+    Change, IncidentState, PostMortem, Promotion, ResolutionMethod, ResolutionType, Resolving, Retention,
+};
+use model::principal::PrincipalAction;
+use model::severity::Severity;
+use model::time::Timestamp;
+use model::verdict::Verdict;
+use serde::Deserialize;
+use services::incidents::change::Wish;
+use services::principals::Signed;
+use utoipa::ToSchema;
+
+use self::issues::Text;
+pub(super) use self::issues::{Checked, Members};
+use crate::body::Body;
+use crate::control_error::IncidentError;
+
+/// How far the time of an authority may be from ours, in seconds.
+const SKEW_SECONDS: i64 = 300;
+/// How long a closed Incident stays before it may be put away.
+const RETENTION_DAYS: i64 = 90;
+
+/// By what authority somebody acts. Who it is follows from the signature.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct AuthorityBody {
+    /// `AUTO_ENGINE`, `HUMAN_OPERATOR`, `ON_CALL_SRE` or `EMERGENCY_OVERRIDE`: one that a role of the principal grants.
+    #[schema(value_type = String, example = "ON_CALL_SRE")]
+    pub(crate) authority_type: AuthorityType,
+    /// The ARN of the principal; it is the signer's, whatever stands here.
+    authority_id: Option<String>,
+    /// The session that it belongs to.
+    session_id: Option<String>,
+    /// Why: 20 to 2,048 characters; needed for `EMERGENCY_OVERRIDE`.
+    justification: Option<String>,
+    /// When it was claimed: at most 5 minutes from now.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    timestamp: Option<Timestamp>,
+}
+
+/// An Incident that somebody reports.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct CreateBody {
+    /// The service: 1 to 256 characters.
+    #[schema(example = "api-gateway")]
+    pub(crate) service: String,
+    /// SEV1 (worst) to SEV4.
+    #[schema(value_type = String, example = "SEV2")]
+    pub(crate) severity: Severity,
+    /// 1 to 512 characters.
+    #[schema(example = "High error rate")]
+    pub(crate) title: String,
+    /// At most 4,096 characters.
+    #[serde(default)]
+    pub(crate) description: String,
+    pub(crate) authority: AuthorityBody,
+    pub(crate) metadata: Option<MetadataBody>,
+}
+
+/// What else is said of it.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct MetadataBody {
+    /// At most 50 words of 1 to 64 characters.
+    #[serde(default)]
+    pub(crate) tags: Vec<String>,
+    /// The LLM Run that it is about.
+    #[schema(value_type = Option<String>)]
+    pub(crate) run_id: Option<RunId>,
+}
+
+/// Where an Incident is to go.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct StateBody {
+    /// MITIGATING, RESOLVED, CLOSED or CANCELLED; ARCHIVED is for the product.
+    #[schema(value_type = String, example = "RESOLVED")]
+    pub(crate) new_state: IncidentState,
+    pub(crate) authority: AuthorityBody,
+    /// The version that the caller has seen.
+    pub(crate) expected_version: Option<i64>,
+    /// Why: 20 to 2,048 characters; needed for CANCELLED.
+    pub(crate) reason: Option<String>,
+    /// What was done: 20 to 2,048 characters; needed for RESOLVED.
+    resolution_summary: Option<String>,
+    /// FIXED, `FALSE_POSITIVE`, DUPLICATE or `WONT_FIX`; needed for RESOLVED.
+    #[schema(value_type = Option<String>)]
+    resolution_type: Option<ResolutionType>,
+    /// Where the post-mortem is; needed for CLOSED without a summary of it.
+    post_mortem_ref: Option<String>,
+    /// What it says: 20 to 2,048 characters.
+    post_mortem_summary: Option<String>,
+}
+
+impl Body for CreateBody {
+    const READ_ONLY: &'static [&'static str] = &["incidentId", "state", "createdAt", "updatedAt"];
+}
+
+impl Body for StateBody {
+    const READ_ONLY: &'static [&'static str] = &["incidentId", "state", "resolvedBy"];
+}
+
+/// Reads a body.
+///
+/// # Errors
+/// 400 with every member that is not what it should be.
+pub(super) fn read<T: Checked>(bytes: &[u8]) -> Result<T, IncidentError> {
+    issues::read(bytes)
+}
+
+/// Whether a text may be the name of a service.
+pub(super) fn is_name(text: &str) -> bool {
+    Text::Name.takes(text, SERVICE)
+}
+
+const SERVICE: (usize, usize) = (1, 256);
+const SEVERITIES: &str = "one of SEV1, SEV2, SEV3, SEV4";
+const STATES: &str = "one of PENDING, OPEN, MITIGATING, RESOLVED, CLOSED, CANCELLED, ARCHIVED";
+
+impl Checked for CreateBody {
+    fn check(members: &mut Members<'_>) {
+        members.known(&[
+            "service",
+            "severity",
+            "title",
+            "description",
+            "authority",
+            "metadata",
+        ]);
+        members.required(&["service", "severity", "title", "authority"]);
+        members.text("service", Text::Name, SERVICE);
+        members.is::<Severity>("severity", SEVERITIES);
+        members.text("title", Text::Prose, (1, 512));
+        members.text("description", Text::Prose, (0, 4096));
+        members.object("authority", authority);
+        members.object("metadata", |beside| {
+            beside.known(&["tags", "runId"]);
+            beside.names("tags", 50, (1, 64));
+            beside.is::<RunId>("runId", "the id of an LLM Run");
+        });
+    }
+}
+
+impl Checked for StateBody {
+    fn check(members: &mut Members<'_>) {
+        members.known(&[
+            "newState",
+            "authority",
+            "expectedVersion",
+            "reason",
+            "resolutionSummary",
+            "resolutionType",
+            "postMortemRef",
+            "postMortemSummary",
+        ]);
+        members.required(&["newState", "authority"]);
+        members.is::<IncidentState>("newState", STATES);
+        members.object("authority", authority);
+        members.is::<NonZeroU32>("expectedVersion", "a version: a whole number from 1");
+        for reason in ["reason", "resolutionSummary", "postMortemSummary"] {
+            members.text(reason, Text::Prose, (REASON_MIN, REASON_MAX));
+        }
+        members.is::<ResolutionType>(
+            "resolutionType",
+            "one of FIXED, FALSE_POSITIVE, DUPLICATE, WONT_FIX",
+        );
+        members.text("postMortemRef", Text::Name, (1, 2048));
+    }
+}
+
+/// What is wrong with the authority; whether it says why at the right length is asked later.
+pub(super) fn authority(members: &mut Members<'_>) {
+    let types = "one of AUTO_ENGINE, HUMAN_OPERATOR, ON_CALL_SRE, EMERGENCY_OVERRIDE";
+    members.known(&[
+        "authorityType",
+        "authorityId",
+        "sessionId",
+        "justification",
+        "timestamp",
+    ]);
+    members.required(&["authorityType"]);
+    members.is::<AuthorityType>("authorityType", types);
+    members.text("authorityId", Text::Name, (1, 512));
+    members.text("sessionId", Text::Name, (1, 256));
+    members.text("justification", Text::Prose, (0, 4096));
+    members.is::<Timestamp>("timestamp", "an RFC 3339 time with a zone");
+}
+
+impl AuthorityBody {
+    /// The context, with the signer's name.
+    ///
+    /// # Errors
+    /// 403 if it is not the signer's, 400 if it does not say why, or says that it is of another time.
+    pub(crate) fn context(
+        self,
+        signed: &Signed,
+        action: PrincipalAction,
+        now: Timestamp,
+    ) -> Result<AuthorityContext, IncidentError> {
+        signed.claim(action, self.authority_type)?;
+        let arn = signed.arn();
+        if self.authority_id.is_some_and(|id| id != arn) {
+            return Err(IncidentError::new(
+                403,
+                "UNAUTHORIZED",
+                "The authorityId is not the principal that signed the request.",
+            ));
+        }
+        let context = AuthorityContext {
+            authority_type: self.authority_type,
+            authority_id: arn,
+            session_id: self.session_id,
+            justification: self.justification,
+            timestamp: now,
+        };
+        context.justified()?;
+        let said = self.timestamp.unwrap_or(now);
+        if said.millis_since(now).abs() > SKEW_SECONDS * 1000 {
+            return Err(IncidentError::new(
+                400,
+                "INVALID_AUTHORITY",
+                "The timestamp of the authority is more than 5 minutes from the time of the server.",
+            ));
+        }
+        Ok(context)
+    }
+}
+
+impl StateBody {
+    /// What the caller wants to happen, and why. What is missing is left empty: the machine says so, after it has said
+    /// whether the edge is there and who may go it.
+    pub(crate) fn wish(&self) -> Wish {
+        let change = match self.new_state {
+            IncidentState::Pending => return Wish::Back(self.new_state),
+            // Only the gate opens an Incident: this is refused.
+            IncidentState::Open => Change::Opened(nobodys()),
+            IncidentState::Mitigating => Change::Mitigating,
+            IncidentState::Resolved => Change::Resolved(Resolving {
+                // Without a type it is as good as without a summary.
+                summary: self
+                    .resolution_type
+                    .and(self.resolution_summary.clone())
+                    .unwrap_or_default(),
+                resolution_type: self.resolution_type.unwrap_or(ResolutionType::Fixed),
+                method: ResolutionMethod::Manual,
+            }),
+            IncidentState::Closed => Change::Closed(PostMortem {
+                reference: self.post_mortem_ref.clone(),
+                summary: self.post_mortem_summary.clone(),
+            }),
+            IncidentState::Cancelled => Change::Cancelled,
+            IncidentState::Archived => Change::Archived(Retention {
+                policy_id: "default-retention".to_owned(),
+                policy_version: "1.0.0".to_owned(),
+                retention_days: RETENTION_DAYS,
+            }),
+        };
+        Wish::Step(change, self.reason.clone())
+    }
+}
+
+/// A promotion that nobody has decided.
+fn nobodys() -> Promotion {
+    Promotion {
+        verdict: Verdict::Reject,
+        reason: String::new(),
+        decision_id: String::new(),
+        policy_id: String::new(),
+        policy_version: String::new(),
+        candidate_id: None,
+        evidence_id: None,
+        confidence_micro: None,
+        detection_count: None,
+    }
+}
