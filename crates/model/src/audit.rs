@@ -42,6 +42,8 @@ wire_enum! {
         Operator,
         /// Somebody who signs requests.
         Principal,
+        /// Somebody who is sent messages.
+        Webhook,
     }
 }
 
@@ -134,6 +136,16 @@ pub enum AuditEvent {
     PrincipalKeyRevoked,
     /// A principal was revoked, with all its access keys.
     PrincipalRevoked,
+    /// A receiver of messages was made.
+    WebhookCreated,
+    /// A receiver of messages was changed.
+    WebhookUpdated,
+    /// A receiver of messages was given another secret.
+    WebhookSecretRotated,
+    /// A receiver of messages is sent nothing more, because it failed or said so.
+    WebhookStopped,
+    /// A receiver of messages was deleted.
+    WebhookDeleted,
 }
 
 impl AuditEvent {

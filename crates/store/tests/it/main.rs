@@ -33,6 +33,8 @@ mod migrations;
 #[cfg(test)]
 mod outages;
 #[cfg(test)]
+mod outbox;
+#[cfg(test)]
 mod policies;
 #[cfg(test)]
 mod preventions;
@@ -48,3 +50,5 @@ mod support;
 mod totals;
 #[cfg(test)]
 mod transactions;
+#[cfg(test)]
+mod webhooks;
