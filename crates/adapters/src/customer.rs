@@ -17,3 +17,4 @@ pub mod projections;
 pub mod proposals;
 pub mod runs;
 pub mod scopes;
+pub mod webhooks;

@@ -23,6 +23,8 @@ mod idempotency;
 #[cfg(test)]
 mod incidents;
 #[cfg(test)]
+mod incidents_stream;
+#[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod keys_operators;
@@ -52,3 +54,5 @@ mod runtime;
 mod scenario;
 #[cfg(test)]
 mod thresholds;
+#[cfg(test)]
+mod webhooks;

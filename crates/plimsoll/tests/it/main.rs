@@ -30,3 +30,5 @@ mod secrets;
 mod starting;
 #[cfg(test)]
 mod stopping;
+#[cfg(test)]
+mod webhooks;

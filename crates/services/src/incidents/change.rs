@@ -8,9 +8,12 @@ use model::incident::{
 };
 use model::time::Timestamp;
 
+use tokio::time::Instant;
+
 use super::{IncidentError, record};
 use crate::audit::Author;
 use crate::context::Context;
+use crate::measure;
 use crate::once::Once;
 use crate::once::{Done, Render};
 
@@ -59,8 +62,9 @@ pub async fn change(
     wish: Wish,
     render: Render<Incident>,
 ) -> Result<Done<Incident>, IncidentError> {
-    let (clock, ids) = (cx.clock.clone(), cx.ids.clone());
-    cx.db
+    let (clock, ids, began) = (cx.clock.clone(), cx.ids.clone(), Instant::now());
+    let done = cx
+        .db
         .write(move |tx| -> Result<Done<Incident>, IncidentError> {
             let once = asked.once.as_ref();
             if let Some(before) = once.map(|once| once.before(tx)).transpose()?.flatten() {
@@ -84,7 +88,9 @@ pub async fn change(
             }
             Ok(Done::Now(changed, body))
         })
-        .await
+        .await;
+    measure::incident_changed(began.elapsed(), done.is_ok());
+    done
 }
 
 fn steps(

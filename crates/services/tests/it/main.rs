@@ -78,3 +78,5 @@ mod principals;
 mod principals_rates;
 #[cfg(test)]
 mod proposals;
+#[cfg(test)]
+mod webhooks;
