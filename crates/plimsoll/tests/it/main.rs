@@ -15,6 +15,8 @@ mod metrics;
 #[cfg(test)]
 mod nodes;
 #[cfg(test)]
+mod ops;
+#[cfg(test)]
 mod patience;
 #[cfg(test)]
 mod principals;
