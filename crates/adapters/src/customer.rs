@@ -21,3 +21,4 @@ pub mod proposals;
 pub mod run_logs;
 pub mod runs;
 pub mod scopes;
+pub mod webhooks;

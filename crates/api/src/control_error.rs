@@ -125,6 +125,7 @@ impl ResponseError for IncidentError {
     }
 
     fn error_response(&self) -> HttpResponse {
+        metrics::counter!("plimsoll_api_errors_total", "code" => self.code).increment(1);
         let mut response = HttpResponse::build(self.status);
         response.insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")));
         if let Some(seconds) = self.retry_after {

@@ -50,6 +50,7 @@ pub(crate) fn once(
     body: &[u8],
 ) -> Result<Option<Once>, ApiError> {
     let Some(key) = key(request)? else { return Ok(None) };
+    count("keyed");
     let fingerprint = fingerprint(request.method().as_str(), request.path(), body);
     Ok(Some(Once {
         tenant,
@@ -60,6 +61,11 @@ pub(crate) fn once(
     }))
 }
 
+/// One more request with a key, or one of them that was answered before, or one whose key is another request's.
+fn count(outcome: &'static str) {
+    metrics::counter!("plimsoll_idempotency_total", "outcome" => outcome).increment(1);
+}
+
 /// The answer to a request: now, or as it was given before.
 pub(crate) fn respond<T>(status: u16, done: Done<T>) -> HttpResponse {
     let (status, body, replayed) = match done {
@@ -68,6 +74,7 @@ pub(crate) fn respond<T>(status: u16, done: Done<T>) -> HttpResponse {
     };
     let mut response = HttpResponse::build(StatusCode::from_u16(status).unwrap_or(StatusCode::OK));
     if replayed {
+        count("hit");
         response.insert_header(("idempotency-replayed", "true"));
     }
     if body.is_empty() {
@@ -80,6 +87,9 @@ pub(crate) fn respond<T>(status: u16, done: Done<T>) -> HttpResponse {
 
 /// How a key that cannot be used is refused.
 pub(crate) fn refusal(error: OnceError) -> ApiError {
+    if !matches!(error, OnceError::Store(_)) {
+        count("conflict");
+    }
     match error {
         OnceError::Reused(at) => reused(&at.to_string()),
         OnceError::Foreign => foreign(),

@@ -154,6 +154,7 @@ impl ResponseError for ApiError {
     }
 
     fn error_response(&self) -> HttpResponse {
+        metrics::counter!("plimsoll_api_errors_total", "code" => self.code).increment(1);
         let mut response = HttpResponse::build(self.status);
         response.insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")));
         if let Some(seconds) = self.retry_after {

@@ -76,6 +76,7 @@ fn incidents(config: &mut ServiceConfig) {
     resource!(config, "/api/v1/incidents", get => v1::incidents_list::list);
     resource!(config, "/api/v1/incidents/patterns", get => v1::incidents_learned::patterns);
     resource!(config, "/api/v1/incidents/recurring", get => v1::incidents_learned::recurring);
+    resource!(config, "/api/v1/incidents/stream", get => v1::incidents_stream::stream);
     resource!(config, "/api/v1/incidents/{incident_id}", get => v1::incidents::get);
     resource!(config, "/api/v1/incidents/{incident_id}/events", get => v1::incidents::events);
     resource!(config, "/api/v1/incidents/{incident_id}/source-run", get => v1::incidents::source_run);
@@ -84,6 +85,18 @@ fn incidents(config: &mut ServiceConfig) {
     resource!(config, "/api/v1/incidents/{incident_id}/acknowledge", post => v1::incidents::acknowledge);
     resource!(config, "/api/v1/incidents/{incident_id}/resolve", post => v1::incidents::resolve);
     resource!(config, "/api/v1/runs/{run_id}/incidents", get => v1::incidents::of_run);
+}
+
+/// The routes of those who are sent messages.
+fn webhooks(config: &mut ServiceConfig) {
+    resource!(config, "/api/v1/webhooks", get => v1::webhooks::list, post => v1::webhooks_change::create);
+    resource!(config, "/api/v1/webhooks/{webhook_id}", get => v1::webhooks::get,
+        put => v1::webhooks_change::update, delete => v1::webhooks_change::delete);
+    resource!(config, "/api/v1/webhooks/{webhook_id}/rotate-secret", post => v1::webhooks_change::rotate);
+    resource!(config, "/api/v1/webhooks/{webhook_id}/test", post => v1::webhooks::test);
+    resource!(config, "/api/v1/webhooks/{webhook_id}/deliveries", get => v1::webhooks::deliveries);
+    resource!(config, "/api/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver",
+        post => v1::webhooks::redeliver);
 }
 
 /// The routes of the public listener.
@@ -102,6 +115,7 @@ pub(crate) fn public(config: &mut ServiceConfig) {
     limits(config);
     incidents(config);
     control(config);
+    webhooks(config);
     resource!(config, "/api/v1/policies/rules/{rule_id}/effectiveness", get => v1::effectiveness::of_rule);
     resource!(config, "/api/v1/policies/preventions", get => v1::preventions::list);
     resource!(config, "/api/v1/policies/preventions/{prevention_id}/false-positive", post => v1::effectiveness::mark);

@@ -14,3 +14,4 @@ pub mod pipeline;
 pub mod policy;
 pub mod rates;
 pub mod settle;
+pub mod webhooks;

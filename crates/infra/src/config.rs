@@ -22,9 +22,9 @@ use layers::Layer;
 
 pub use error::{ConfigError, Problem, Source};
 pub use sections::{
-    AskUsage, AuthorityRatesConfig, DatabaseConfig, FloorPrice, GatewayConfig, LogConfig, MetricsExposure,
-    NetworkFilesystem, OutputCap, PriceOverride, PricesConfig, RatesConfig, SecretsConfig, ServerConfig,
-    SigningConfig, UpstreamConfig, UpstreamKind, Upstreams,
+    AskUsage, AuthorityRatesConfig, DatabaseConfig, FloorPrice, ForDevelopment, GatewayConfig, LogConfig,
+    MetricsExposure, NetworkFilesystem, OutputCap, PriceOverride, PricesConfig, RatesConfig, SecretsConfig,
+    ServerConfig, SigningConfig, UpstreamConfig, UpstreamKind, Upstreams, WebhooksConfig,
 };
 
 /// The file that is read when nobody names one; it need not exist.
@@ -50,6 +50,8 @@ pub struct Config {
     pub signing: SigningConfig,
     /// How often each authority may do something.
     pub rates: RatesConfig,
+    /// Messages to those who want to be told.
+    pub webhooks: WebhooksConfig,
     /// Calls to providers.
     pub gateway: GatewayConfig,
     /// The providers.

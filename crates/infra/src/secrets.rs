@@ -2,6 +2,7 @@
 
 mod bearer;
 mod sealed;
+mod webhook;
 
 use std::fmt;
 
@@ -17,6 +18,7 @@ pub use bearer::{
     ApiKeySecret, KeyEnvironment, KeyFormatError, OperatorTokenSecret, ParsedKey, ParsedOperatorToken,
 };
 pub use sealed::{MasterKey, MasterKeyError, SealError, Sealed};
+pub use webhook::WebhookSecret;
 
 /// A text that never shows itself: not in logs, not in `{:?}`, not in a serialised form. Its memory
 /// is wiped when it is dropped. Whoever needs the text says so with [`Secret::expose`].

@@ -44,6 +44,8 @@ wire_enum! {
         Principal,
         /// The switch of automatic promotion.
         Automation,
+        /// Somebody who is sent messages.
+        Webhook,
     }
 }
 
@@ -142,6 +144,16 @@ pub enum AuditEvent {
     AutomationResumed,
     /// Somebody broke the glass to change an Incident, and said why.
     EmergencyOverrideUsed,
+    /// A receiver of messages was made.
+    WebhookCreated,
+    /// A receiver of messages was changed.
+    WebhookUpdated,
+    /// A receiver of messages was given another secret.
+    WebhookSecretRotated,
+    /// A receiver of messages is sent nothing more, because it failed or said so.
+    WebhookStopped,
+    /// A receiver of messages was deleted.
+    WebhookDeleted,
 }
 
 impl AuditEvent {

@@ -165,6 +165,10 @@ ulid_ids! {
     EnforcementId = "enf_";
     /// One LLM Run that a Policy Rule kept from failing again.
     PreventionId = "prev_";
+    /// Somebody who is sent messages.
+    WebhookId = "whk_";
+    /// One message to one of them.
+    DeliveryId = "whd_";
 }
 
 impl TenantId {

@@ -44,6 +44,7 @@ pub mod breach;
 pub mod cost;
 pub mod decision;
 pub mod event;
+pub mod outbox;
 pub mod run;
 pub mod timeline;
 
@@ -51,3 +52,4 @@ pub mod key;
 pub mod page;
 pub mod principal;
 pub mod tenant;
+pub mod webhook;

@@ -8,8 +8,10 @@ use infra::config::Config;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use model::authority::AuthorityType;
 use model::decision::Outcome;
+use model::incident::IncidentState;
 use model::limit::{Consequence, LimitType};
 use model::money::NanoUsd;
+use model::severity::Severity;
 
 /// Upper bounds in seconds: from a refusal (under a millisecond) to a long stream.
 const SECONDS: [f64; 15] = [
@@ -55,6 +57,7 @@ impl Metrics {
             metrics::counter!("plimsoll_incident_replays_total", "result" => result).increment(0);
         }
         of_principals();
+        of_incidents();
         metrics::counter!("plimsoll_policy_proposals_total").increment(0);
         metrics::gauge!("plimsoll_requests_in_flight").set(0.0);
         metrics::gauge!("plimsoll_requests_waiting").set(0.0);
@@ -106,9 +109,52 @@ fn of_principals() {
     }
 }
 
+/// Those of Incidents, of what is told of them, and of the API.
+fn of_incidents() {
+    use IncidentState::{Archived, Cancelled, Closed, Mitigating, Open, Pending, Resolved};
+    // Who makes each of the six steps as a rule; others appear when they happen.
+    const STEPS: [(IncidentState, IncidentState, AuthorityType); 6] = [
+        (Pending, Open, AuthorityType::AutoEngine),
+        (Open, Mitigating, AuthorityType::OnCallSre),
+        (Mitigating, Resolved, AuthorityType::OnCallSre),
+        (Resolved, Closed, AuthorityType::OnCallSre),
+        (Open, Cancelled, AuthorityType::OnCallSre),
+        (Closed, Archived, AuthorityType::AutoEngine),
+    ];
+    for (from, to, authority) in STEPS {
+        metrics::counter!("plimsoll_incident_transitions_total", "from" => from.as_str(), "to" => to.as_str(),
+            "authority" => authority.as_str())
+        .increment(0);
+    }
+    for severity in [Severity::Sev1, Severity::Sev2, Severity::Sev3, Severity::Sev4] {
+        metrics::counter!("plimsoll_incidents_created_total", "severity" => severity.word()).increment(0);
+    }
+    for result in ["ok", "refused"] {
+        let _empty = metrics::histogram!("plimsoll_incident_transition_seconds", "result" => result);
+    }
+    for outcome in ["keyed", "hit", "conflict"] {
+        metrics::counter!("plimsoll_idempotency_total", "outcome" => outcome).increment(0);
+    }
+    for outcome in ["delivered", "failed", "dead"] {
+        metrics::counter!("plimsoll_webhook_deliveries_total", "outcome" => outcome).increment(0);
+    }
+    for code in [
+        "internal-error",
+        "outcome-unknown",
+        "overloaded",
+        "storage-full",
+        "storage-unavailable",
+        "timed-out",
+    ] {
+        metrics::counter!("plimsoll_api_errors_total", "code" => code).increment(0);
+    }
+    metrics::gauge!("plimsoll_outbox_lag_seconds").set(0.0);
+}
+
 /// What each name means; docs/metrics.md says it at length.
 fn describe() {
     use metrics::{describe_counter, describe_gauge, describe_histogram};
+    describe_incidents();
     describe_counter!("http_requests_total", "Answers by route, method and status");
     describe_histogram!("http_request_duration_seconds", "Time until the answer begins");
     describe_gauge!("plimsoll_build_info", "1, with the version as a label");
@@ -172,6 +218,39 @@ fn describe() {
     describe_counter!(
         "plimsoll_upstream_errors_total",
         "LLM Runs that failed at a provider"
+    );
+}
+
+/// The same of Incidents, of what is told of them, and of the API.
+fn describe_incidents() {
+    use metrics::{describe_counter, describe_gauge, describe_histogram};
+    describe_counter!(
+        "plimsoll_incidents_created_total",
+        "Incidents that came to be, by severity"
+    );
+    describe_counter!(
+        "plimsoll_incident_transitions_total",
+        "Steps of Incidents from state to state, by authority"
+    );
+    describe_histogram!(
+        "plimsoll_incident_transition_seconds",
+        "How long it took to change an Incident, or to refuse that"
+    );
+    describe_counter!(
+        "plimsoll_idempotency_total",
+        "Requests with an idempotency key, and what became of the key"
+    );
+    describe_counter!(
+        "plimsoll_api_errors_total",
+        "Problems that the API has answered, by code"
+    );
+    describe_counter!(
+        "plimsoll_webhook_deliveries_total",
+        "Attempts to send a message to a webhook, by how they ended"
+    );
+    describe_gauge!(
+        "plimsoll_outbox_lag_seconds",
+        "How long the oldest message waits for its place"
     );
 }
 

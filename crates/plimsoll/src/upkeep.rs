@@ -17,6 +17,10 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::telemetry::Metrics;
 
 const EXPIRE_HOLDS: Duration = Duration::from_secs(1);
+/// How long a message waits for its place, and then to be sent, at the most.
+const PLACE_MESSAGES: Duration = Duration::from_millis(250);
+const SEND_MESSAGES: Duration = Duration::from_millis(250);
+const SWEEP_MESSAGES: Duration = Duration::from_mins(10);
 const EXPIRE_OVERRIDES: Duration = Duration::from_secs(10);
 const EXPLAIN_FAILURES: Duration = Duration::from_secs(1);
 const MEASURE_FAILURES: Duration = Duration::from_secs(1);
@@ -87,6 +91,7 @@ pub(crate) fn start(cx: &Context, metrics: &Metrics, shutdown: &Shutdown) -> Upk
         }),
     ];
     loops.extend(governance(cx, shutdown));
+    loops.extend(messages(cx, shutdown));
     Upkeep {
         loops,
         cx: cx.clone(),
@@ -153,6 +158,34 @@ fn governance(cx: &Context, shutdown: &Shutdown) -> Vec<JoinHandle<()>> {
     ]
 }
 
+/// The loops that tell the outside what has happened.
+fn messages(cx: &Context, shutdown: &Shutdown) -> Vec<JoinHandle<()>> {
+    let placing = cx.clone();
+    let sending = cx.clone();
+    let sweeping = cx.clone();
+    vec![
+        every(PLACE_MESSAGES, "place_messages", shutdown, move || {
+            let cx = placing.clone();
+            async move {
+                let placed = services::outbox::place(&cx).await;
+                // Also when nothing could be placed: that is when it grows.
+                let lag = services::outbox::lag_seconds(&cx).await?;
+                metrics::gauge!("plimsoll_outbox_lag_seconds")
+                    .set(f64::from(i32::try_from(lag).unwrap_or(i32::MAX)));
+                placed.map(drop)
+            }
+        }),
+        every(SEND_MESSAGES, "send_messages", shutdown, move || {
+            let cx = sending.clone();
+            async move { services::webhooks::deliver_due(&cx).await.map(drop) }
+        }),
+        every(SWEEP_MESSAGES, "sweep_messages", shutdown, move || {
+            let cx = sweeping.clone();
+            async move { services::outbox::sweep(&cx).await.map(drop) }
+        }),
+    ]
+}
+
 fn replaying(cx: &Context, shutdown: &Shutdown) -> JoinHandle<()> {
     let cx = cx.clone();
     let place = Arc::new(Mutex::new(None));
@@ -182,6 +215,7 @@ impl Upkeep {
                 tracing::error!(%error, "an upkeep loop ended by itself");
             }
         }
+        services::webhooks::finish(&self.cx).await;
         if let Err(error) = services::journal::write_down(&self.cx).await {
             tracing::warn!(%error, "what waited in the journal could not be written down");
         }

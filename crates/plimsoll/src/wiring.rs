@@ -10,7 +10,8 @@ use anyhow::{Context as _, Result};
 use domain::rates::AuthorityRates;
 use infra::clock::{RandomIds, SystemClock};
 use infra::config::{
-    AskUsage, AuthorityRatesConfig, Config, DatabaseConfig, PricesConfig, UpstreamConfig, UpstreamKind,
+    AskUsage, AuthorityRatesConfig, Config, DatabaseConfig, ForDevelopment, PricesConfig, UpstreamConfig,
+    UpstreamKind, WebhooksConfig,
 };
 use infra::sigv4::Scope;
 use services::Context;
@@ -18,8 +19,10 @@ use services::gateway::{Gateway, GatewaySettings, OutputCap, OutputCaps};
 use services::identity::{IdentitySettings, RateTable};
 use services::ledger::RoomSettings;
 use services::prices::{FloorPrice, PriceBook, PriceOverride};
+use services::webhooks::Post;
 use store::Db;
 use workers::upstream::{ProviderKey, Timeouts, UpstreamPool, UpstreamSettings};
+use workers::webhooks::{Reach, Sender};
 
 /// What a provider without a key is sent; whoever needs none ignores it.
 const NO_KEY: &str = "none";
@@ -68,7 +71,18 @@ pub(crate) fn context(config: &Config) -> Result<Context> {
         gateway,
     )
     .with_environment(config.server.environment)
-    .with_identity(identity(config)?))
+    .with_identity(identity(config)?)
+    .with_post(post(&config.webhooks)?))
+}
+
+/// The way to those who are sent messages.
+fn post(config: &WebhooksConfig) -> Result<Post> {
+    let reach = Reach {
+        http: config.plain_http == ForDevelopment::Allow,
+        private: config.private_addresses == ForDevelopment::Allow,
+    };
+    let sender = Sender::new(reach).context("the client for webhooks could not be built")?;
+    Ok(Post::new(Some(sender)))
 }
 
 /// How signed requests are treated.

@@ -14,8 +14,14 @@ use crate::governing::RulesCache;
 use crate::identity::{Identity, IdentitySettings};
 use crate::journal::Journal;
 use crate::ledger::Ledger;
+use crate::post::Post;
 use crate::prices::PriceBook;
 use crate::seats::Seats;
+
+/// How many histories of a tenant are gone through at once, in this process.
+const HISTORIES: usize = 2;
+/// How many of a tenant listen to what happens at once, in this process.
+pub(crate) const STREAMS_MAX: usize = 10;
 
 /// The one thing that is handed to every service. Made once, by the binary.
 #[derive(Clone)]
@@ -42,8 +48,12 @@ pub struct Context {
     pub gateway: Arc<Gateway>,
     /// What happened on the side and waits to be written down.
     pub journal: Arc<Journal>,
+    /// The way to those who are sent messages.
+    pub post: Arc<Post>,
     /// Who goes through a history now.
     pub(crate) histories: Arc<Seats>,
+    /// Who listens to what happens.
+    pub(crate) streams: Arc<Seats>,
     /// What cursors are signed with, once it has been read.
     pub(crate) cursor_key: Arc<OnceCell<String>>,
     /// What the inputs of requests are hashed with, once it has been read.
@@ -75,7 +85,9 @@ impl Context {
             rules: Arc::default(),
             gateway,
             journal: Arc::default(),
-            histories: Arc::default(),
+            post: Arc::default(),
+            histories: Arc::new(Seats::new(HISTORIES)),
+            streams: Arc::new(Seats::new(STREAMS_MAX)),
             cursor_key: Arc::default(),
             input_key: Arc::default(),
         }
@@ -90,6 +102,15 @@ impl Context {
     #[must_use]
     pub fn with_environment(self, environment: KeyEnvironment) -> Self {
         Self { environment, ..self }
+    }
+
+    /// The same with this way to those who are sent messages.
+    #[must_use]
+    pub fn with_post(self, post: Post) -> Self {
+        Self {
+            post: Arc::new(post),
+            ..self
+        }
     }
 
     /// The same for requests that are signed like this.

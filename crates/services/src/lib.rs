@@ -31,9 +31,12 @@ pub mod automation;
 pub mod effectiveness;
 pub mod history;
 pub mod incidents;
+pub mod outbox;
+mod post;
 pub mod preventions;
 mod recorded;
 mod seats;
+pub mod webhooks;
 
 pub mod analytics;
 pub mod audit;

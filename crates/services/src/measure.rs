@@ -4,6 +4,7 @@
 //! they send would make as many series as they like.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use metrics::SharedString;
 use model::amounts::Amounts;
@@ -12,6 +13,7 @@ use model::decision::Outcome;
 use model::limit::{Consequence, LimitType};
 use model::money::NanoUsd;
 use model::run::{Operation, Run, RunStatus};
+use model::webhook::DeliveryStatus;
 
 /// The codes of failures that are ours to choose.
 const OWN_CODES: [&str; 7] = [
@@ -35,6 +37,34 @@ pub(crate) fn decided(outcome: Outcome) {
 /// A signed request was looked at.
 pub(crate) fn signature(outcome: &'static str) {
     metrics::counter!("plimsoll_signatures_total", "outcome" => outcome).increment(1);
+}
+
+/// An Incident came to be; the severity is a word of ours.
+pub(crate) fn incident_created(severity: String) {
+    metrics::counter!("plimsoll_incidents_created_total", "severity" => severity).increment(1);
+}
+
+/// An Incident went on to another state; all of it are words of ours.
+pub(crate) fn incident_transition(from: String, to: String, authority: String) {
+    metrics::counter!("plimsoll_incident_transitions_total", "from" => from, "to" => to, "authority" => authority)
+        .increment(1);
+}
+
+/// Somebody wanted to change an Incident; how long that took, and whether it was changed.
+pub(crate) fn incident_changed(took: Duration, is_changed: bool) {
+    let result = if is_changed { "ok" } else { "refused" };
+    metrics::histogram!("plimsoll_incident_transition_seconds", "result" => result)
+        .record(took.as_secs_f64());
+}
+
+/// A message was tried: it has arrived, is tried again, or was given up.
+pub(crate) fn delivery(status: DeliveryStatus) {
+    let outcome = match status {
+        DeliveryStatus::Delivered => "delivered",
+        DeliveryStatus::Pending => "failed",
+        DeliveryStatus::Dead => "dead",
+    };
+    metrics::counter!("plimsoll_webhook_deliveries_total", "outcome" => outcome).increment(1);
 }
 
 /// A principal did something too often.

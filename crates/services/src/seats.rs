@@ -1,18 +1,18 @@
-//! Who goes through a history now?
+//! Who goes through a history now, or listens to a stream?
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use model::id::TenantId;
 
-/// How many histories of a tenant are gone through at once, in this process.
-const SEATS: usize = 2;
+/// How many seats of each tenant are taken in this process; who has taken none is not in it.
+#[derive(Debug)]
+pub(crate) struct Seats {
+    each: usize,
+    taken: Mutex<BTreeMap<TenantId, usize>>,
+}
 
-/// How many histories of each tenant are gone through now; who has none is not in it.
-#[derive(Debug, Default)]
-pub(crate) struct Seats(Mutex<BTreeMap<TenantId, usize>>);
-
-/// The right to go through a tenant's history, until it is dropped.
+/// A seat of a tenant, until it is dropped.
 #[derive(Debug)]
 pub struct Seat {
     seats: Arc<Seats>,
@@ -20,11 +20,19 @@ pub struct Seat {
 }
 
 impl Seats {
+    /// So many seats for each tenant.
+    pub(crate) fn new(each: usize) -> Self {
+        Self {
+            each,
+            taken: Mutex::default(),
+        }
+    }
+
     /// A seat for this tenant, if one is free.
     pub(crate) fn take(self: &Arc<Self>, tenant: TenantId) -> Option<Seat> {
-        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let of_tenant = taken.entry(tenant).or_default();
-        if *of_tenant >= SEATS {
+        if *of_tenant >= self.each {
             return None;
         }
         *of_tenant += 1;
@@ -37,7 +45,7 @@ impl Seats {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        let mut taken = self.seats.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = self.seats.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let left = taken.get(&self.tenant).map_or(0, |taken| taken.saturating_sub(1));
         if left == 0 {
             taken.remove(&self.tenant);

@@ -1,7 +1,7 @@
 //! Which Incidents are there, and what happened to them?
 //!
 //! Nothing is written but a [`Transition`], which only the machine can make: its event, and in the same statement the
-//! Incident as it is now.
+//! Incident as it is now; and in the same transaction what is told to the outside of it.
 
 mod events;
 mod listed;
@@ -50,7 +50,8 @@ pub fn append(tx: &mut impl Writes, happened: &[Transition]) -> StoreResult<()> 
         let facets = (&facets(&before)[..], &facets(now)[..]);
         totals::change(tx, now.tenant, Listing::Incidents, facets)?;
     }
-    events::insert(tx, happened)
+    events::insert(tx, happened)?;
+    crate::outbox::insert(tx, happened)
 }
 
 /// Replaces what stands there, if nothing else has happened to it since, and says what stood there.

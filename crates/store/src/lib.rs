@@ -36,6 +36,7 @@ pub mod enforcements;
 pub mod incidents;
 pub mod infra_errors;
 pub mod ops_events;
+pub mod outbox;
 pub mod retention;
 pub mod runs;
 pub mod timeline;
@@ -47,6 +48,7 @@ pub mod keys;
 pub mod operators;
 pub mod principals;
 pub mod tenants;
+pub mod webhooks;
 
 pub use batch::{BatchHandler, Batcher};
 pub use db::Db;

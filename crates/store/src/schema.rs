@@ -1,9 +1,11 @@
 //! Which tables and columns are there? Kept equal to both migrations by a test.
 
 mod governance;
+mod outbound;
 mod signing;
 
 pub(crate) use self::governance::*;
+pub(crate) use self::outbound::*;
 pub(crate) use self::signing::*;
 
 diesel::table! {
@@ -321,6 +323,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     limits,
     operators,
     ops_events,
+    outbox,
+    outbox_heads,
     policy_enforcements,
     policy_proposals,
     policy_rule_days,
@@ -333,4 +337,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     projects,
     runs,
     tenants,
+    webhook_deliveries,
+    webhooks,
 );

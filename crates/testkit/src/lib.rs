@@ -10,5 +10,6 @@ pub mod history;
 pub mod ids;
 pub mod postgres;
 pub mod providers;
+pub mod receiver;
 pub mod sigv4;
 pub mod upstream;

@@ -58,7 +58,7 @@ fn number(name: &str, text: Option<&str>, (least, most, default): (u16, u16, u16
     number.ok_or_else(|| ApiError::parameter(name, &format!("must be {least} to {most}")))
 }
 
-fn pattern(of: Pattern) -> PatternView {
+fn pattern(of: &Pattern) -> PatternView {
     PatternView {
         pattern_type: of.pattern_type.as_str(),
         category: of.category.map(model::incident::IncidentCategory::as_str),
@@ -74,7 +74,7 @@ fn pattern(of: Pattern) -> PatternView {
     }
 }
 
-fn failures(of: Failures) -> FailuresView {
+fn failures(of: &Failures) -> FailuresView {
     let counted = Counted {
         signature_id: of.signature.to_string(),
         counts: (of.incidents, of.open),
@@ -104,15 +104,15 @@ pub(crate) async fn patterns(
     let found = read_patterns(&state.cx, actor.0.tenant_id(), hours, most.into()).await?;
     Ok(HttpResponse::Ok().json(PatternsView {
         window_hours: hours,
-        patterns: found.patterns.into_iter().map(pattern).collect(),
-        failures: found.failures.into_iter().map(failures).collect(),
+        patterns: found.patterns.iter().map(pattern).collect(),
+        failures: found.failures.iter().map(failures).collect(),
         incidents_examined: found.looked_at,
         complete: !found.is_cut,
         generated_at: found.at,
     }))
 }
 
-fn group(of: Group, days: i64) -> RecurringGroupView {
+fn group(of: &Group, days: i64) -> RecurringGroupView {
     RecurringGroupView {
         category: of.category.as_str(),
         resolution_method: of.method.map(model::incident::ResolutionMethod::as_str),
@@ -125,7 +125,7 @@ fn group(of: Group, days: i64) -> RecurringGroupView {
     }
 }
 
-fn comes_back(of: ComesBack) -> RecurringFailureView {
+fn comes_back(of: &ComesBack) -> RecurringFailureView {
     RecurringFailureView {
         signature_id: of.signature.to_string(),
         total: of.total,
@@ -167,8 +167,8 @@ pub(crate) async fn recurring(
     Ok(HttpResponse::Ok().json(RecurringView {
         baseline_days: days,
         recurrence_threshold: threshold,
-        items: found.groups.into_iter().map(|of| group(of, days)).collect(),
-        failures: found.failures.into_iter().map(comes_back).collect(),
+        items: found.groups.iter().map(|of| group(of, days)).collect(),
+        failures: found.failures.iter().map(comes_back).collect(),
         incidents_examined: found.looked_at,
         complete: !found.is_cut,
         generated_at: found.at,

@@ -33,7 +33,7 @@ enum Who {
 
 use Who::{Operator, Sdk, Signed, Tenant};
 
-const TABLE: [(&str, &str, Who); 96] = [
+const TABLE: [(&str, &str, Who); 106] = [
     ("POST", "/v1/chat/completions", Sdk),
     ("POST", "/v1/completions", Sdk),
     ("POST", "/v1/embeddings", Sdk),
@@ -76,6 +76,23 @@ const TABLE: [(&str, &str, Who); 96] = [
         "/api/v1/policy-proposals/{proposal_id}/reject",
         Tenant(Manage),
     ),
+    ("GET", "/api/v1/webhooks", Tenant(Read)),
+    ("POST", "/api/v1/webhooks", Tenant(Manage)),
+    ("GET", "/api/v1/webhooks/{webhook_id}", Tenant(Read)),
+    ("PUT", "/api/v1/webhooks/{webhook_id}", Tenant(Manage)),
+    ("DELETE", "/api/v1/webhooks/{webhook_id}", Tenant(Manage)),
+    (
+        "POST",
+        "/api/v1/webhooks/{webhook_id}/rotate-secret",
+        Tenant(Manage),
+    ),
+    ("POST", "/api/v1/webhooks/{webhook_id}/test", Tenant(Manage)),
+    ("GET", "/api/v1/webhooks/{webhook_id}/deliveries", Tenant(Read)),
+    (
+        "POST",
+        "/api/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver",
+        Tenant(Manage),
+    ),
     ("GET", "/api/v1/contract/labels", Tenant(Read)),
     ("GET", "/api/v1/incidents", Tenant(Read)),
     ("GET", "/incidents", Signed),
@@ -87,6 +104,7 @@ const TABLE: [(&str, &str, Who); 96] = [
     ("GET", "/kill-switch/status", Signed),
     ("POST", "/kill-switch/disable", Signed),
     ("POST", "/kill-switch/enable", Signed),
+    ("GET", "/api/v1/incidents/stream", Tenant(Read)),
     ("GET", "/api/v1/incidents/{incident_id}", Tenant(Read)),
     ("GET", "/api/v1/incidents/patterns", Tenant(Read)),
     ("GET", "/api/v1/incidents/recurring", Tenant(Read)),
@@ -322,6 +340,7 @@ fn body(path: &str) -> Value {
         "floor-price" => json!({ "floor_price_nano_usd": null }),
         "keys" => json!({ "name": "a key" }),
         "{limit_id}" | "{rule_id}" => json!({ "name": "another name" }),
+        "{webhook_id}" => json!({ "description": "another name" }),
         other => panic!("no body for {other}"),
     }
 }
@@ -330,17 +349,17 @@ testkit::both_databases! {
     async fn the_ids_of_another_tenant_are_answered_like_ids_that_nobody_has(db: TestDb) {
         let world = World::new(db).await;
         let (theirs, their_key) = world.other_tenant("rival").await;
-        let limit = world.post("/api/v1/limits", &budget(50)).with(&their_key).send().await.text("/limit_id");
-        let hold = world.post("/api/v1/limits/check", &json!({ "estimated_cost_usd": 1 }));
-        let hold = hold.with(&their_key).send().await.text("/hold_id");
+        let limit = world.made(&their_key, "limits", budget(50)).await.text("/limit_id");
+        let hold = world.made(&their_key, "limits/check", json!({ "estimated_cost_usd": 1 })).await.text("/hold_id");
         let prompt = json!({ "model": "gpt-4o-mini", "max_tokens": 5, "messages": [] });
         let run = world.post("/v1/chat/completions", &prompt).with(&their_key).send().await;
         let run = run.ok(200).header("x-plimsoll-run-id").unwrap().to_owned();
         let key = world.get("/api/v1/keys").with(&their_key).send().await.text("/items/0/api_key_id");
         let raise = json!({ "limit_id": limit, "override_value": 99, "duration_hours": 1, "reason": "a test of tenants" });
-        let raise = world.post("/api/v1/limits/overrides", &raise).with(&their_key).send().await.text("/override_id");
+        let raise = world.made(&their_key, "limits/overrides", raise).await.text("/override_id");
+        let webhook = world.made(&their_key, "webhooks", json!({ "url": "https://a.example" })).await.text("/webhook_id");
         let rule = json!({ "name": "a rule", "condition": "run.stream", "enforcement_mode": "LOG" });
-        let their_rule = world.post("/api/v1/policies/rules", &rule).with(&their_key).send().await.text("/rule_id");
+        let their_rule = world.made(&their_key, "policies/rules", rule.clone()).await.text("/rule_id");
         let our_rule = world.post("/api/v1/policies/rules", &rule).send().await.text("/rule_id");
         failure(&world, &their_key).await;
         let proposal = world.get("/api/v1/policy-proposals").with(&their_key).send().await.text("/items/0/proposal_id");
@@ -362,6 +381,7 @@ testkit::both_databases! {
                 "{proposal_id}" => (&proposal, "prop_01M7YQ1WE0000000000000ZZZZ"),
                 "{incident_id}" => (&incident, "inc_00000000000000000000000000000000"),
                 "{prevention_id}" => (&prevention, "prev_01M7YQ1WE0000000000000ZZZZ"),
+                "{webhook_id}" => (&webhook, "whk_01M7YQ1WE0000000000000ZZZZ"),
                 "{override_id}" => (&raise, "ovr_01M7YQ1WE0000000000000ZZZZ"),
                 "{hold_id}" => (&hold, "hold_01M7YQ1WE0000000000000ZZZZ"),
                 "{run_id}" => (&run, "run_01M7YQ1WE0000000000000ZZZZ"),
@@ -373,7 +393,7 @@ testkit::both_databases! {
             for id in [foreign, unknown, "nonsense"] {
                 let concrete = format!("{}{id}{}", &path[..open], &path[close + 1..]);
                 let mut call = world.call(method, &concrete).header("x-request-id", "the-same-request");
-                if method != "GET" && !["release", "unfreeze", "acknowledge"].iter().any(|end| path.ends_with(end)) && method != "DELETE" {
+                if method != "GET" && !["release", "unfreeze", "acknowledge", "rotate-secret", "test", "redeliver"].iter().any(|end| path.ends_with(end)) && method != "DELETE" {
                     call = call.json(&body(path));
                 }
                 if who == Operator {
@@ -386,7 +406,7 @@ testkit::both_databases! {
             assert!(answers.iter().all(|body| body == &answers[0]), "{method} {path}: {answers:?}");
             checked += 1;
         }
-        assert_eq!(checked, 42);
+        assert_eq!(checked, 49);
         // Nothing of it was done, and no list shows it.
         let lists = ["/api/v1/limits", "/api/v1/limits/usage", "/api/v1/runs", "/api/v1/keys", "/api/v1/analytics/costs?group_by=api_key", "/api/v1/policies/rules"];
         for path in lists {

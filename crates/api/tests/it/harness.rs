@@ -78,12 +78,11 @@ impl World {
         );
         let prices = Arc::new(PriceBook::new(Vec::new()).unwrap());
         let now: Arc<dyn model::time::Clock> = Arc::<FixedClock>::clone(&clock);
-        let cx = Context::new(db.db(), now, CountingIds::start(), prices, gateway).with_identity(
-            IdentitySettings {
-                master_key: Some(MasterKey::from_bytes([7; 32])),
-                ..IdentitySettings::default()
-            },
-        );
+        let identity = IdentitySettings {
+            master_key: Some(MasterKey::from_bytes([7; 32])),
+            ..IdentitySettings::default()
+        };
+        let cx = Context::new(db.db(), now, CountingIds::start(), prices, gateway).with_identity(identity);
         let operator = services::tenants::bootstrap(&cx).await.unwrap().unwrap();
         let tenant = services::tenants::create(&cx, Author::system(), "acme")
             .await
@@ -145,6 +144,14 @@ impl World {
 
     pub(crate) fn post(&self, path: &str, body: &Value) -> Call<'_> {
         self.call("POST", path).json(body)
+    }
+
+    /// What is made with this key below `/api/v1`.
+    pub(crate) async fn made(&self, key: &str, path: &str, body: Value) -> Answer {
+        self.post(&format!("/api/v1/{path}"), &body)
+            .with(key)
+            .send()
+            .await
     }
 
     pub(crate) fn put(&self, path: &str, body: &Value) -> Call<'_> {

@@ -33,6 +33,8 @@ mod incidents;
 #[cfg(test)]
 mod incidents_reads;
 #[cfg(test)]
+mod incidents_stream;
+#[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod keys_operators;
@@ -64,3 +66,5 @@ mod scenario;
 mod signers;
 #[cfg(test)]
 mod thresholds;
+#[cfg(test)]
+mod webhooks;

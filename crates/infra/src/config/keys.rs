@@ -69,8 +69,11 @@ const fn millis(most: u64) -> Kind {
 const RATE: Kind = Kind::Whole(1..=1_000_000);
 const BURST: Kind = Kind::Whole(0..=1_000_000);
 
+/// What nobody should want in production.
+const REFUSE_OR_ALLOW: Kind = Kind::OneOf(&["refuse", "allow"]);
+
 /// All of them, in reading order.
-pub(super) static KEYS: [Key; 58] = [
+pub(super) static KEYS: [Key; 60] = [
     key("server.listen", Kind::Address, "127.0.0.1:8080"),
     key("server.metrics_listen", Kind::Address, "127.0.0.1:9090"),
     key(
@@ -121,6 +124,8 @@ pub(super) static KEYS: [Key; 58] = [
     key("rates.emergency_override.mutations_per_minute", RATE, "30"),
     key("rates.emergency_override.reads_per_minute", RATE, "100"),
     key("rates.emergency_override.burst", BURST, "3"),
+    key("webhooks.plain_http", REFUSE_OR_ALLOW, "refuse"),
+    key("webhooks.private_addresses", REFUSE_OR_ALLOW, "refuse"),
     key("gateway.connect_timeout_ms", millis(MINUTE_MS), "5000"),
     key("gateway.first_byte_timeout_ms", millis(HOUR_MS), "600000"),
     key("gateway.idle_timeout_ms", millis(HOUR_MS), "60000"),

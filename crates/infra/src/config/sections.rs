@@ -155,6 +155,26 @@ pub struct RatesConfig {
     pub emergency_override: AuthorityRatesConfig,
 }
 
+/// What becomes of an address that only development needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ForDevelopment {
+    /// Nothing is sent there.
+    Refuse,
+    /// It is an address like others.
+    Allow,
+}
+
+/// Messages to those who want to be told.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WebhooksConfig {
+    /// Addresses without TLS.
+    pub plain_http: ForDevelopment,
+    /// Addresses of this machine and of private networks.
+    pub private_addresses: ForDevelopment,
+}
+
 /// Calls to providers.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -170,6 +170,8 @@ impl Server {
         } = self;
         // Who waits for room would wait for longer than the grace.
         cx.ledger.stop_waiting();
+        // And who listens to what happens would listen for longer.
+        cx.post.stop();
         // A second signal means now; what is held then expires by itself.
         let hurried = tokio::select! {
             ended = timeout(grace, main.stop(true)) => ended.is_err(),

@@ -19,6 +19,8 @@ mod metrics;
 #[cfg(test)]
 mod nodes;
 #[cfg(test)]
+mod ops;
+#[cfg(test)]
 mod patience;
 #[cfg(test)]
 mod principals;
@@ -36,3 +38,5 @@ mod secrets;
 mod starting;
 #[cfg(test)]
 mod stopping;
+#[cfg(test)]
+mod webhooks;

@@ -9,9 +9,12 @@ use model::incident::{
 use model::principal::PrincipalAction;
 use model::time::Timestamp;
 
+use tokio::time::Instant;
+
 use super::{IncidentError, record};
 use crate::audit::Author;
 use crate::context::Context;
+use crate::measure;
 use crate::once::{Done, Once, Render};
 use crate::principals::{Signed, Toll};
 
@@ -64,7 +67,7 @@ pub async fn change(
     wish: Wish,
     render: Render<Incident>,
 ) -> Result<Done<Incident>, IncidentError> {
-    let (clock, ids) = (cx.clock.clone(), cx.ids.clone());
+    let (clock, ids, began) = (cx.clock.clone(), cx.ids.clone(), Instant::now());
     let by = asked.authority.authority_type;
     let toll = asked.signed.as_ref();
     let toll = toll.map(|signed| Toll::of(cx, signed, PrincipalAction::Transition, by));
@@ -101,6 +104,7 @@ pub async fn change(
             Ok(Done::Now(changed, body))
         })
         .await;
+    measure::incident_changed(began.elapsed(), changed.is_ok());
     changed.inspect_err(|error| {
         if let IncidentError::Refused(Refusal::Edge(refused @ EdgeError::Unauthorized { .. })) = error {
             let authority = by.as_str();

@@ -86,3 +86,5 @@ mod principals;
 mod principals_rates;
 #[cfg(test)]
 mod proposals;
+#[cfg(test)]
+mod webhooks;

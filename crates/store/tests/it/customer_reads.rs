@@ -77,7 +77,7 @@ testkit::both_databases! {
         let one = incident(1);
         let all = Shown::default();
         let newest_first = ids(&[&elsewhere, &over, &seen, &one]);
-        assert_eq!(pages(&db, &all, 10).await, [newest_first.clone()]);
+        assert_eq!(pages(&db, &all, 10).await, std::slice::from_ref(&newest_first));
         let cut = pages(&db, &all, 3).await;
         assert_eq!(cut.iter().map(Vec::len).collect::<Vec<_>>(), [3, 1]);
         assert_eq!(cut.concat(), newest_first);

@@ -35,6 +35,8 @@ mod migrations;
 #[cfg(test)]
 mod outages;
 #[cfg(test)]
+mod outbox;
+#[cfg(test)]
 mod policies;
 #[cfg(test)]
 mod preventions;
@@ -50,3 +52,5 @@ mod support;
 mod totals;
 #[cfg(test)]
 mod transactions;
+#[cfg(test)]
+mod webhooks;

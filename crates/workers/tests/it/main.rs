@@ -1,4 +1,4 @@
-//! Does the upstream client do over a real socket, and with recorded answers, what it promises?
+//! Do the ways out do over a real socket, and with recorded answers, what they promise?
 
 #[cfg(test)]
 mod exchanges;
@@ -6,3 +6,5 @@ mod exchanges;
 mod provider;
 #[cfg(test)]
 mod send;
+#[cfg(test)]
+mod webhooks;
