@@ -51,6 +51,7 @@ impl Metrics {
         metrics::counter!("plimsoll_integrity_failures_total").increment(0);
         metrics::counter!("plimsoll_policy_rules_skipped_total").increment(0);
         metrics::counter!("plimsoll_incidents_opened_total").increment(0);
+        metrics::counter!("plimsoll_incidents_recurred_total").increment(0);
         for result in ["clean", "broken"] {
             metrics::counter!("plimsoll_incident_replays_total", "result" => result).increment(0);
         }
@@ -126,6 +127,7 @@ fn describe() {
         "Requests of principals beyond the rate of their authority"
     );
     describe_counter!("plimsoll_incidents_opened_total", "Incidents of failed LLM Runs");
+    describe_counter!("plimsoll_incidents_recurred_total", "Failures added to one");
     describe_counter!(
         "plimsoll_incident_replays_total",
         "Incidents made again from their events, by whether they are what those say"

@@ -3,6 +3,7 @@
 //! Everything that happens to one comes through here, so that its events, the audit ledger, the timeline and the stream of
 //! ops events agree about it: all of it is one transaction.
 
+mod again;
 pub mod change;
 pub mod cost_impact;
 pub mod failures;

@@ -1,9 +1,11 @@
 //! Which tables and columns are there? Kept equal to both migrations by a test.
 
 mod governance;
+mod pipeline;
 mod signing;
 
 pub(crate) use self::governance::*;
+pub(crate) use self::pipeline::*;
 pub(crate) use self::signing::*;
 
 diesel::table! {
@@ -308,6 +310,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     holds,
     idempotency_keys,
     incident_events,
+    incident_runs,
     incidents,
     infra_error_events,
     installation,

@@ -1,5 +1,6 @@
 //! Does anybody learn of it when an Incident is not what its events say?
 
+use domain::attribution::{Facts, attribute};
 use domain::pipeline::signals::own;
 use model::authority::AuthorityContext;
 use model::id::{IncidentId, TenantId};
@@ -66,6 +67,7 @@ async fn raise(
         severity: Severity::Sev1,
         category: IncidentCategory::ExecutionFailure,
         cause_type: CauseType::System,
+        attribution: attribute(&Facts::of_category(IncidentCategory::ExecutionFailure)),
         service: SERVICE.to_owned(),
         title: draft.title.clone(),
         description: format!(
@@ -88,6 +90,7 @@ async fn raise(
             let asked = Asked {
                 tenant,
                 incident: new,
+                active: None,
                 authority: AuthorityContext::engine(ENGINE, now),
                 request_id: author.correlation_id.clone(),
             };

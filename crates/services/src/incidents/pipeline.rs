@@ -43,6 +43,8 @@ struct Shipped {
 pub(super) struct Asked {
     pub(super) tenant: TenantId,
     pub(super) incident: IncidentId,
+    /// An Incident about the same that is going on already, other than that one.
+    pub(super) active: Option<IncidentId>,
     pub(super) authority: AuthorityContext,
     pub(super) request_id: String,
 }
@@ -119,8 +121,7 @@ pub(super) fn decide(
             policy,
             promoter: &promoter,
             naming: Naming::Given(asked.incident),
-            // Whoever asks has looked for it: there is none.
-            active_incident: Known::Known(None),
+            active_incident: Known::Known(asked.active),
             promoted_before: Known::Known(None),
             service_incident: known.map_or(Known::Unknown, |known| Known::Known(known.active)),
             last_promotion_at: known.map_or(Known::Unknown, |known| Known::Known(known.opened_at)),

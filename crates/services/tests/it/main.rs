@@ -42,6 +42,7 @@ mod gateway_thresholds;
 mod harness;
 #[cfg(test)]
 mod incidents;
+mod incidents_again;
 #[cfg(test)]
 mod incidents_reads;
 #[cfg(test)]

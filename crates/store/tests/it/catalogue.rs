@@ -9,6 +9,7 @@ use crate::support::raw::Raw;
 const SCHEMA: &str = concat!(
     include_str!("../../src/schema.rs"),
     include_str!("../../src/schema/governance.rs"),
+    include_str!("../../src/schema/pipeline.rs"),
     include_str!("../../src/schema/signing.rs")
 );
 
