@@ -27,7 +27,7 @@ mod shared;
         v1::incidents_list::list, v1::incidents_list::cost_impact,
         v1::incidents_learned::patterns, v1::incidents_learned::recurring, v1::incidents_learned::learnings,
         v1::incidents::get, v1::incidents::events, v1::incidents::source_run, v1::incidents::of_run,
-        v1::incidents::acknowledge, v1::incidents::resolve,
+        v1::incidents_breaches::list, v1::incidents::acknowledge, v1::incidents::resolve,
         v1::proposals::list, v1::proposals::create, v1::proposals::get,
         v1::proposals::approve, v1::proposals::reject, v1::backtest::rule, v1::backtest::proposal,
         v1::contract::labels, v1::runtime::incidents, v1::runtime::rules, v1::runtime::limits,

@@ -3,12 +3,13 @@
 //! Nothing is written but a [`Transition`], which only the machine can make: its event, and in the same statement the
 //! Incident as it is now.
 
+mod breaches;
 mod events;
 mod listed;
 mod row;
+mod runs;
 mod shown;
 mod window;
-mod runs;
 
 use diesel::prelude::*;
 use model::id::{IncidentId, TenantId};
@@ -21,11 +22,12 @@ use crate::schema::incidents;
 use crate::totals::{self, Listing};
 use crate::tx::{Tx, Writes};
 
+pub use self::breaches::{breaches_of, latest, link_breaches, of_breach};
 pub use self::events::events;
 pub use self::listed::{Filter, Listed, list, page};
+pub use self::runs::{led_to, of_failure, of_run, of_signature, runs_of};
 pub use self::shown::{Shown, shown};
 pub use self::window::{Brief, find_all, occurred, window};
-pub use self::runs::{led_to, of_failure, of_run, of_signature, runs_of};
 
 /// Adds what has happened to one Incident, in the order in which it happened.
 ///

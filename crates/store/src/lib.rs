@@ -35,6 +35,7 @@ pub mod enforcements;
 pub mod incidents;
 pub mod infra_errors;
 pub mod ops_events;
+pub mod pipeline;
 pub mod retention;
 pub mod runs;
 pub mod timeline;

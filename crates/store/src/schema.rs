@@ -233,6 +233,7 @@ diesel::table! {
         value_at_breach -> BigInt,
         limit_value -> BigInt,
         breached_at -> BigInt,
+        unexplained_since -> Nullable<BigInt>,
     }
 }
 
@@ -309,6 +310,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     domain_events,
     holds,
     idempotency_keys,
+    incident_breaches,
     incident_events,
     incident_runs,
     incidents,

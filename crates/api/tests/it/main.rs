@@ -22,6 +22,7 @@ mod holds;
 mod idempotency;
 #[cfg(test)]
 mod incidents;
+mod incidents_breaches;
 #[cfg(test)]
 mod incidents_reads;
 #[cfg(test)]

@@ -72,7 +72,10 @@ fn runs() -> Vec<Case> {
             other(Code::ExecutionTimeout, "upstream_timeout", None),
             ("llm-timeout-or-5xx", Attribution::InfraTimeout),
         ),
-        (broke(&[injection]), ("llm-timeout-or-5xx", Attribution::InfraTimeout)),
+        (
+            broke(&[injection]),
+            ("llm-timeout-or-5xx", Attribution::InfraTimeout),
+        ),
         (
             other(Code::BudgetExceeded, "insufficient_quota", Some(429)),
             ("budget", Attribution::BudgetExceeded),
@@ -84,7 +87,10 @@ fn runs() -> Vec<Case> {
             other(Code::StepFailure, "upstream_credential_rejected", Some(401)),
             RESIDUAL_SAYS,
         ),
-        (other(Code::RateLimitExceeded, "requests", Some(429)), RESIDUAL_SAYS),
+        (
+            other(Code::RateLimitExceeded, "requests", Some(429)),
+            RESIDUAL_SAYS,
+        ),
         (other(Code::AgentCrash, "hold_expired", None), RESIDUAL_SAYS),
     ])
 }

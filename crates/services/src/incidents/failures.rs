@@ -21,13 +21,14 @@ use model::incident::{Creation, IncidentSource, Occurrence, Signature};
 use model::run::{Run, RunStatus};
 use model::time::Timestamp;
 use serde_json::json;
-use store::{ReadTx, StoreError, StoreResult, Tx, WriteTx};
+use store::{ReadTx, StoreError, StoreResult, WriteTx, Writes};
 
 use super::pipeline::{self, Promoted};
-use super::{ENGINE, IncidentError, again};
+use super::{ENGINE, IncidentError, Opened, again};
 
 use crate::audit::Author;
 use crate::context::Context;
+use crate::measure::{self, Counted};
 use crate::proposals::{self, Cause};
 use crate::recorded::{history, signature};
 
@@ -65,6 +66,7 @@ pub async fn explain_all(cx: &Context) -> Result<Explained, StoreError> {
         for one in failed {
             match explain(cx, one.tenant, one.run, &mut histories).await {
                 Ok(made) => {
+                    measure::pipeline(&made.counted);
                     looked_at.push(one);
                     sum.runs += 1;
                     sum.incidents += u64::from(made.opened);
@@ -100,6 +102,8 @@ struct Made {
     again: bool,
     /// A rule was proposed.
     proposed: bool,
+    /// What the pipeline has made on the way.
+    counted: Counted,
 }
 
 /// Looks at one run.
@@ -221,13 +225,18 @@ fn commit(
         if store::incidents::led_to(tx, run.tenant, run.id)?.is_some() {
             return Ok(made);
         }
-        let (incident, promoted) = notice(tx, ids, &author, (failed, &decided.opening, &mut made), now)?;
-        led_to = Some((incident, promoted));
+        led_to = Some(notice(
+            tx,
+            ids,
+            &author,
+            (failed, &decided.opening, &mut made),
+            now,
+        )?);
     }
     let cause = Cause {
         tenant: run.tenant,
         run: Some(run.id),
-        incident: led_to.as_ref().map(|(incident, _)| *incident),
+        incident: led_to.as_ref().and_then(|(incident, _)| *incident),
     };
     if let Some(draft) = &decided.draft {
         made.proposed = proposals::propose(tx, ids, &author, (cause, draft), now)?.is_some();
@@ -240,14 +249,14 @@ fn commit(
     Ok(made)
 }
 
-/// Opens the Incident of a failure, or adds it to the one that is about the same and going on.
+/// Opens the Incident of a failure, or adds it to the one that is about the same and going on; none if the gate rejects it.
 fn notice(
     tx: &mut WriteTx<'_>,
     ids: &dyn IdGenerator,
     author: &Author,
     (failed, opening, made): (&Failed, &Opening, &mut Made),
     now: Timestamp,
-) -> Result<(IncidentId, Promoted), IncidentError> {
+) -> Result<(Option<IncidentId>, Promoted), IncidentError> {
     let run = &failed.run;
     let creation = creation(failed, opening);
     let fingerprint = creation.fingerprint.as_deref().unwrap_or_default();
@@ -255,7 +264,8 @@ fn notice(
     let incident = same.as_ref().map_or(opening.incident, |same| same.incident.id);
     let active = again::let_through(same.as_ref());
     let promoted = promote(tx, failed, (incident, active), now)?;
-    let promotion = promoted.promotion();
+    made.counted = promoted.counted;
+    let (promotion, mut exists) = (promoted.promotion(), true);
     if let Some(same) = &same {
         let again = Occurrence {
             signal_id: run.id.to_string(),
@@ -267,14 +277,16 @@ fn notice(
         made.opened = again::attach(tx, ids, author, (same, again, promotion), now)?;
         made.again = true;
     } else {
-        made.opened = super::open(tx, ids, author, (run.tenant, creation, promotion), now)?;
+        let opened = super::open(tx, ids, author, (run.tenant, creation, promotion), now)?;
+        made.opened = opened == Opened::Open;
+        exists = opened != Opened::Refused;
     }
-    Ok((incident, promoted))
+    Ok((exists.then_some(incident), promoted))
 }
 
 /// What the pipeline makes of the failure, from signal to decision.
 fn promote(
-    tx: &mut impl Tx,
+    tx: &mut impl Writes,
     failed: &Failed,
     (incident, active): (IncidentId, Option<IncidentId>),
     now: Timestamp,
@@ -289,13 +301,12 @@ fn promote(
     let draft = own::failed_run(&of_run, &service, happened_at);
     let asked = pipeline::Asked {
         tenant: failed.run.tenant,
-        incident,
-        active,
+        naming: pipeline::Naming::Given { incident, active },
         authority: AuthorityContext::engine(ENGINE, now),
         request_id: failed.run.correlation_id.clone(),
     };
-    let look_up = |service: &str| store::incidents::of_service(tx, asked.tenant, service);
-    pipeline::decide(&draft, &asked, look_up, now)
+    let noticed = pipeline::notice(tx, asked.tenant, &draft, now)?;
+    pipeline::decide(tx, &noticed, &asked, now)
 }
 
 /// Which service it happened to: the agent, else the product feature, else all of it.

@@ -11,7 +11,7 @@ use model::severity::Severity;
 
 use super::pipeline::{self, Asked};
 use super::replay::{self, Verified};
-use super::{ENGINE, IncidentError, open};
+use super::{ENGINE, IncidentError, Opened, open};
 use crate::audit::Author;
 use crate::context::Context;
 
@@ -89,15 +89,17 @@ async fn raise(
             }
             let asked = Asked {
                 tenant,
-                incident: new,
-                active: None,
+                naming: pipeline::Naming::Given {
+                    incident: new,
+                    active: None,
+                },
                 authority: AuthorityContext::engine(ENGINE, now),
                 request_id: author.correlation_id.clone(),
             };
-            let look_up = |service: &str| store::incidents::of_service(tx, tenant, service);
-            let promoted = pipeline::decide(&draft, &asked, look_up, now)?;
+            let noticed = pipeline::notice(tx, tenant, &draft, now)?;
+            let promoted = pipeline::decide(tx, &noticed, &asked, now)?;
             let new = (tenant, creation.clone(), promoted.promotion());
-            open(tx, ids.as_ref(), &author, new, now)
+            Ok(open(tx, ids.as_ref(), &author, new, now)? == Opened::Open)
         })
         .await
 }

@@ -43,6 +43,9 @@ mod harness;
 #[cfg(test)]
 mod incidents;
 mod incidents_again;
+mod incidents_breaches;
+mod incidents_pipeline;
+mod incidents_signals;
 #[cfg(test)]
 mod incidents_reads;
 #[cfg(test)]

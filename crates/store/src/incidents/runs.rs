@@ -9,7 +9,7 @@ use model::time::Timestamp;
 use super::row::{Row as IncidentRow, TABLE, incident};
 use crate::error::{StoreError, StoreResult};
 use crate::rows::Table;
-use crate::schema::{incident_runs, incidents};
+use crate::schema::{incident_breaches, incident_runs, incidents};
 use crate::tx::{Tx, Writes};
 
 #[derive(Insertable)]
@@ -88,7 +88,7 @@ pub fn led_to(tx: &mut impl Tx, tenant: TenantId, run: RunId) -> StoreResult<Opt
     Table("incident_runs").parse_opt("incident_id", found.as_deref())
 }
 
-/// The Incidents of an LLM Run.
+/// The Incidents of an LLM Run: that it failed, or that it hit a Limit.
 ///
 /// # Errors
 /// What the database says.
@@ -97,9 +97,13 @@ pub fn of_run(tx: &mut impl Tx, tenant: TenantId, run: RunId) -> StoreResult<Vec
         .filter(incident_runs::tenant_id.eq(tenant.to_string()))
         .filter(incident_runs::run_id.eq(run.to_string()))
         .select(incident_runs::incident_id);
+    let hit = incident_breaches::table
+        .filter(incident_breaches::tenant_id.eq(tenant.to_string()))
+        .filter(incident_breaches::run_id.eq(run.to_string()))
+        .select(incident_breaches::incident_id);
     let rows: Vec<IncidentRow> = incidents::table
         .filter(incidents::tenant_id.eq(tenant.to_string()))
-        .filter(incidents::id.eq_any(named))
+        .filter(incidents::id.eq_any(named).or(incidents::id.eq_any(hit)))
         .order(incidents::id)
         .load(tx.conn())?;
     rows.iter().map(incident).collect()

@@ -35,6 +35,7 @@ mod migrations;
 #[cfg(test)]
 mod outages;
 #[cfg(test)]
+mod pipeline;
 mod policies;
 #[cfg(test)]
 mod preventions;
