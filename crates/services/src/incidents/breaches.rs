@@ -145,7 +145,7 @@ fn commit(
     let Some(limit) = limit.filter(|limit| calls_for_one(limit, first.breach_type)) else {
         return Ok(made);
     };
-    let author = Author::system();
+    let author = joined(tx, first)?;
     let draft = own::breach(first, service(&limit), limit.handling.consequence);
     let creation = creation(first, &limit, &draft, &author);
     let fingerprint = creation.fingerprint.as_deref().unwrap_or_default();
@@ -194,6 +194,17 @@ fn commit(
         store::incidents::link_breaches(tx, incident, &new, now)?;
     }
     Ok(made)
+}
+
+/// The product itself, joined to what the LLM Run was joined to.
+fn joined(tx: &mut impl Tx, breach: &Breach) -> Result<Author, StoreError> {
+    let mut author = Author::system();
+    if let Some(id) = breach.run
+        && let Some(found) = store::runs::find(tx, breach.tenant, id)?
+    {
+        author.correlation_id = found.correlation_id;
+    }
+    Ok(author)
 }
 
 fn unlinked(tx: &mut impl Tx, group: &[Breach]) -> Result<Vec<Breach>, StoreError> {
