@@ -3,6 +3,7 @@
 //! An Incident is what its events say, in their order. Only a [`Transition`] adds an event, and only this module can make
 //! one: what the machine refuses cannot be stored.
 
+mod attribution;
 mod change;
 mod event;
 mod mismatch;
@@ -20,6 +21,7 @@ use crate::money::NanoUsd;
 use crate::time::Timestamp;
 use crate::wire::wire_enum;
 
+pub use self::attribution::{Attributed, Attribution};
 pub use self::change::{
     Change, ChangeError, Comment, Creation, IncidentEventType, IncidentSource, Occurrence, PostMortem,
     Promotion, ResolutionType, Resolving, Retention,
@@ -219,6 +221,10 @@ mod tests {
         assert_eq!(
             words(&mut ResolutionType::iter().map(ResolutionType::as_str)),
             "FIXED FALSE_POSITIVE DUPLICATE WONT_FIX"
+        );
+        assert_eq!(
+            words(&mut Attribution::iter().map(Attribution::as_str)),
+            "MODEL_HALLUCINATION POLICY_CONFLICT CONTEXT_MISSING INFRA_TIMEOUT BUDGET_EXCEEDED USER_MISUSE"
         );
         assert_eq!(
             words(&mut CauseType::iter().map(CauseType::as_str)),

@@ -53,11 +53,13 @@ impl Metrics {
         metrics::counter!("plimsoll_integrity_failures_total").increment(0);
         metrics::counter!("plimsoll_policy_rules_skipped_total").increment(0);
         metrics::counter!("plimsoll_incidents_opened_total").increment(0);
+        metrics::counter!("plimsoll_incidents_recurred_total").increment(0);
         for result in ["clean", "broken"] {
             metrics::counter!("plimsoll_incident_replays_total", "result" => result).increment(0);
         }
         of_principals();
         of_incidents();
+        of_pipeline();
         metrics::counter!("plimsoll_policy_proposals_total").increment(0);
         metrics::gauge!("plimsoll_requests_in_flight").set(0.0);
         metrics::gauge!("plimsoll_requests_waiting").set(0.0);
@@ -88,6 +90,36 @@ impl Metrics {
     pub(crate) fn tidy(&self) {
         self.0.run_upkeep();
     }
+}
+
+/// What the pipeline from signals to Incidents counts.
+fn of_pipeline() {
+    use metrics::describe_counter;
+
+    metrics::counter!("plimsoll_pipeline_signals_total").increment(0);
+    metrics::counter!("plimsoll_pipeline_detections_total").increment(0);
+    metrics::counter!("plimsoll_pipeline_candidates_total").increment(0);
+    for decision in ["PROMOTE", "DEFER", "REJECT"] {
+        metrics::counter!("plimsoll_pipeline_decisions_total", "decision" => decision).increment(0);
+    }
+    describe_counter!(
+        "plimsoll_incidents_opened_total",
+        "Incidents of failed LLM Runs and of Limits that were hit"
+    );
+    describe_counter!("plimsoll_incidents_recurred_total", "Failures added to one");
+    describe_counter!("plimsoll_pipeline_signals_total", "Signals that came in");
+    describe_counter!(
+        "plimsoll_pipeline_detections_total",
+        "What rules found in signals"
+    );
+    describe_counter!(
+        "plimsoll_pipeline_candidates_total",
+        "Candidates that the gate was asked about"
+    );
+    describe_counter!(
+        "plimsoll_pipeline_decisions_total",
+        "What the gate said, by decision"
+    );
 }
 
 /// Those of signed requests.
@@ -171,7 +203,6 @@ fn describe() {
         "plimsoll_principals_limited_total",
         "Requests of principals beyond the rate of their authority"
     );
-    describe_counter!("plimsoll_incidents_opened_total", "Incidents of failed LLM Runs");
     describe_counter!(
         "plimsoll_incident_replays_total",
         "Incidents made again from their events, by whether they are what those say"

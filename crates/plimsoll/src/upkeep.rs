@@ -115,7 +115,11 @@ fn governance(cx: &Context, shutdown: &Shutdown) -> Vec<JoinHandle<()>> {
             async move {
                 let explained = services::incidents::failures::explain_all(&cx).await?;
                 metrics::counter!("plimsoll_incidents_opened_total").increment(explained.incidents);
+                metrics::counter!("plimsoll_incidents_recurred_total").increment(explained.again);
                 metrics::counter!("plimsoll_policy_proposals_total").increment(explained.proposals);
+                let hit = services::incidents::breaches::explain_all(&cx).await?;
+                metrics::counter!("plimsoll_incidents_opened_total").increment(hit.incidents);
+                metrics::counter!("plimsoll_incidents_recurred_total").increment(hit.again);
                 Ok::<_, store::StoreError>(())
             }
         }),

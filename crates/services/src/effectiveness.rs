@@ -88,7 +88,7 @@ pub struct Effectiveness {
     pub counts: Counts,
     /// When it last prevented one, in the window.
     pub last_prevented_at: Option<Timestamp>,
-    /// Incidents of the failure that it came from: how many in the window before it was made, and how many since, at
+    /// The failure that it came from, in Incidents: how often in the window before it was made, and how many since, at
     /// most the window's.
     pub incidents: (i64, i64),
     /// How many preventions people have called false positives.

@@ -3,6 +3,8 @@
 //! Everything that happens to one comes through here, so that its events, the audit ledger, the timeline and the stream of
 //! ops events agree about it: all of it is one transaction.
 
+mod again;
+pub mod breaches;
 pub mod change;
 pub mod cost_impact;
 mod emergency;
@@ -14,6 +16,7 @@ mod pipeline;
 pub mod recurring;
 pub mod replay;
 pub mod report;
+pub mod signals;
 mod told;
 
 use model::authority::AuthorityContext;
@@ -157,18 +160,35 @@ pub async fn of_run(cx: &Context, tenant: TenantId, run: RunId) -> Result<Vec<In
         .await
 }
 
-/// Opens an Incident that a rule of the product's own has promoted, and says whether it did: one that is there already is
-/// left as it is.
+/// What has become of what the gate was asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Opened {
+    /// There is an Incident, and it is open.
+    Open,
+    /// There is one, and it waits for a person.
+    Waits,
+    /// There is one of this id already.
+    Before,
+    /// There is none: what the gate said is all that is known of it.
+    Refused,
+}
+
+/// Opens an Incident that a rule of the product's own has promoted. What the gate has put off waits for a person; what it
+/// has rejected is none. One that is there already is left as it is.
 pub(crate) fn open(
     tx: &mut impl Writes,
     ids: &dyn IdGenerator,
     author: &Author,
     (tenant, creation, promotion): (TenantId, Creation, Promotion),
     now: Timestamp,
-) -> Result<bool, IncidentError> {
+) -> Result<Opened, IncidentError> {
     let id = IncidentId::derive(tenant, &creation.identity);
     if store::incidents::find(tx, tenant, id)?.is_some() {
-        return Ok(false);
+        return Ok(Opened::Before);
+    }
+    if promotion.verdict == Verdict::Reject {
+        tracing::warn!(incident_id = %id, reason = %promotion.reason, "the gate lets no Incident come to be");
+        return Ok(Opened::Refused);
     }
     let step = || StepOf {
         authority: AuthorityContext::engine(ENGINE, now),
@@ -185,7 +205,7 @@ pub(crate) fn open(
     let first = Transition::create(tenant, creation, step())?;
     let second = Transition::of(&first.standing(), step().with(decided))?;
     record(tx, ids, author, None, &[first, second])?;
-    Ok(is_promoted)
+    Ok(if is_promoted { Opened::Open } else { Opened::Waits })
 }
 
 /// Writes down what has happened to one Incident: its events and what it is now, the audit ledger, the timeline.

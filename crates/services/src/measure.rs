@@ -12,6 +12,7 @@ use model::authority::AuthorityType;
 use model::decision::Outcome;
 use model::limit::{Consequence, LimitType};
 use model::money::NanoUsd;
+use model::promotion::Verdict;
 use model::run::{Operation, Run, RunStatus};
 use model::webhook::DeliveryStatus;
 
@@ -32,6 +33,48 @@ const REPORTED: &str = "upstream_reported";
 /// A request was decided upon and, if it may run, held.
 pub(crate) fn decided(outcome: Outcome) {
     metrics::counter!("plimsoll_limit_decisions_total", "outcome" => outcome.as_str()).increment(1);
+}
+
+/// What the pipeline has made of what was noticed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Counted {
+    /// Signals that nobody had told of.
+    pub signals: u64,
+    /// What rules have found in them.
+    pub detections: u64,
+    /// What the gate let through, and so on: each is of one candidate.
+    pub promoted: u64,
+    /// What waits for a person.
+    pub deferred: u64,
+    /// What it did not let through.
+    pub rejected: u64,
+}
+
+impl Counted {
+    /// The gate has spoken about a candidate.
+    pub(crate) fn decided(&mut self, verdict: Verdict) {
+        match verdict {
+            Verdict::Promote => self.promoted += 1,
+            Verdict::Defer => self.deferred += 1,
+            Verdict::Reject => self.rejected += 1,
+        }
+    }
+}
+
+/// The pipeline has made something of what was noticed, and that is committed.
+pub(crate) fn pipeline(made: &Counted) {
+    metrics::counter!("plimsoll_pipeline_signals_total").increment(made.signals);
+    metrics::counter!("plimsoll_pipeline_detections_total").increment(made.detections);
+    let candidates = made.promoted + made.deferred + made.rejected;
+    metrics::counter!("plimsoll_pipeline_candidates_total").increment(candidates);
+    for (decision, times) in [
+        (Verdict::Promote, made.promoted),
+        (Verdict::Defer, made.deferred),
+        (Verdict::Reject, made.rejected),
+    ] {
+        metrics::counter!("plimsoll_pipeline_decisions_total", "decision" => decision.as_str())
+            .increment(times);
+    }
 }
 
 /// A signed request was looked at.

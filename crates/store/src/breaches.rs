@@ -2,9 +2,10 @@
 
 mod days;
 mod of_run;
+mod unexplained;
 
 use diesel::prelude::*;
-use model::breach::Breach;
+use model::breach::{Breach, BreachType};
 use model::id::{LimitId, TenantId};
 use model::time::Timestamp;
 
@@ -16,6 +17,8 @@ use crate::tx::{Tx, Writes};
 
 pub use self::days::recent;
 pub use self::of_run::{Hit, of_run};
+pub(crate) use self::unexplained::Stored;
+pub use self::unexplained::{explained, unexplained};
 
 struct Row {
     tenant_id: String,
@@ -28,6 +31,7 @@ struct Row {
     value_at_breach: i64,
     limit_value: i64,
     breached_at: i64,
+    unexplained_since: Option<i64>,
 }
 
 impl Row {
@@ -43,6 +47,7 @@ impl Row {
             Value::Number(self.value_at_breach),
             Value::Number(self.limit_value),
             Value::Number(self.breached_at),
+            Value::MaybeNumber(self.unexplained_since),
         ]
     }
 }
@@ -51,11 +56,11 @@ appended! {
     /// Limits that were hit.
     NewBreaches: limit_breaches (
         tenant_id, id, limit_owner, limit_id, run_id, decision_id, breach_type, value_at_breach, limit_value,
-        breached_at
+        breached_at, unexplained_since
     )
 }
 
-/// Adds breaches.
+/// Adds breaches, and notes of those that an Incident may come of that nobody has looked at them.
 ///
 /// # Errors
 /// What the database says.
@@ -73,11 +78,20 @@ pub fn insert(tx: &mut impl Writes, breaches: &[Breach]) -> StoreResult<()> {
             value_at_breach: breach.value,
             limit_value: breach.max,
             breached_at: breach.at.as_micros(),
+            unexplained_since: is_looked_at(breach.breach_type).then_some(breach.at.as_micros()),
         })
         .collect();
     let values: Vec<_> = rows.iter().flat_map(Row::values).collect();
     append::<NewBreaches>(crate::tx::sealed::Connected::conn(tx), &values)?;
     days::count(tx, breaches)
+}
+
+/// Whether somebody is to look at it: a rate that is full is part of how it works.
+const fn is_looked_at(how: BreachType) -> bool {
+    match how {
+        BreachType::Breached | BreachType::Exhausted | BreachType::Violated => true,
+        BreachType::Throttled => false,
+    }
 }
 
 /// How often a tenant's request has hit the limit since.

@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 use model::cost::CostRecord;
 use model::hold::Subject;
-use model::id::{RunId, TenantId};
+use model::id::{IncidentId, RunId, TenantId};
 use model::money::NanoUsd;
 use model::time::Timestamp;
 
@@ -16,7 +16,7 @@ use crate::dialect::append::{append, appended};
 use crate::dialect::prepared::{Rows as _, Value};
 use crate::error::StoreResult;
 use crate::rows::{Table, at, to_json};
-use crate::schema::cost_records;
+use crate::schema::{cost_records, incident_breaches, incident_runs};
 use crate::tx::{LockTx, Tx};
 
 const TABLE: Table = Table("cost_records");
@@ -121,6 +121,33 @@ pub fn of_runs(tx: &mut impl Tx, tenant: TenantId, ids: &[RunId]) -> StoreResult
     rows.into_iter()
         .map(|(run, cost)| Ok((TABLE.parse("run_id", &run.unwrap_or_default())?, NanoUsd(cost))))
         .collect()
+}
+
+/// The cost records of the LLM Runs that an Incident is about, oldest first: of those that failed, and of those that hit
+/// a Limit.
+///
+/// # Errors
+/// What the database says.
+pub fn of_incident(tx: &mut impl Tx, tenant: TenantId, incident: IncidentId) -> StoreResult<Vec<CostRecord>> {
+    let (whose, which) = (tenant.to_string(), incident.to_string());
+    let failed = incident_runs::table
+        .filter(incident_runs::tenant_id.eq(whose.clone()))
+        .filter(incident_runs::incident_id.eq(which.clone()))
+        .select(incident_runs::run_id.nullable());
+    let hit = incident_breaches::table
+        .filter(incident_breaches::tenant_id.eq(whose.clone()))
+        .filter(incident_breaches::incident_id.eq(which))
+        .select(incident_breaches::run_id);
+    let rows: Vec<Row> = cost_records::table
+        .filter(cost_records::tenant_id.eq(whose))
+        .filter(
+            cost_records::run_id
+                .eq_any(failed)
+                .or(cost_records::run_id.eq_any(hit)),
+        )
+        .order((cost_records::created_at, cost_records::id))
+        .load(tx.conn())?;
+    rows.into_iter().map(record).collect()
 }
 
 /// By what costs are added up.

@@ -8,15 +8,15 @@ use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 use diesel::upsert::excluded;
-use model::id::{RuleId, TenantId};
-use model::policy::Enforcement;
+use model::id::{RuleId, RunId, TenantId};
+use model::policy::{Enforcement, EnforcementAction, RuleType, Stage};
 use model::time::Timestamp;
 
 use crate::dialect::{later, upsert};
 use crate::error::StoreResult;
 use crate::lately::{Recent, Window, day_of, sums};
 use crate::rows::Table;
-use crate::schema::{policy_enforcements, policy_rule_days, policy_rule_recent};
+use crate::schema::{policy_enforcements, policy_rule_days, policy_rule_recent, policy_rules};
 use crate::tx::{Tx, Writes};
 
 pub use self::of_run::{Done, of_run};
@@ -173,4 +173,39 @@ pub fn recent(
         ))
         .load(tx.conn())?;
     sums(TABLE, "rule_id", days.into_iter().chain(edge))
+}
+
+/// The rules that stopped an LLM Run, each once, and on what: the request or the answer.
+///
+/// # Errors
+/// What the database says.
+pub fn that_stopped(
+    tx: &mut impl Tx,
+    tenant: TenantId,
+    run: RunId,
+) -> StoreResult<Vec<(RuleId, RuleType, Stage)>> {
+    use {policy_enforcements as done, policy_rules as rules};
+    let of_rule = rules::tenant_id
+        .eq(done::rule_owner)
+        .and(rules::id.eq(done::rule_id));
+    let found: Vec<(String, String, String)> = done::table
+        .inner_join(rules::table.on(of_rule))
+        .filter(done::tenant_id.eq(tenant.to_string()))
+        .filter(done::run_id.eq(run.to_string()))
+        .filter(done::action_taken.eq(EnforcementAction::Blocked.as_str()))
+        .order((rules::id, done::stage))
+        .select((rules::id, rules::rule_type, done::stage))
+        .distinct()
+        .load(tx.conn())?;
+    found
+        .iter()
+        .map(|(id, rule_type, stage)| {
+            let table = Table("policy_enforcements");
+            Ok((
+                table.parse("rule_id", id)?,
+                table.parse("rule_type", rule_type)?,
+                table.parse("stage", stage)?,
+            ))
+        })
+        .collect()
 }

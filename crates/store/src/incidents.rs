@@ -3,16 +3,17 @@
 //! Nothing is written but a [`Transition`], which only the machine can make: its event, and in the same statement the
 //! Incident as it is now; and in the same transaction what is told to the outside of it.
 
+mod breaches;
 mod events;
 mod listed;
 mod row;
+mod runs;
 mod shown;
 mod window;
 
 use diesel::prelude::*;
-use model::id::{IncidentId, RunId, SignatureId, TenantId};
+use model::id::{IncidentId, TenantId};
 use model::incident::{Incident, Projection, Standing, Transition};
-use model::money::NanoUsd;
 use model::time::Timestamp;
 
 use self::row::{OPEN, PENDING, Row, TABLE, facets, incident};
@@ -21,8 +22,10 @@ use crate::schema::incidents;
 use crate::totals::{self, Listing};
 use crate::tx::{Tx, Writes};
 
+pub use self::breaches::{breaches_of, latest, link_breaches, of_breach};
 pub use self::events::events;
 pub use self::listed::{Filter, Listed, list, page};
+pub use self::runs::{led_to, of_failure, of_run, of_signature, runs_of};
 pub use self::shown::{Shown, shown};
 pub use self::window::{Brief, find_all, occurred, window};
 
@@ -51,6 +54,7 @@ pub fn append(tx: &mut impl Writes, happened: &[Transition]) -> StoreResult<()> 
         totals::change(tx, now.tenant, Listing::Incidents, facets)?;
     }
     events::insert(tx, happened)?;
+    runs::link(tx, happened)?;
     crate::outbox::insert(tx, happened)
 }
 
@@ -207,56 +211,4 @@ pub fn tenant_of(tx: &mut impl Tx, id: IncidentId) -> StoreResult<Option<TenantI
         .first(tx.conn())
         .optional()?;
     tenant.map(|tenant| TABLE.parse("tenant_id", &tenant)).transpose()
-}
-
-/// The Incidents of an LLM Run.
-///
-/// # Errors
-/// What the database says.
-pub fn of_run(tx: &mut impl Tx, tenant: TenantId, run: RunId) -> StoreResult<Vec<Incident>> {
-    let rows: Vec<Row> = incidents::table
-        .filter(incidents::tenant_id.eq(tenant.to_string()))
-        .filter(incidents::llm_run_id.eq(run.to_string()))
-        .order(incidents::id)
-        .load(tx.conn())?;
-    rows.iter().map(incident).collect()
-}
-
-/// How many Incidents have this failure, and what they cost together.
-///
-/// # Errors
-/// What the database says.
-pub fn of_signature(
-    tx: &mut impl Tx,
-    tenant: TenantId,
-    signature: SignatureId,
-) -> StoreResult<(i64, NanoUsd)> {
-    let costs: Vec<i64> = incidents::table
-        .filter(incidents::tenant_id.eq(tenant.to_string()))
-        .filter(incidents::signature_id.eq(signature.to_string()))
-        .select(incidents::cost)
-        .load(tx.conn())?;
-    let sum = costs.iter().fold(0_i64, |sum, cost| sum.saturating_add(*cost));
-    Ok((i64::try_from(costs.len()).unwrap_or(i64::MAX), NanoUsd(sum)))
-}
-
-/// How many Incidents have this failure, or are of its family, and were opened from the first instant on and before the
-/// second.
-///
-/// # Errors
-/// What the database says.
-pub fn of_failure(
-    tx: &mut impl Tx,
-    tenant: TenantId,
-    failure: SignatureId,
-    (from, before): (Timestamp, Timestamp),
-) -> StoreResult<i64> {
-    let id = failure.to_string();
-    Ok(incidents::table
-        .filter(incidents::tenant_id.eq(tenant.to_string()))
-        .filter(incidents::signature_id.eq(&id).or(incidents::family_id.eq(&id)))
-        .filter(incidents::created_at.ge(from.as_micros()))
-        .filter(incidents::created_at.lt(before.as_micros()))
-        .count()
-        .get_result(tx.conn())?)
 }

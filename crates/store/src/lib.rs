@@ -37,6 +37,7 @@ pub mod incidents;
 pub mod infra_errors;
 pub mod ops_events;
 pub mod outbox;
+pub mod pipeline;
 pub mod retention;
 pub mod runs;
 pub mod timeline;

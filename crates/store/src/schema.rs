@@ -2,10 +2,12 @@
 
 mod governance;
 mod outbound;
+mod pipeline;
 mod signing;
 
 pub(crate) use self::governance::*;
 pub(crate) use self::outbound::*;
+pub(crate) use self::pipeline::*;
 pub(crate) use self::signing::*;
 
 diesel::table! {
@@ -233,6 +235,7 @@ diesel::table! {
         value_at_breach -> BigInt,
         limit_value -> BigInt,
         breached_at -> BigInt,
+        unexplained_since -> Nullable<BigInt>,
     }
 }
 
@@ -309,7 +312,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     domain_events,
     holds,
     idempotency_keys,
+    incident_breaches,
     incident_events,
+    incident_runs,
     incidents,
     infra_error_events,
     installation,

@@ -6,8 +6,8 @@ use model::authority::{AuthorityContext, AuthorityType};
 use model::digest::Digest;
 use model::id::{EnforcementId, IncidentId, PreventionId, RuleId, RunId, SignatureId, TenantId};
 use model::incident::{
-    CauseType, Change as Happening, Creation, Incident, IncidentCategory, IncidentSource, Promotion,
-    ResolutionMethod, ResolutionType, Resolving, Step, StepOf, Transition,
+    Attributed, Attribution, CauseType, Change as Happening, Creation, Incident, IncidentCategory,
+    IncidentSource, Promotion, ResolutionMethod, ResolutionType, Resolving, Step, StepOf, Transition,
 };
 use model::money::NanoUsd;
 use model::permille::Permille;
@@ -194,6 +194,11 @@ pub fn incident(tenant: TenantId, number: u128, at: Timestamp) -> TestIncident {
             severity: Severity::Sev2,
             category: IncidentCategory::ExecutionFailure,
             cause_type: CauseType::LlmRun,
+            attribution: Attributed {
+                to: Attribution::InfraTimeout,
+                rule: "llm-timeout-or-5xx".to_owned(),
+                rule_version: 1,
+            },
             service: "llm".to_owned(),
             title: format!("Execution Timeout {number}"),
             description: String::new(),

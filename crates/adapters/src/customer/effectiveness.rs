@@ -22,9 +22,9 @@ pub struct EffectivenessView {
     /// When it last kept one from running.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub last_prevented_at: Option<Timestamp>,
-    /// Incidents of the same failure in as many days before it was made.
+    /// How often Incidents were about the same failure in as many days before it was made.
     pub incidents_before: i64,
-    /// Incidents of the same failure since it was made.
+    /// How often they were since it was made.
     pub incidents_after: i64,
     /// What failing would have cost, in whole cents, rounded half up.
     pub estimated_cost_saved_cents: i64,
@@ -80,7 +80,7 @@ pub struct Measured {
     pub counted: Counted,
     /// When it last kept one from running.
     pub last_prevented_at: Option<Timestamp>,
-    /// Incidents of the same failure, before and after.
+    /// How often Incidents were about the same failure, before and after.
     pub incidents: (i64, i64),
     /// Preventions that people have called false positives.
     pub false_positives: i64,

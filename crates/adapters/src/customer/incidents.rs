@@ -21,6 +21,12 @@ pub struct IncidentView {
     pub category: &'static str,
     /// `LLM_RUN`, SYSTEM or HUMAN.
     pub cause_type: &'static str,
+    /// What it is put down to: `MODEL_HALLUCINATION`, `POLICY_CONFLICT`, `CONTEXT_MISSING`, `INFRA_TIMEOUT`,
+    /// `BUDGET_EXCEEDED` or `USER_MISUSE`.
+    pub attribution: &'static str,
+    /// What says so: the name of a rule and its version.
+    #[schema(example = "llm-timeout-or-5xx/1")]
+    pub attribution_rule: String,
     /// What happened.
     pub title: String,
     /// What else is known.
@@ -83,6 +89,11 @@ impl From<Incident> for IncidentView {
             severity: of.creation.severity.word(),
             category: of.creation.category.as_str(),
             cause_type: of.creation.cause_type.as_str(),
+            attribution: of.creation.attribution.to.as_str(),
+            attribution_rule: format!(
+                "{}/{}",
+                of.creation.attribution.rule, of.creation.attribution.rule_version
+            ),
             occurrences: of.occurrences,
             cost_nano_usd: of.cost.0.to_string(),
             cost_cents: of.cost.to_cents_half_up(),

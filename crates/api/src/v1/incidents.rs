@@ -79,7 +79,7 @@ fn shown(incident: Incident) -> Result<Incident, ApiError> {
         .ok_or_else(ApiError::not_found)
 }
 
-async fn find(actor: &ReadActor, state: &State, id: &str) -> Result<Incident, ApiError> {
+pub(super) async fn find(actor: &ReadActor, state: &State, id: &str) -> Result<Incident, ApiError> {
     let id: IncidentId = id.parse().ok().ok_or_else(ApiError::not_found)?;
     let found = incidents::get(&state.cx, actor.0.tenant_id(), id)
         .await

@@ -33,7 +33,7 @@ enum Who {
 
 use Who::{Operator, Sdk, Signed, Tenant};
 
-const TABLE: [(&str, &str, Who); 106] = [
+const TABLE: [(&str, &str, Who); 107] = [
     ("POST", "/v1/chat/completions", Sdk),
     ("POST", "/v1/completions", Sdk),
     ("POST", "/v1/embeddings", Sdk),
@@ -110,6 +110,7 @@ const TABLE: [(&str, &str, Who); 106] = [
     ("GET", "/api/v1/incidents/recurring", Tenant(Read)),
     ("GET", "/api/v1/incidents/{incident_id}/cost-impact", Tenant(Read)),
     ("GET", "/api/v1/incidents/{incident_id}/learnings", Tenant(Read)),
+    ("GET", "/api/v1/incidents/{incident_id}/breaches", Tenant(Read)),
     ("GET", "/api/v1/incidents/{incident_id}/events", Tenant(Read)),
     ("GET", "/api/v1/incidents/{incident_id}/source-run", Tenant(Read)),
     (
@@ -406,7 +407,7 @@ testkit::both_databases! {
             assert!(answers.iter().all(|body| body == &answers[0]), "{method} {path}: {answers:?}");
             checked += 1;
         }
-        assert_eq!(checked, 49);
+        assert_eq!(checked, 50);
         // Nothing of it was done, and no list shows it.
         let lists = ["/api/v1/limits", "/api/v1/limits/usage", "/api/v1/runs", "/api/v1/keys", "/api/v1/analytics/costs?group_by=api_key", "/api/v1/policies/rules"];
         for path in lists {

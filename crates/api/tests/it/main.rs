@@ -31,6 +31,8 @@ mod idempotency;
 #[cfg(test)]
 mod incidents;
 #[cfg(test)]
+mod incidents_breaches;
+#[cfg(test)]
 mod incidents_reads;
 #[cfg(test)]
 mod incidents_stream;

@@ -16,7 +16,7 @@ use model::detection::Detection;
 use model::id::TenantId;
 use model::signal::IdentityWindow;
 use model::time::Timestamp;
-use model::versioned::Versioned;
+use model::versioned::{Name, Versioned};
 
 pub use self::load::{CorrelationError, CorrelationProblem, CorrelationRules, FORBIDDEN_WORDS, VARIABLES};
 
@@ -80,6 +80,35 @@ pub struct Correlated {
 /// noticed at `at`. [`correlate`] drops what is on the wrong side of an edge.
 pub fn query_window(rule: &CorrelationRule, at: Timestamp) -> (Timestamp, Timestamp) {
     bounds(rule.window, at)
+}
+
+/// Which detections a rule wants to see beside one that came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// Of signals that were noticed then or later.
+    pub from: Timestamp,
+    /// Of signals that were noticed then or before.
+    pub until: Timestamp,
+    /// Found by one of these rules; by any if there are none.
+    pub rules: Vec<Name>,
+    /// About this service.
+    pub service: Option<String>,
+    /// Of what its producer calls so.
+    pub dedupe_key: Option<String>,
+}
+
+/// Which detections a rule wants to see beside this one: at least those that can be in its group. None if it does not look
+/// at it.
+pub fn wanted(rule: &CorrelationRule, trigger: &Detection) -> Option<Wanted> {
+    let (from, until) = query_window(rule, trigger.signal_timestamp);
+    let common = |key| rule.group_by.contains(&key).then(|| key_value(trigger, key));
+    passes(&rule.filters, trigger).then(|| Wanted {
+        from,
+        until,
+        rules: rule.filters.rule_ids.clone(),
+        service: common(GroupKey::Service),
+        dedupe_key: common(GroupKey::DedupeKey),
+    })
 }
 
 /// What the rules make of a detection and all others that are known: those of other tenants are left out, each counts

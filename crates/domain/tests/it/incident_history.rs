@@ -3,9 +3,9 @@
 use model::authority::{AuthorityContext, AuthorityType};
 use model::id::{RunId, TenantId};
 use model::incident::{
-    CauseType, Change, Comment, Creation, IncidentCategory, IncidentEvent, IncidentSource, Occurrence,
-    PostMortem, Projection, Promotion, ResolutionMethod, ResolutionType, Resolving, Retention, Standing,
-    Step, StepOf, Transition,
+    Attributed, Attribution, CauseType, Change, Comment, Creation, IncidentCategory, IncidentEvent,
+    IncidentSource, Occurrence, PostMortem, Projection, Promotion, ResolutionMethod, ResolutionType,
+    Resolving, Retention, Standing, Step, StepOf, Transition,
 };
 use model::money::NanoUsd;
 use model::promotion::Verdict;
@@ -38,6 +38,11 @@ pub(crate) fn creation(number: u128, severity: Severity) -> Creation {
         severity,
         category: IncidentCategory::ExecutionFailure,
         cause_type: CauseType::LlmRun,
+        attribution: Attributed {
+            to: Attribution::InfraTimeout,
+            rule: "llm-timeout-or-5xx".to_owned(),
+            rule_version: 1,
+        },
         service: "checkout \"ü\"\n".to_owned(),
         title: "Execution Timeout".to_owned(),
         description: String::new(),
@@ -92,6 +97,8 @@ pub(crate) fn change(choice: u8) -> Change {
         8 => Change::Occurred(Occurrence {
             signal_id: "run 2".to_owned(),
             checksum: None,
+            run: Some(RunId::from_bits(2)),
+            signature: None,
             cost: NanoUsd(3),
         }),
         _ => Change::NotPromoted(promotion(Verdict::Defer)),

@@ -1,5 +1,6 @@
 //! What do the engines decide, word for word?
 
+mod attribution;
 mod estimate;
 mod incident_history;
 mod incident_machine;

@@ -113,7 +113,7 @@ fn budget_breached() -> Option<Vec<String>> {
         at: at(0),
     };
     journey(
-        &breach(&fact, "chat"),
+        &breach(&fact, "chat", None),
         AuthorityType::AutoEngine,
         Naming::ByEvidence,
     )

@@ -6,8 +6,8 @@ use alloc::vec::Vec;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{CauseType, IncidentCategory, IncidentState, ResolutionMethod, Signature};
-use crate::id::RunId;
+use super::{Attributed, CauseType, IncidentCategory, IncidentState, ResolutionMethod, Signature};
+use crate::id::{RunId, SignatureId};
 use crate::money::NanoUsd;
 use crate::severity::Severity;
 use crate::verdict::Verdict;
@@ -69,6 +69,8 @@ pub struct Creation {
     pub category: IncidentCategory,
     /// What caused it.
     pub cause_type: CauseType,
+    /// What it is put down to, and by which rule.
+    pub attribution: Attributed,
     /// The service that it happened to.
     pub service: String,
     /// What people read first.
@@ -157,6 +159,10 @@ pub struct Occurrence {
     pub signal_id: String,
     /// The hash of what is on record of it, if it is not a run.
     pub checksum: Option<String>,
+    /// The LLM Run that failed, if one did.
+    pub run: Option<RunId>,
+    /// Which failures are the same as that of the run.
+    pub signature: Option<SignatureId>,
     /// What it cost.
     pub cost: NanoUsd,
 }

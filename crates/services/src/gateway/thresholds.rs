@@ -1,7 +1,7 @@
 //! What follows when an LLM Run passes a threshold that only its course can tell?
 //!
 //! It is cut off there, if the limit says so, and what it has used is settled. That it was passed is recorded when the
-//! run ends, in the same transaction.
+//! run ends, in the same transaction; where the limit says that an Incident follows, `incidents::breaches` sees to it.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use domain::limits::BreachFact;
 use domain::limits::outcome::{MESSAGE_CODE, RunBound, Violation, cutting};
 use model::breach::Breach;
 use model::id::BreachId;
-use model::limit::{Consequence, LimitType};
+use model::limit::LimitType;
 use model::run::Run;
 use model::time::Timestamp;
 use tokio::time::{Instant, timeout_at};
@@ -120,15 +120,5 @@ pub(super) fn tell(run: &Run, passed: &[Violation]) {
         measure::passed(violation.limit_type, violation.consequence);
         let consequence = violation.consequence.as_str();
         tracing::warn!(run_id = %run.id, limit_id = %limit, value, max, consequence, message_code = MESSAGE_CODE, "an LLM Run was over a threshold");
-    }
-    open_incidents(run, passed);
-}
-
-/// Where an Incident is to be opened for each passed threshold whose consequence is INCIDENT: the run has ended, and its
-/// breaches are recorded. Until there is a service for that, their breaches are all that is known of them.
-fn open_incidents(run: &Run, passed: &[Violation]) {
-    let due = |violation: &&Violation| violation.consequence == Consequence::Incident;
-    for violation in passed.iter().filter(due) {
-        tracing::warn!(run_id = %run.id, limit_id = %violation.breach.limit, "an Incident is due for a threshold");
     }
 }

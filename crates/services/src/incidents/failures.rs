@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use domain::attribution::{Facts, Fired, attribute};
 use domain::incidents::{self as engine, FailedRun, Opening};
 use domain::pipeline::signals::own;
 use domain::policy::proposals::{Draft, Recorded, draft_from, is_worth_a_proposal};
@@ -15,18 +16,19 @@ use infra::secrets;
 use model::audit::Actor;
 use model::authority::AuthorityContext;
 use model::decision::{DecisionSnapshot, Outcome};
-use model::id::{DecisionId, IdGenerator, RunId, TenantId};
-use model::incident::{Creation, IncidentSource, Signature};
+use model::id::{DecisionId, IdGenerator, IncidentId, RunId, TenantId};
+use model::incident::{Creation, IncidentSource, Occurrence, Signature};
 use model::run::{Run, RunStatus};
 use model::time::Timestamp;
 use serde_json::json;
-use store::{ReadTx, StoreError, StoreResult, Tx, WriteTx};
+use store::{ReadTx, StoreError, StoreResult, WriteTx, Writes};
 
 use super::pipeline::{self, Promoted};
-use super::{ENGINE, IncidentError};
+use super::{ENGINE, IncidentError, Opened, again};
 
 use crate::audit::Author;
 use crate::context::Context;
+use crate::measure::{self, Counted};
 use crate::proposals::{self, Cause};
 use crate::recorded::{history, signature};
 
@@ -40,6 +42,8 @@ pub struct Explained {
     pub runs: u64,
     /// How many Incidents were opened.
     pub incidents: u64,
+    /// How many failures were added to one that is going on.
+    pub again: u64,
     /// How many proposals were made.
     pub proposals: u64,
 }
@@ -61,11 +65,13 @@ pub async fn explain_all(cx: &Context) -> Result<Explained, StoreError> {
         let (mut looked_at, mut histories) = (Vec::new(), BTreeMap::new());
         for one in failed {
             match explain(cx, one.tenant, one.run, &mut histories).await {
-                Ok((incident, proposal)) => {
+                Ok(made) => {
+                    measure::pipeline(&made.counted);
                     looked_at.push(one);
                     sum.runs += 1;
-                    sum.incidents += u64::from(incident);
-                    sum.proposals += u64::from(proposal);
+                    sum.incidents += u64::from(made.opened);
+                    sum.again += u64::from(made.again);
+                    sum.proposals += u64::from(made.proposed);
                 }
                 // Asked again, the rules would say the same.
                 Err(error @ IncidentError::NotNoticed) => {
@@ -87,13 +93,26 @@ pub async fn explain_all(cx: &Context) -> Result<Explained, StoreError> {
     }
 }
 
-/// Looks at one run: whether an Incident was opened, and whether a rule was proposed.
+/// What was made of one failure.
+#[derive(Debug, Clone, Copy, Default)]
+struct Made {
+    /// An Incident was opened.
+    opened: bool,
+    /// It was added to one that was there.
+    again: bool,
+    /// A rule was proposed.
+    proposed: bool,
+    /// What the pipeline has made on the way.
+    counted: Counted,
+}
+
+/// Looks at one run.
 async fn explain(
     cx: &Context,
     tenant: TenantId,
     run: RunId,
     histories: &mut Histories,
-) -> Result<(bool, bool), IncidentError> {
+) -> Result<Made, IncidentError> {
     let now = cx.clock.now();
     let known = histories.get(&tenant).cloned();
     let failed = cx
@@ -101,12 +120,12 @@ async fn explain(
         .read(move |tx| Failed::load(tx, tenant, run, (known.clone(), now)))
         .await?;
     let Some(failed) = failed else {
-        return Ok((false, false));
+        return Ok(Made::default());
     };
     histories.insert(tenant, Arc::clone(&failed.history));
     let decided = failed.decide();
     if !decided.opening.opens && decided.draft.is_none() {
-        return Ok((false, false));
+        return Ok(Made::default());
     }
     let ids = cx.ids.clone();
     cx.db
@@ -121,6 +140,8 @@ type Histories = BTreeMap<TenantId, Arc<Vec<Recorded>>>;
 struct Failed {
     run: Run,
     signature: Signature,
+    /// The Policy Rules that stopped it.
+    stopped_by: Vec<Fired>,
     history: Arc<Vec<Recorded>>,
 }
 
@@ -146,9 +167,14 @@ impl Failed {
             None => Arc::new(history(tx, tenant, now)?),
         };
         let signature = signature(&run);
+        let stopped_by = store::enforcements::that_stopped(tx, tenant, run.id)?;
         Ok(Some(Self {
             run,
             signature,
+            stopped_by: stopped_by
+                .into_iter()
+                .map(|(_, rule_type, stage)| Fired { rule_type, stage })
+                .collect(),
             history,
         }))
     }
@@ -185,55 +211,84 @@ fn commit(
     failed: &Failed,
     decided: &Decided,
     now: Timestamp,
-) -> Result<(bool, bool), IncidentError> {
+) -> Result<Made, IncidentError> {
     let run = &failed.run;
-    let id = decided.opening.incident;
     if store::preventions::is_recorded(tx, run.tenant, run.id)? {
-        return Ok((false, false));
+        return Ok(Made::default());
     }
     let author = Author {
         actor: Actor::SYSTEM,
         correlation_id: run.correlation_id.clone(),
     };
-    let mut promoted = None;
+    let (mut made, mut led_to) = (Made::default(), None);
     if decided.opening.opens {
-        if store::incidents::find(tx, run.tenant, id)?.is_some() {
-            return Ok((false, false));
+        if store::incidents::led_to(tx, run.tenant, run.id)?.is_some() {
+            return Ok(made);
         }
-        promoted = Some(promote(tx, failed, &decided.opening, now)?);
+        led_to = Some(notice(
+            tx,
+            ids,
+            &author,
+            (failed, &decided.opening, &mut made),
+            now,
+        )?);
     }
-    let opened = match &promoted {
-        Some(promoted) => {
-            let new = (
-                run.tenant,
-                creation(failed, &decided.opening),
-                promoted.promotion(),
-            );
-            super::open(tx, ids, &author, new, now)?
-        }
-        None => false,
-    };
     let cause = Cause {
         tenant: run.tenant,
         run: Some(run.id),
-        incident: promoted.is_some().then_some(id),
+        incident: led_to.as_ref().and_then(|(incident, _)| *incident),
     };
-    let proposed = match &decided.draft {
-        Some(draft) => proposals::propose(tx, ids, &author, (cause, draft), now)?.is_some(),
-        None => false,
-    };
-    if promoted.is_some() || proposed {
-        let decisions = [snapshot(ids, failed, (decided, promoted.as_ref()), now)];
+    if let Some(draft) = &decided.draft {
+        made.proposed = proposals::propose(tx, ids, &author, (cause, draft), now)?.is_some();
+    }
+    if led_to.is_some() || made.proposed {
+        let promoted = led_to.as_ref().map(|(_, promoted)| promoted);
+        let decisions = [snapshot(ids, failed, (decided, promoted), now)];
         store::decisions::insert(tx, &decisions)?;
     }
-    Ok((opened, proposed))
+    Ok(made)
+}
+
+/// Opens the Incident of a failure, or adds it to the one that is about the same and going on; none if the gate rejects it.
+fn notice(
+    tx: &mut WriteTx<'_>,
+    ids: &dyn IdGenerator,
+    author: &Author,
+    (failed, opening, made): (&Failed, &Opening, &mut Made),
+    now: Timestamp,
+) -> Result<(Option<IncidentId>, Promoted), IncidentError> {
+    let run = &failed.run;
+    let creation = creation(failed, opening);
+    let fingerprint = creation.fingerprint.as_deref().unwrap_or_default();
+    let same = store::incidents::same(tx, run.tenant, fingerprint)?;
+    let incident = same.as_ref().map_or(opening.incident, |same| same.incident.id);
+    let active = again::let_through(same.as_ref());
+    let promoted = promote(tx, failed, (incident, active), now)?;
+    made.counted = promoted.counted;
+    let (promotion, mut exists) = (promoted.promotion(), true);
+    if let Some(same) = &same {
+        let again = Occurrence {
+            signal_id: run.id.to_string(),
+            checksum: None,
+            run: Some(run.id),
+            signature: Some(opening.signature),
+            cost: creation.cost,
+        };
+        made.opened = again::attach(tx, ids, author, (same, again, promotion), now)?;
+        made.again = true;
+    } else {
+        let opened = super::open(tx, ids, author, (run.tenant, creation, promotion), now)?;
+        made.opened = opened == Opened::Open;
+        exists = opened != Opened::Refused;
+    }
+    Ok((exists.then_some(incident), promoted))
 }
 
 /// What the pipeline makes of the failure, from signal to decision.
 fn promote(
-    tx: &mut impl Tx,
+    tx: &mut impl Writes,
     failed: &Failed,
-    opening: &Opening,
+    (incident, active): (IncidentId, Option<IncidentId>),
     now: Timestamp,
 ) -> Result<Promoted, IncidentError> {
     let service = service(&failed.run);
@@ -246,13 +301,12 @@ fn promote(
     let draft = own::failed_run(&of_run, &service, happened_at);
     let asked = pipeline::Asked {
         tenant: failed.run.tenant,
-        incident: opening.incident,
+        naming: pipeline::Naming::Given { incident, active },
         authority: AuthorityContext::engine(ENGINE, now),
         request_id: failed.run.correlation_id.clone(),
-        automation: crate::automation::known(tx, failed.run.tenant)?,
     };
-    let look_up = |service: &str| store::incidents::of_service(tx, asked.tenant, service);
-    pipeline::decide(&draft, &asked, look_up, now)
+    let noticed = pipeline::notice(tx, asked.tenant, &draft, now)?;
+    pipeline::decide(tx, &noticed, &asked, now)
 }
 
 /// Which service it happened to: the agent, else the product feature, else all of it.
@@ -270,6 +324,11 @@ fn creation(failed: &Failed, opening: &Opening) -> Creation {
         severity: opening.severity,
         category: opening.category,
         cause_type: opening.cause_type,
+        attribution: attribute(&Facts {
+            failure: Some(&failed.signature.failure),
+            fired: &failed.stopped_by,
+            ..Facts::of_category(opening.category)
+        }),
         service: service(run),
         title: opening.title.clone(),
         description: String::new(),
@@ -277,7 +336,7 @@ fn creation(failed: &Failed, opening: &Opening) -> Creation {
         run: Some(run.id),
         error_code: Some(failed.signature.failure.error_class.clone()),
         signature: Some(failed.signature.clone()),
-        fingerprint: None,
+        fingerprint: Some(format!("failed-run {}", opening.family)),
         cost: run.cost.unwrap_or_default(),
         correlation_id: run.correlation_id.clone(),
     }

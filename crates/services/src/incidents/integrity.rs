@@ -1,5 +1,6 @@
 //! Does anybody learn of it when an Incident is not what its events say?
 
+use domain::attribution::{Facts, attribute};
 use domain::pipeline::signals::own;
 use model::authority::AuthorityContext;
 use model::id::{IncidentId, TenantId};
@@ -10,7 +11,7 @@ use model::severity::Severity;
 
 use super::pipeline::{self, Asked};
 use super::replay::{self, Verified};
-use super::{ENGINE, IncidentError, open};
+use super::{ENGINE, IncidentError, Opened, open};
 use crate::audit::Author;
 use crate::context::Context;
 
@@ -66,6 +67,7 @@ async fn raise(
         severity: Severity::Sev1,
         category: IncidentCategory::ExecutionFailure,
         cause_type: CauseType::System,
+        attribution: attribute(&Facts::of_category(IncidentCategory::ExecutionFailure)),
         service: SERVICE.to_owned(),
         title: draft.title.clone(),
         description: format!(
@@ -87,15 +89,17 @@ async fn raise(
             }
             let asked = Asked {
                 tenant,
-                incident: new,
+                naming: pipeline::Naming::Given {
+                    incident: new,
+                    active: None,
+                },
                 authority: AuthorityContext::engine(ENGINE, now),
                 request_id: author.correlation_id.clone(),
-                automation: crate::automation::known(tx, tenant)?,
             };
-            let look_up = |service: &str| store::incidents::of_service(tx, tenant, service);
-            let promoted = pipeline::decide(&draft, &asked, look_up, now)?;
+            let noticed = pipeline::notice(tx, tenant, &draft, now)?;
+            let promoted = pipeline::decide(tx, &noticed, &asked, now)?;
             let new = (tenant, creation.clone(), promoted.promotion());
-            open(tx, ids.as_ref(), &author, new, now)
+            Ok(open(tx, ids.as_ref(), &author, new, now)? == Opened::Open)
         })
         .await
 }

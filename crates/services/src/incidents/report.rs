@@ -2,6 +2,7 @@
 //!
 //! It comes to be PENDING; the gate is asked in the same transaction, and the answer shows what it said.
 
+use domain::attribution::{Facts, attribute};
 use domain::pipeline::signals::own;
 use model::authority::{AuthorityContext, AuthorityType};
 use model::id::{IncidentId, RunId, TenantId};
@@ -16,7 +17,7 @@ use model::severity::Severity;
 use model::signal::TITLE_MAX;
 use model::text::is_hidden;
 use model::time::Timestamp;
-use store::Tx;
+use store::{Tx, Writes};
 
 use super::pipeline::{self, Asked};
 use super::{ENGINE, IncidentError, record};
@@ -119,7 +120,7 @@ pub async fn report_incident(
 
 /// That it comes to be, and what the gate says of it.
 fn happens(
-    tx: &mut impl Tx,
+    tx: &mut impl Writes,
     reporter: &Reporter,
     report: &Report,
     now: Timestamp,
@@ -134,10 +135,12 @@ fn happens(
     };
     let asked = Asked {
         tenant: reporter.tenant,
-        incident: IncidentId::derive(reporter.tenant, &creation.identity),
+        naming: pipeline::Naming::Given {
+            incident: IncidentId::derive(reporter.tenant, &creation.identity),
+            active: None,
+        },
         authority: authority.clone(),
         request_id: reporter.author.correlation_id.clone(),
-        automation: crate::automation::known(tx, reporter.tenant)?,
     };
     let title = line(&report.title);
     let draft = own::manual_report(&own::Report {
@@ -149,8 +152,8 @@ fn happens(
         reported_at: now,
         body: &report.body,
     });
-    let look_up = |service: &str| store::incidents::of_service(tx, reporter.tenant, service);
-    let promotion = pipeline::decide(&draft, &asked, look_up, now)?.promotion();
+    let noticed = pipeline::notice(tx, reporter.tenant, &draft, now)?;
+    let promotion = pipeline::decide(tx, &noticed, &asked, now)?.promotion();
     let first = Transition::create(reporter.tenant, creation, step(authority.clone()))?;
     let decided = if promotion.verdict == Verdict::Promote {
         Change::Opened(promotion)
@@ -201,6 +204,7 @@ fn creation(report: &Report, key: &str, correlation_id: &str) -> Creation {
         signature: None,
         fingerprint: None,
         cost: NanoUsd::ZERO,
+        attribution: attribute(&Facts::of_category(IncidentCategory::Manual)),
         correlation_id: correlation_id.to_owned(),
     }
 }

@@ -91,6 +91,7 @@ fn state(of: &Incident) -> Value {
         "severity": of.creation.severity,
         "category": of.creation.category,
         "cause_type": of.creation.cause_type,
+        "attribution": of.creation.attribution.to,
         "error_code": of.creation.error_code,
         "llm_run_id": of.creation.run,
         "version": of.version,
@@ -140,6 +141,7 @@ fn ops_event(ids: &dyn IdGenerator, happened: &Transition) -> OpsEvent {
         "policy_id": null,
         "model": asked.and_then(|asked| asked.model.as_ref()),
         "category": made.category,
+        "attribution": made.attribution.to,
     });
     OpsEvent {
         id: EventId::generate(ids),

@@ -48,6 +48,7 @@ async fn explained(world: &World) -> (u64, u64, u64) {
     let Explained {
         runs,
         incidents,
+        again: _,
         proposals,
     } = explain_all(&world.cx).await.unwrap();
     (runs, incidents, proposals)
@@ -140,6 +141,12 @@ fn resolve() -> Wish {
         resolution_type: ResolutionType::Fixed,
         method: ResolutionMethod::Manual,
     }
+}
+
+/// Somebody who is on call resolves it.
+pub(crate) async fn resolve_now(world: &World, id: IncidentId) {
+    let done = change(&world.cx, asked(world, id), resolve(), |_| String::new()).await;
+    assert!(matches!(done, Ok(Done::Now(..))), "{done:?}");
 }
 
 testkit::both_databases! {

@@ -45,9 +45,17 @@ mod harness;
 #[cfg(test)]
 mod incidents;
 #[cfg(test)]
+mod incidents_again;
+#[cfg(test)]
+mod incidents_breaches;
+#[cfg(test)]
+mod incidents_pipeline;
+#[cfg(test)]
 mod incidents_reads;
 #[cfg(test)]
 mod incidents_report;
+#[cfg(test)]
+mod incidents_signals;
 #[cfg(test)]
 mod incidents_table;
 #[cfg(test)]

@@ -189,7 +189,7 @@ testkit::both_databases! {
         approve(&world, proposal.id, in_mode(EnforcementMode::Warn)).await.unwrap();
         let run = failed(&world, 500).await;
         let explained = explain_all(&world.cx).await.unwrap();
-        assert_eq!((explained.incidents, explained.proposals), (1, 0));
+        assert_eq!((explained.incidents, explained.again, explained.proposals), (0, 1, 0));
         assert_eq!(incidents_of(&world, run).await.len(), 1);
     }
 

@@ -10,6 +10,7 @@ const SCHEMA: &str = concat!(
     include_str!("../../src/schema.rs"),
     include_str!("../../src/schema/governance.rs"),
     include_str!("../../src/schema/outbound.rs"),
+    include_str!("../../src/schema/pipeline.rs"),
     include_str!("../../src/schema/signing.rs")
 );
 

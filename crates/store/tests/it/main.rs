@@ -37,6 +37,8 @@ mod outages;
 #[cfg(test)]
 mod outbox;
 #[cfg(test)]
+mod pipeline;
+#[cfg(test)]
 mod policies;
 #[cfg(test)]
 mod preventions;

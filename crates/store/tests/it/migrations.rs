@@ -48,7 +48,8 @@ testkit::both_databases! {
             "00000000000004_request_traits".to_owned(), "00000000000005_recency".to_owned(), "00000000000006_failures".to_owned(),
              "00000000000007_error_rates".to_owned(), "00000000000008_totals".to_owned(),
              "00000000000010_principals".to_owned(), "00000000000012_preventions".to_owned(),
-             "00000000000014_outbox".to_owned(), "00000000000015_automation".to_owned(),
+             "00000000000013_pipeline".to_owned(), "00000000000014_outbox".to_owned(),
+             "00000000000015_automation".to_owned(),
              "00000000000016_customer_reads".to_owned()];
         assert_eq!((status.pending.as_slice(), status.unknown.len()), (&all[..], 0));
         status.refuse_newer().unwrap();

@@ -10,6 +10,7 @@ use alloc::string::{String, ToString as _};
 use model::breach::{Breach, BreachType};
 use model::integrity::IntegrityStatus;
 use model::json::Json;
+use model::limit::Consequence;
 use model::severity::Severity;
 use model::signal::{Certainty, SignalSource, SignalType};
 use model::time::Timestamp;
@@ -58,8 +59,9 @@ pub fn failed_run(failed: &FailedRun<'_>, service: &str, observed_at: Timestamp)
 }
 
 /// A breach of a Limit: a budget that had no room or was overspent, SEV2; a threshold that was passed, SEV3; a rate that
-/// was full, SEV4. Its key is the Limit, so that what it refuses within a minute is one signal.
-pub fn breach(breach: &Breach, service: &str) -> SignalDraft {
+/// was full, SEV4. Its key is the Limit, so that what it refuses within a minute is one signal. What follows is what the
+/// Limit says of itself.
+pub fn breach(breach: &Breach, service: &str, consequence: Option<Consequence>) -> SignalDraft {
     let (signal_type, severity, what) = match breach.breach_type {
         BreachType::Exhausted => (SignalType::BudgetBreached, Severity::Sev2, "Budget Exhausted"),
         BreachType::Breached => (SignalType::BudgetBreached, Severity::Sev2, "Budget Passed"),
@@ -67,7 +69,7 @@ pub fn breach(breach: &Breach, service: &str) -> SignalDraft {
         BreachType::Throttled => (SignalType::ThresholdViolated, Severity::Sev4, "Rate Full"),
     };
     let limit = breach.limit.to_string();
-    let attributes = Json::map([
+    let mut attributes = Json::map([
         ("breachId", Json::from(breach.id.to_string())),
         ("breachType", Json::from(breach.breach_type.as_str())),
         ("limitId", Json::from(limit.as_str())),
@@ -81,6 +83,9 @@ pub fn breach(breach: &Breach, service: &str) -> SignalDraft {
             Json::map([("resourceId", Json::from(limit.as_str()))]),
         ),
     ]);
+    if let (Json::Map(members), Some(follows)) = (&mut attributes, consequence) {
+        members.insert("consequence".to_owned(), Json::from(follows.as_str()));
+    }
     draft(SignalDraft {
         source: SignalSource::Limit,
         signal_type,

@@ -266,7 +266,7 @@ fn a_breach_is_a_signal_of_its_limit() {
             max: 100,
             at: at(0),
         };
-        let draft = breach(&fact, "chat");
+        let draft = breach(&fact, "chat", None);
         assert!(ingest(TENANT, &draft, at(60)).is_ok());
         assert_eq!(draft.dedupe_key, fact.limit.to_string());
         (draft.signal_type, draft.severity)

@@ -1,0 +1,124 @@
+//! What becomes of signals from outside?
+
+use domain::pipeline::signals::{SignalDraft, SignalProblem};
+use model::authority::AuthorityContext;
+use model::incident::{Incident, IncidentState};
+use model::json::Json;
+use model::promotion::RejectionCode;
+use model::severity::Severity;
+use model::signal::{Certainty, SignalSource, SignalType};
+use model::verdict::Verdict;
+use services::audit::Author;
+use services::incidents::signals::{Said, Sender, TakeError, Taken, take};
+use testkit::db::TestDb;
+
+use crate::harness::World;
+
+fn alarm(world: &World, key: &str, severity: Severity) -> SignalDraft {
+    SignalDraft {
+        source: SignalSource::CloudwatchAlarm,
+        signal_type: SignalType::AlarmStateChange,
+        service: "checkout".to_owned(),
+        severity,
+        confidence: Certainty::Definitive,
+        dedupe_key: key.to_owned(),
+        observed_at: world.now(),
+        title: "Latency of checkout".to_owned(),
+        attributes: Json::map([]),
+        raw: "{}".to_owned(),
+    }
+}
+
+async fn taken(world: &World, draft: SignalDraft) -> Result<Taken, TakeError> {
+    let sender = Sender {
+        tenant: world.tenant,
+        author: Author::human("pager".to_owned()),
+        authority: AuthorityContext::engine("pager", world.now()),
+        signed: None,
+    };
+    take(&world.cx, sender, draft).await
+}
+
+/// What the gate says of as many alarms of one service, one after the other.
+async fn said(world: &World, severity: Severity, alarms: u32) -> Vec<Said> {
+    let mut said = Vec::new();
+    for nth in 0..alarms {
+        let one = taken(world, alarm(world, &format!("alarm-{nth}"), severity))
+            .await
+            .unwrap();
+        assert!(one.is_new);
+        said.extend(one.said);
+    }
+    said
+}
+
+async fn all(world: &World) -> Vec<Incident> {
+    let tenant = world.tenant;
+    let filter = store::incidents::Listed::default();
+    let page = model::page::PageRequest {
+        limit: 50,
+        after: None,
+    };
+    let found = world
+        .cx
+        .db
+        .read(move |tx| store::incidents::list(tx, tenant, &filter, &page));
+    found.await.unwrap().items
+}
+
+testkit::both_databases! {
+    async fn enough_that_belongs_together_opens_an_incident_and_more_is_added_to_it(db: TestDb) {
+        let world = World::new(db).await;
+        let verdicts: Vec<_> = said(&world, Severity::Sev3, 4).await.into_iter().map(|it| it.verdict).collect();
+        assert_eq!(verdicts, [Verdict::Reject, Verdict::Reject, Verdict::Reject, Verdict::Promote]);
+        let found = all(&world).await;
+        let [incident] = found.as_slice() else { panic!("{found:?}") };
+        assert_eq!((incident.state, incident.occurrences), (IncidentState::Open, 1));
+        assert_eq!((incident.creation.service.as_str(), incident.creation.severity), ("checkout", Severity::Sev3));
+        let more = taken(&world, alarm(&world, "another", Severity::Sev3)).await.unwrap().said.unwrap();
+        assert_eq!((more.rejection_code, more.incident), (Some(RejectionCode::ActiveIncidentExists), Some(incident.id)));
+        let found = all(&world).await;
+        let [incident] = found.as_slice() else { panic!("{found:?}") };
+        assert_eq!(incident.occurrences, 2);
+        let one = services::incidents::replay::one(&world.cx, world.tenant, incident.id).await.unwrap();
+        assert_eq!((one.replay.violations.as_slice(), one.replay.incident.as_ref()), (&[][..], Some(incident)));
+    }
+
+    async fn the_same_signal_twice_is_one_and_nothing_follows_from_the_second(db: TestDb) {
+        let world = World::new(db).await;
+        let first = taken(&world, alarm(&world, "one", Severity::Sev3)).await.unwrap();
+        let again = taken(&world, alarm(&world, "one", Severity::Sev3)).await.unwrap();
+        assert_eq!((first.is_new, again.is_new, again.said), (true, false, None));
+        assert_eq!(first.signal, again.signal);
+        world.clock.advance_seconds(60);
+        let later = taken(&world, alarm(&world, "one", Severity::Sev3)).await.unwrap();
+        assert_ne!(later.signal, first.signal, "a minute later it is another");
+        let (tenant, id) = (world.tenant, first.signal);
+        let kept = world.cx.db.read(move |tx| store::pipeline::signal(tx, tenant, id)).await.unwrap().unwrap();
+        assert_eq!((kept.raw.as_str(), kept.dedupe_key.as_str()), ("{}", "one"));
+    }
+
+    async fn what_a_program_may_not_promote_is_no_incident_and_the_refusal_is_kept(db: TestDb) {
+        let world = World::new(db).await;
+        let last = said(&world, Severity::Sev1, 4).await.pop().unwrap();
+        assert_eq!((last.verdict, last.incident), (Verdict::Reject, None));
+        assert_eq!(all(&world).await, []);
+        let kept = world.cx.db.read({
+            let tenant = world.tenant;
+            move |tx| store::pipeline::refusals(tx, tenant, 50)
+        });
+        assert!(kept.await.unwrap().iter().any(|it| it.reason == last.reason));
+    }
+
+    async fn what_only_the_product_can_notice_is_not_taken(db: TestDb) {
+        let world = World::new(db).await;
+        let own = SignalDraft {
+            source: SignalSource::LlmRun,
+            signal_type: SignalType::RunFailed,
+            ..alarm(&world, "one", Severity::Sev3)
+        };
+        let Err(TakeError::Invalid(problems)) = taken(&world, own).await else { panic!("it was taken") };
+        assert_eq!((problems[0].field, problems[0].problem), ("source", SignalProblem::SourceNotAllowed));
+        assert_eq!(all(&world).await, []);
+    }
+}

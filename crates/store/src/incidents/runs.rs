@@ -1,0 +1,167 @@
+//! Which LLM Runs is an Incident about?
+
+use diesel::prelude::*;
+use model::id::{IncidentId, RunId, SignatureId, TenantId};
+use model::incident::{Change, Incident, IncidentEventType, Transition};
+use model::money::NanoUsd;
+use model::time::Timestamp;
+
+use super::row::{Row as IncidentRow, TABLE, incident};
+use crate::error::{StoreError, StoreResult};
+use crate::rows::Table;
+use crate::schema::{incident_breaches, incident_runs, incidents};
+use crate::tx::{Tx, Writes};
+
+#[derive(Insertable)]
+#[diesel(table_name = incident_runs)]
+struct Row {
+    tenant_id: String,
+    incident_id: String,
+    run_id: String,
+    signature_id: Option<String>,
+    family_id: Option<String>,
+    cost: i64,
+    created_at: i64,
+}
+
+/// Links the runs that these events are about.
+pub(super) fn link(tx: &mut impl Writes, happened: &[Transition]) -> StoreResult<()> {
+    for transition in happened {
+        let Some(row) = named(transition)? else { continue };
+        diesel::insert_into(incident_runs::table)
+            .values(row)
+            .execute(tx.conn())?;
+    }
+    Ok(())
+}
+
+/// The run that an event is about.
+fn named(transition: &Transition) -> StoreResult<Option<Row>> {
+    let (event, after) = (transition.event(), transition.after());
+    let event_type: IncidentEventType = TABLE.parse("event_type", &event.event_type)?;
+    let made = &after.creation;
+    let family = made
+        .signature
+        .as_ref()
+        .map(|signature| signature.family().to_string());
+    let row = |run: RunId, signature: Option<SignatureId>, cost: NanoUsd| Row {
+        tenant_id: event.tenant.clone(),
+        incident_id: event.incident.clone(),
+        run_id: run.to_string(),
+        family_id: signature.and(family.clone()),
+        signature_id: signature.map(|id| id.to_string()),
+        cost: cost.0,
+        created_at: event.at,
+    };
+    let corrupt = StoreError::Corrupt {
+        table: "incident_events",
+        column: "metadata",
+    };
+    match event_type {
+        IncidentEventType::IncidentCreated => {
+            let signature = made.signature.as_ref().map(model::incident::Signature::id);
+            Ok(made.run.map(|run| row(run, signature, made.cost)))
+        }
+        IncidentEventType::SignalAdded => {
+            let change = Change::read(event_type, after.state, &event.metadata);
+            let Ok(Change::Occurred(again)) = change else {
+                return Err(corrupt);
+            };
+            Ok(again.run.map(|run| row(run, again.signature, again.cost)))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// The Incident that a failed LLM Run has led to.
+///
+/// # Errors
+/// What the database says.
+pub fn led_to(tx: &mut impl Tx, tenant: TenantId, run: RunId) -> StoreResult<Option<IncidentId>> {
+    let found: Option<String> = incident_runs::table
+        .filter(incident_runs::tenant_id.eq(tenant.to_string()))
+        .filter(incident_runs::run_id.eq(run.to_string()))
+        .order(incident_runs::incident_id)
+        .select(incident_runs::incident_id)
+        .first(tx.conn())
+        .optional()?;
+    Table("incident_runs").parse_opt("incident_id", found.as_deref())
+}
+
+/// The Incidents of an LLM Run: that it failed, or that it hit a Limit.
+///
+/// # Errors
+/// What the database says.
+pub fn of_run(tx: &mut impl Tx, tenant: TenantId, run: RunId) -> StoreResult<Vec<Incident>> {
+    let named = incident_runs::table
+        .filter(incident_runs::tenant_id.eq(tenant.to_string()))
+        .filter(incident_runs::run_id.eq(run.to_string()))
+        .select(incident_runs::incident_id);
+    let hit = incident_breaches::table
+        .filter(incident_breaches::tenant_id.eq(tenant.to_string()))
+        .filter(incident_breaches::run_id.eq(run.to_string()))
+        .select(incident_breaches::incident_id);
+    let rows: Vec<IncidentRow> = incidents::table
+        .filter(incidents::tenant_id.eq(tenant.to_string()))
+        .filter(incidents::id.eq_any(named).or(incidents::id.eq_any(hit)))
+        .order(incidents::id)
+        .load(tx.conn())?;
+    rows.iter().map(incident).collect()
+}
+
+/// The LLM Runs that an Incident is about, in the order in which they failed.
+///
+/// # Errors
+/// What the database says.
+pub fn runs_of(tx: &mut impl Tx, tenant: TenantId, id: IncidentId) -> StoreResult<Vec<RunId>> {
+    let runs: Vec<String> = incident_runs::table
+        .filter(incident_runs::tenant_id.eq(tenant.to_string()))
+        .filter(incident_runs::incident_id.eq(id.to_string()))
+        .order((incident_runs::created_at, incident_runs::run_id))
+        .select(incident_runs::run_id)
+        .load(tx.conn())?;
+    let table = Table("incident_runs");
+    runs.iter().map(|run| table.parse("run_id", run)).collect()
+}
+
+/// How often an Incident was about this failure, and what that cost together.
+///
+/// # Errors
+/// What the database says.
+pub fn of_signature(
+    tx: &mut impl Tx,
+    tenant: TenantId,
+    signature: SignatureId,
+) -> StoreResult<(i64, NanoUsd)> {
+    let costs: Vec<i64> = incident_runs::table
+        .filter(incident_runs::tenant_id.eq(tenant.to_string()))
+        .filter(incident_runs::signature_id.eq(signature.to_string()))
+        .select(incident_runs::cost)
+        .load(tx.conn())?;
+    let sum = costs.iter().fold(0_i64, |sum, cost| sum.saturating_add(*cost));
+    Ok((i64::try_from(costs.len()).unwrap_or(i64::MAX), NanoUsd(sum)))
+}
+
+/// How often an Incident was about this failure, or one of its family, from the first instant on and before the second.
+/// What happened again while it was going on counts each time.
+///
+/// # Errors
+/// What the database says.
+pub fn of_failure(
+    tx: &mut impl Tx,
+    tenant: TenantId,
+    failure: SignatureId,
+    (from, before): (Timestamp, Timestamp),
+) -> StoreResult<i64> {
+    let id = failure.to_string();
+    let same = incident_runs::signature_id
+        .eq(&id)
+        .or(incident_runs::family_id.eq(&id));
+    Ok(incident_runs::table
+        .filter(incident_runs::tenant_id.eq(tenant.to_string()))
+        .filter(same)
+        .filter(incident_runs::created_at.ge(from.as_micros()))
+        .filter(incident_runs::created_at.lt(before.as_micros()))
+        .count()
+        .get_result(tx.conn())?)
+}
