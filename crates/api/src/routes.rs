@@ -100,6 +100,27 @@ fn webhooks(config: &mut ServiceConfig) {
         post => v1::webhooks::redeliver);
 }
 
+/// The routes of those who run the installation.
+fn operators(config: &mut ServiceConfig) {
+    resource!(config, "/api/v1/ops/tenants", get => ops::tenants::list, post => ops::tenants::create);
+    resource!(config, "/api/v1/ops/tenants/{tenant_id}/freeze", post => ops::tenants::freeze);
+    resource!(config, "/api/v1/ops/tenants/{tenant_id}/unfreeze", post => ops::tenants::unfreeze);
+    resource!(config, "/api/v1/ops/tenants/{tenant_id}/floor-price", put => ops::tenants::floor_price);
+    resource!(config, "/api/v1/ops/tenants/{tenant_id}/keys", get => ops::keys::list, post => ops::keys::create);
+    resource!(config, "/api/v1/ops/tenants/{tenant_id}/keys/{api_key_id}", delete => ops::keys::revoke);
+    resource!(config, "/api/v1/ops/tenants/{tenant_id}/keys/{api_key_id}/freeze", post => ops::keys::freeze);
+    resource!(config, "/api/v1/ops/tenants/{tenant_id}/keys/{api_key_id}/unfreeze", post => ops::keys::unfreeze);
+    resource!(config, "/api/v1/ops/limits", get => ops::limits::list, post => ops::limits::create);
+    resource!(config, "/api/v1/ops/limits/usage", get => ops::limits::usage);
+    resource!(config, "/api/v1/ops/limits/overrides", get => ops::limits_overrides::list,
+        post => ops::limits_overrides::create);
+    resource!(config, "/api/v1/ops/limits/overrides/{override_id}", get => ops::limits_overrides::get,
+        delete => ops::limits_overrides::delete);
+    resource!(config, "/api/v1/ops/limits/{limit_id}", put => ops::limits::update);
+    resource!(config, "/api/v1/ops/policies/rules", get => ops::rules::list, post => ops::rules::create);
+    resource!(config, "/api/v1/ops/policies/rules/{rule_id}", put => ops::rules::update);
+}
+
 /// The routes of the public listener.
 pub(crate) fn public(config: &mut ServiceConfig) {
     // First, so that finding it costs as little as finding a route can.
@@ -149,24 +170,7 @@ pub(crate) fn public(config: &mut ServiceConfig) {
     resource!(config, "/api/v1/projects", get => v1::scopes::projects, post => v1::scopes::create_project);
     resource!(config, "/api/v1/agents", get => v1::scopes::agents, post => v1::scopes::create_agent);
 
-    resource!(config, "/api/v1/ops/tenants", get => ops::tenants::list, post => ops::tenants::create);
-    resource!(config, "/api/v1/ops/tenants/{tenant_id}/freeze", post => ops::tenants::freeze);
-    resource!(config, "/api/v1/ops/tenants/{tenant_id}/unfreeze", post => ops::tenants::unfreeze);
-    resource!(config, "/api/v1/ops/tenants/{tenant_id}/floor-price", put => ops::tenants::floor_price);
-    resource!(config, "/api/v1/ops/tenants/{tenant_id}/keys", get => ops::keys::list, post => ops::keys::create);
-    resource!(config, "/api/v1/ops/tenants/{tenant_id}/keys/{api_key_id}", delete => ops::keys::revoke);
-    resource!(config, "/api/v1/ops/tenants/{tenant_id}/keys/{api_key_id}/freeze", post => ops::keys::freeze);
-    resource!(config, "/api/v1/ops/tenants/{tenant_id}/keys/{api_key_id}/unfreeze", post => ops::keys::unfreeze);
-    resource!(config, "/api/v1/ops/limits", get => ops::limits::list, post => ops::limits::create);
-    resource!(config, "/api/v1/ops/limits/usage", get => ops::limits::usage);
-    resource!(config, "/api/v1/ops/limits/overrides", get => ops::limits_overrides::list,
-        post => ops::limits_overrides::create);
-    resource!(config, "/api/v1/ops/limits/overrides/{override_id}", get => ops::limits_overrides::get,
-        delete => ops::limits_overrides::delete);
-    resource!(config, "/api/v1/ops/limits/{limit_id}", put => ops::limits::update);
-    resource!(config, "/api/v1/ops/policies/rules", get => ops::rules::list, post => ops::rules::create);
-    resource!(config, "/api/v1/ops/policies/rules/{rule_id}", put => ops::rules::update);
-
+    operators(config);
     plain!(config, "/livez", get => ops::health::live);
     plain!(config, "/readyz", get => ops::health::ready);
     plain!(config, "/openapi.json", get => openapi::document);

@@ -15,6 +15,8 @@ mod control_storm;
 #[cfg(test)]
 mod coverage;
 #[cfg(test)]
+mod coverage_tenants;
+#[cfg(test)]
 mod document;
 #[cfg(test)]
 mod endpoints;

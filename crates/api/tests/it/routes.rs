@@ -10,9 +10,10 @@ pub(crate) struct Route {
 }
 
 /// The functions that make the routes of the public listener: the one that is called, and those that it calls.
-const PARTS: [&str; 5] = [
+const PARTS: [&str; 6] = [
     "\npub(crate) fn public(config: &mut ServiceConfig) {",
     "\nfn limits(config: &mut ServiceConfig) {",
+    "\nfn operators(config: &mut ServiceConfig) {",
     "\nfn control(config: &mut ServiceConfig) {",
     "\nfn incidents(config: &mut ServiceConfig) {",
     "\nfn webhooks(config: &mut ServiceConfig) {",

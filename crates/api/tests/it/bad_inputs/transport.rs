@@ -334,7 +334,7 @@ async fn a_path_that_is_not_there_and_one_that_cannot_be_read_are_told_apart() {
         "/api/v1",
         "/api/v1/limits/",
         "/API/v1/limits",
-        "/api/v1/incidents",
+        "/api/v1/incident",
         "/api//v1/limits",
         "/%2e%2e/",
         "/api/v1/limits/%20",
