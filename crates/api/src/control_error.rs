@@ -134,9 +134,7 @@ impl ResponseError for IncidentError {
         if self.status == StatusCode::UNAUTHORIZED {
             response.insert_header((WWW_AUTHENTICATE, HeaderValue::from_static(ALGORITHM)));
         }
-        let request_id = infra::correlation::current()
-            .map(|context| context.correlation_id().to_owned())
-            .unwrap_or_default();
+        let request_id = infra::correlation::current_id();
         let mut error = json!({ "code": self.code, "message": self.message, "requestId": request_id });
         if let (Value::Object(members), false) = (&mut error, self.details.is_null()) {
             members.insert("details".to_owned(), self.details.clone());

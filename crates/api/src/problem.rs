@@ -127,9 +127,7 @@ impl ApiError {
 
     /// The document; the request id is the correlation id of the request that is being answered.
     pub(crate) fn document(&self) -> Problem {
-        let request_id = infra::correlation::current()
-            .map(|context| context.correlation_id().to_owned())
-            .unwrap_or_default();
+        let request_id = infra::correlation::current_id();
         Problem {
             kind: format!("{TYPE_BASE}{}", self.code),
             title: self.title.to_owned(),

@@ -163,6 +163,13 @@ pub fn current() -> Option<CorrelationContext> {
     CURRENT.try_with(CorrelationContext::clone).ok()
 }
 
+/// The id of the correlation that this code runs in; empty outside of any.
+pub fn current_id() -> String {
+    CURRENT
+        .try_with(|current| current.correlation_id().to_owned())
+        .unwrap_or_default()
+}
+
 /// The next step within the correlation that this code runs in; none outside of any.
 pub fn child(component: &str, now: Timestamp, ids: &dyn IdGenerator) -> Option<CorrelationContext> {
     CURRENT

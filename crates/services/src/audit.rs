@@ -31,12 +31,9 @@ impl Author {
     }
 
     fn in_this_request(actor: Actor) -> Self {
-        let correlation = infra::correlation::current();
         Self {
             actor,
-            correlation_id: correlation
-                .map(|context| context.correlation_id().to_owned())
-                .unwrap_or_default(),
+            correlation_id: infra::correlation::current_id(),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! How are stored texts turned back into words of the model?
 
+pub(crate) mod paging;
+
 use std::str::FromStr;
 
 use model::time::Timestamp;

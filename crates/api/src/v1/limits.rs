@@ -299,9 +299,7 @@ pub(crate) async fn check(
         render: rendered,
     });
     let wanted = body.value.request(&actor.0)?;
-    let correlation = infra::correlation::current()
-        .map(|context| context.correlation_id().to_owned())
-        .unwrap_or_default();
+    let correlation = infra::correlation::current_id();
     let answer = services::limits::check(&state.cx, wanted, correlation, idempotency)
         .await
         .map_err(check_error)?;

@@ -179,40 +179,23 @@ fn unknown(run: Option<&Run>) -> Option<CostGap> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use model::amounts::Amounts;
-    use model::id::DecisionId;
     use model::time::Timestamp;
+    use testkit::history::Spent;
 
     use super::*;
 
     fn run(status: RunStatus, usage_source: UsageSource) -> Run {
         let at = Timestamp::from_micros(5);
+        let spent = Spent {
+            at,
+            lasted_ms: 0,
+            asked: 0,
+            cost: 0,
+        };
         Run {
-            id: RunId::from_bits(1),
-            tenant: TenantId::from_bits(1),
             status,
-            operation: Operation::Chat,
-            subject: Arc::default(),
-            served_model: None,
-            stream: false,
-            decision: DecisionId::from_bits(1),
-            hold: None,
-            estimated: Amounts::ZERO,
-            usage: None,
             usage_source,
-            cost: None,
-            http_status: None,
-            error_code: None,
-            retries: 0,
-            started_at: at,
-            first_byte_at: None,
-            completed_at: Some(at),
-            correlation_id: String::new(),
-            tools: Vec::new(),
-            input_fingerprint: None,
-            parent: None,
+            ..testkit::history::run(TenantId::from_bits(1), 1, spent)
         }
     }
 

@@ -9,6 +9,7 @@ use model::time::Timestamp;
 
 use super::row::{Row, incident, topic};
 use crate::error::StoreResult;
+use crate::rows::paging::{behind, place};
 use crate::schema::incidents;
 use crate::totals::{self, Listing};
 use crate::tx::Tx;
@@ -122,11 +123,10 @@ pub fn list(
     filter: &Listed,
     page: &PageRequest,
 ) -> StoreResult<Page<Incident>> {
-    let most = i64::from(page.limit);
     let mut query = incidents::table
         .filter(incidents::tenant_id.eq(tenant.to_string()))
         .order((incidents::created_at.desc(), incidents::id.desc()))
-        .limit(most + 1)
+        .limit(i64::from(page.limit) + 1)
         .into_boxed();
     if let Some(state) = filter.state {
         query = query.filter(incidents::state.eq(state.as_str()));
@@ -143,27 +143,16 @@ pub fn list(
     if let Some(before) = filter.created_before {
         query = query.filter(incidents::created_at.le(before.as_micros()));
     }
-    if let Some(Cursor { at_micros, id }) = page.after.clone() {
-        let same_instant = incidents::created_at.eq(at_micros).and(incidents::id.lt(id));
-        // The first condition follows from the second; it is what an index is entered by.
-        query = query
-            .filter(incidents::created_at.le(at_micros))
-            .filter(incidents::created_at.lt(at_micros).or(same_instant));
-    }
+    let query = behind!(query, place(page), (incidents::created_at, incidents::id));
     let rows: Vec<Row> = query.load(tx.conn())?;
     cut(&rows, page)
 }
 
 /// What is shown of one row more than that, and where what follows begins.
 pub(super) fn cut(rows: &[Row], page: &PageRequest) -> StoreResult<Page<Incident>> {
-    let mut items = rows.iter().map(incident).collect::<StoreResult<Vec<_>>>()?;
-    let more = items.len() > usize::try_from(page.limit).unwrap_or(usize::MAX);
-    if more {
-        items.pop();
-    }
-    let next = items.last().filter(|_| more).map(|last| Cursor {
+    let items = rows.iter().map(incident).collect::<StoreResult<Vec<_>>>()?;
+    Ok(Page::cut(items, page.limit, |last| Cursor {
         at_micros: last.created_at.as_micros(),
         id: last.id.to_string(),
-    });
-    Ok(Page { items, next })
+    }))
 }

@@ -3,13 +3,14 @@
 use diesel::prelude::*;
 use model::id::TenantId;
 use model::incident::{CauseType, Incident, IncidentLifecycle};
-use model::page::{Cursor, Page, PageRequest};
+use model::page::{Page, PageRequest};
 use model::severity::Severity;
 use model::time::Timestamp;
 
 use super::listed::cut;
 use super::row::{ARCHIVED, OPEN, OVER, PENDING, Row};
 use crate::error::StoreResult;
+use crate::rows::paging::{behind, place};
 use crate::schema::incidents;
 use crate::tx::Tx;
 
@@ -79,10 +80,7 @@ pub fn shown(
     if let Some(before) = filter.created_before {
         query = query.filter(incidents::created_at.le(before.as_micros()));
     }
-    if let Some(Cursor { at_micros, id }) = page.after.clone() {
-        let same_instant = incidents::created_at.eq(at_micros).and(incidents::id.lt(id));
-        query = query.filter(incidents::created_at.lt(at_micros).or(same_instant));
-    }
+    let query = behind!(query, place(page), (incidents::created_at, incidents::id));
     let rows: Vec<Row> = query.load(tx.conn())?;
     cut(&rows, page)
 }

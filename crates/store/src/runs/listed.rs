@@ -7,6 +7,7 @@ use model::run::{Run, RunStatus};
 
 use super::{Row, run};
 use crate::error::StoreResult;
+use crate::rows::paging::{behind, place};
 use crate::schema::runs;
 use crate::tx::Tx;
 
@@ -31,11 +32,10 @@ pub fn list(
     filter: &Filter,
     page: &PageRequest,
 ) -> StoreResult<Page<Run>> {
-    let most = i64::from(page.limit);
     let mut query = runs::table
         .filter(runs::tenant_id.eq(tenant.to_string()))
         .order((runs::started_at.desc(), runs::id.desc()))
-        .limit(most + 1)
+        .limit(i64::from(page.limit) + 1)
         .into_boxed();
     if let Some(status) = filter.status {
         query = query.filter(runs::status.eq(status.as_str()));
@@ -46,25 +46,11 @@ pub fn list(
     if let Some(key) = &filter.api_key_id {
         query = query.filter(runs::api_key_id.eq(key.clone()));
     }
-    if let Some(Cursor { at_micros, id }) = page.after.clone() {
-        query = query.filter(
-            runs::started_at
-                .lt(at_micros)
-                .or(runs::started_at.eq(at_micros).and(runs::id.lt(id))),
-        );
-    }
-    let mut items = query
-        .load::<Row>(tx.conn())?
-        .into_iter()
-        .map(run)
-        .collect::<StoreResult<Vec<_>>>()?;
-    let more = items.len() > usize::try_from(page.limit).unwrap_or(usize::MAX);
-    if more {
-        items.pop();
-    }
-    let next = items.last().filter(|_| more).map(|last| Cursor {
+    let query = behind!(query, place(page), (runs::started_at, runs::id));
+    let rows: Vec<Row> = query.load(tx.conn())?;
+    let items = rows.into_iter().map(run).collect::<StoreResult<Vec<_>>>()?;
+    Ok(Page::cut(items, page.limit, |last| Cursor {
         at_micros: last.started_at.as_micros(),
         id: last.id.to_string(),
-    });
-    Ok(Page { items, next })
+    }))
 }

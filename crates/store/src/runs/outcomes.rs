@@ -9,6 +9,7 @@ use model::time::Timestamp;
 use super::TABLE;
 use crate::error::StoreResult;
 use crate::rows::at;
+use crate::rows::paging::behind;
 use crate::schema::runs;
 use crate::tx::Tx;
 
@@ -38,7 +39,7 @@ pub fn outcomes(
     most: i64,
 ) -> StoreResult<Vec<Outcome>> {
     let judged = [RunStatus::Succeeded, RunStatus::Failed, RunStatus::Crashed].map(RunStatus::as_str);
-    let mut query = runs::table
+    let query = runs::table
         .filter(runs::tenant_id.eq(tenant.to_string()))
         .filter(runs::started_at.ge(since.as_micros()))
         .filter(runs::status.eq_any(judged))
@@ -46,12 +47,8 @@ pub fn outcomes(
         .limit(most)
         .select((runs::id, runs::subject, runs::status, runs::started_at))
         .into_boxed();
-    if let Some((started_at, id)) = behind {
-        let (started_at, id) = (started_at.as_micros(), id.to_string());
-        query = query
-            .filter(runs::started_at.le(started_at))
-            .filter(runs::started_at.lt(started_at).or(runs::id.lt(id)));
-    }
+    let place = behind.map(|(started_at, id)| (started_at.as_micros(), id.to_string()));
+    let query = behind!(query, place, (runs::started_at, runs::id));
     let rows: Vec<(String, String, String, i64)> = query.load(tx.conn())?;
     let outcome = |(id, subject, status, started): (String, String, String, i64)| {
         Ok(Outcome {

@@ -13,9 +13,7 @@ use crate::llm::{cut, headers};
 
 impl LlmError {
     pub(crate) fn response(&self, dialect: Dialect) -> HttpResponse {
-        let request_id = infra::correlation::current()
-            .map(|context| context.correlation_id().to_owned())
-            .unwrap_or_default();
+        let request_id = infra::correlation::current_id();
         let mut response = HttpResponse::build(self.status);
         if let Some(seconds) = self.retry_after {
             response.insert_header((RETRY_AFTER, seconds.to_string()));
