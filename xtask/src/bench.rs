@@ -18,10 +18,11 @@ use crate::cargo;
 /// What to measure; everything behind it is passed on to the load generator.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// `limits` (checks of limits beside a ceiling) or `proxy` (LLM requests beside direct calls and nginx), with
+    /// `limits` (checks of limits beside a ceiling), `proxy` (LLM requests beside direct calls and nginx) or `incidents`, with
     /// `[--json] [--seconds N] [--rounds N] [--only sqlite|postgres]`; `proxy` also takes
     /// `[--parts added,saturation,memory,replay] [--rate N] [--stream-rate N] [--delay-ms N] [--requests N]
-    /// [--speed N]`. docs/benchmarks.md says what each figure means.
+    /// [--speed N]`; `incidents` (signed reports, changes and reads at fixed rates) `[--parts steady,highest] [--rate N]
+    /// [--read-rate N] [--connections N]`. docs/benchmarks.md says what each figure means.
     /// `arch` (the checks of this program beside reading and lexing the same files) takes
     /// `[--json] [--crates N] [--files N] [--rounds N] [--python PATH] [--beside NAME=COMMAND]`
     #[arg(

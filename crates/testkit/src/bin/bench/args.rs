@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::Outcome;
-use crate::proxy::PARTS;
+use crate::{incidents, proxy};
 
 /// Which bench.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub(crate) enum What {
     Limits,
     /// LLM requests through the gateway.
     Proxy,
+    /// Incidents that are reported, driven and read with signed requests.
+    Incidents,
 }
 
 /// The command line.
@@ -32,6 +34,20 @@ pub(crate) struct Args {
     /// Only this database.
     pub(crate) only: Option<String>,
     pub(crate) proxy: ProxyArgs,
+    pub(crate) incidents: IncidentsArgs,
+}
+
+/// What only the bench of Incidents has.
+#[derive(Debug, Clone)]
+pub(crate) struct IncidentsArgs {
+    /// Which parts are measured.
+    pub(crate) parts: Vec<String>,
+    /// Incidents per minute.
+    pub(crate) rate: u32,
+    /// Reads per second.
+    pub(crate) read_rate: u32,
+    /// Open connections that read.
+    pub(crate) connections: usize,
 }
 
 /// What only the bench of the gateway has.
@@ -57,8 +73,10 @@ impl Args {
         let what = match args.next().as_deref() {
             Some("limits") => What::Limits,
             Some("proxy") => What::Proxy,
+            Some("incidents") => What::Incidents,
             other => {
-                return Err(format!("bench {}: there are limits and proxy", other.unwrap_or("?")).into());
+                let other = other.unwrap_or("?");
+                return Err(format!("bench {other}: there are limits, proxy and incidents").into());
             }
         };
         let mut read = Self {
@@ -66,16 +84,22 @@ impl Args {
             json: false,
             plimsoll: std::path::absolute("target/release/plimsoll")?,
             dir: PathBuf::from("target/bench"),
-            measured: Duration::from_secs(10),
+            measured: Duration::from_secs(if what == What::Incidents { 600 } else { 10 }),
             rounds: 3,
             only: None,
             proxy: ProxyArgs {
-                parts: PARTS.map(str::to_owned).to_vec(),
+                parts: proxy::PARTS.map(str::to_owned).to_vec(),
                 rate: 1_000,
                 stream_rate: 200,
                 delay_ms: 20,
                 requests: 200_000,
                 speed: 60,
+            },
+            incidents: IncidentsArgs {
+                parts: incidents::PARTS.map(str::to_owned).to_vec(),
+                rate: 1_000,
+                read_rate: 2_000,
+                connections: 1_000,
             },
         };
         while let Some(flag) = args.next() {
@@ -102,8 +126,13 @@ impl Args {
             "--seconds" => self.measured = Duration::from_secs(value.parse::<u64>()?.max(1)),
             "--rounds" => self.rounds = value.parse::<usize>()?.max(1),
             "--only" => self.only = Some(value.to_owned()),
-            _ if self.what == What::Proxy => return self.proxy.set(flag, value),
-            _ => return Ok(false),
+            _ => {
+                return match self.what {
+                    What::Limits => Ok(false),
+                    What::Proxy => self.proxy.set(flag, value),
+                    What::Incidents => self.incidents.set(flag, value),
+                };
+            }
         }
         Ok(true)
     }
@@ -112,12 +141,7 @@ impl Args {
 impl ProxyArgs {
     fn set(&mut self, flag: &str, value: &str) -> Outcome<bool> {
         match flag {
-            "--parts" => {
-                self.parts = value.split(',').map(str::to_owned).collect();
-                if let Some(part) = self.parts.iter().find(|part| !PARTS.contains(&part.as_str())) {
-                    return Err(format!("there is no part {part}, but {}", PARTS.join(", ")).into());
-                }
-            }
+            "--parts" => self.parts = parts(value, &proxy::PARTS)?,
             "--rate" => self.rate = value.parse::<u32>()?.max(1),
             "--stream-rate" => self.stream_rate = value.parse::<u32>()?.max(1),
             "--delay-ms" => self.delay_ms = value.parse::<u32>()?,
@@ -126,6 +150,27 @@ impl ProxyArgs {
             _ => return Ok(false),
         }
         Ok(true)
+    }
+}
+
+impl IncidentsArgs {
+    fn set(&mut self, flag: &str, value: &str) -> Outcome<bool> {
+        match flag {
+            "--parts" => self.parts = parts(value, &incidents::PARTS)?,
+            "--rate" => self.rate = value.parse::<u32>()?.max(1),
+            "--read-rate" => self.read_rate = value.parse::<u32>()?.max(1),
+            "--connections" => self.connections = value.parse::<usize>()?.max(1),
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+}
+
+fn parts(value: &str, known: &[&str]) -> Outcome<Vec<String>> {
+    let parts: Vec<String> = value.split(',').map(str::to_owned).collect();
+    match parts.iter().find(|part| !known.contains(&part.as_str())) {
+        Some(part) => Err(format!("there is no part {part}, but {}", known.join(", ")).into()),
+        None => Ok(parts),
     }
 }
 
@@ -140,7 +185,10 @@ mod tests {
     #[test]
     fn a_mistake_is_named() {
         let complaint = |line: &str| read(line).unwrap_err().to_string();
-        assert_eq!(complaint("limit"), "bench limit: there are limits and proxy");
+        assert_eq!(
+            complaint("limit"),
+            "bench limit: there are limits, proxy and incidents"
+        );
         assert_eq!(complaint("proxy --rounds"), "--rounds needs a value");
         assert_eq!(complaint("limits --rate 5"), "unknown option --rate");
         assert!(complaint("proxy --rate fast").starts_with("--rate fast: invalid digit"));
@@ -152,6 +200,8 @@ mod tests {
         let args = read("proxy --json --seconds 2 --parts memory,replay --speed 600").unwrap();
         assert_eq!((args.what, args.json, args.proxy.speed), (What::Proxy, true, 600));
         assert_eq!(args.proxy.parts, ["memory", "replay"]);
+        let args = read("incidents --rate 6000 --parts steady").unwrap();
+        assert_eq!((args.incidents.rate, args.measured.as_secs()), (6_000, 600));
         assert_eq!(
             read("limits --only sqlite").unwrap().only.as_deref(),
             Some("sqlite")

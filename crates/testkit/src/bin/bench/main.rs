@@ -11,6 +11,7 @@ mod answer;
 mod args;
 mod engine;
 mod http;
+mod incidents;
 mod ledger;
 mod limits;
 mod load;
@@ -54,6 +55,7 @@ fn run() -> Outcome<()> {
     let outcome = match args.what {
         What::Limits => runtime.block_on(limits::run(&args)).map(|line| figures = line),
         What::Proxy => runtime.block_on(proxy::run(&args, &mut figures)),
+        What::Incidents => runtime.block_on(incidents::run(&args, &mut figures)),
     };
     // What was measured before something went wrong is worth having.
     if args.json && !figures.is_null() {

@@ -4,6 +4,7 @@
 //! everybody who had to wait meanwhile. A request is late if it was sent after it was due, because the generator
 //! was not scheduled or all of its connections were waiting; how late is reported beside every latency.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 
 use crate::Outcome;
+use crate::answer::Reply;
 use crate::http::Line;
 use crate::load::{Check, histogram, millis};
 
@@ -48,12 +50,38 @@ impl Schedule {
     }
 }
 
+/// What is sent, and what has to come back.
+pub(crate) trait Ask: Send + Sync {
+    /// The request of this number, made when it is due.
+    fn request(&self, number: u64) -> Outcome<Cow<'_, [u8]>>;
+
+    /// Takes its answer, or says what is wrong with it.
+    fn answered(&self, number: u64, reply: &Reply<'_>) -> Result<(), String>;
+}
+
+/// Requests that are written already, taken in turn.
+pub(crate) struct Turns {
+    pub(crate) requests: Arc<Vec<Vec<u8>>>,
+    pub(crate) check: Check,
+}
+
+impl Ask for Turns {
+    fn request(&self, number: u64) -> Outcome<Cow<'_, [u8]>> {
+        let index = usize::try_from(number)? % self.requests.len().max(1);
+        let request = self.requests.get(index).ok_or("no request to send")?;
+        Ok(Cow::Borrowed(request))
+    }
+
+    fn answered(&self, _number: u64, reply: &Reply<'_>) -> Result<(), String> {
+        (self.check)(reply)
+    }
+}
+
 /// An open loop.
 #[derive(Clone)]
 pub(crate) struct OpenLoop {
     pub(crate) addr: SocketAddr,
-    /// Taken in turn.
-    pub(crate) requests: Arc<Vec<Vec<u8>>>,
+    pub(crate) ask: Arc<dyn Ask>,
     pub(crate) schedule: Schedule,
     /// How many requests in all.
     pub(crate) count: u64,
@@ -61,7 +89,6 @@ pub(crate) struct OpenLoop {
     pub(crate) warm_up: u64,
     /// How many may wait for their answers at the same time.
     pub(crate) connections: usize,
-    pub(crate) check: Check,
 }
 
 /// What came of it.
@@ -174,16 +201,16 @@ impl OpenLoop {
     }
 
     fn exchange(&self, line: &mut Option<Line>, number: u64) -> Outcome<(Instant, Instant, Instant)> {
+        let request = self.ask.request(number)?;
         let sent = Instant::now();
         let line = match line {
             Some(line) => line,
             None => line.insert(Line::open(self.addr)?),
         };
-        let index = usize::try_from(number)? % self.requests.len().max(1);
-        let request = self.requests.get(index).ok_or("no request to send")?;
-        let (reply, began) = line.exchange(request)?;
-        (self.check)(&reply)?;
-        Ok((sent, began, Instant::now()))
+        let (reply, began) = line.exchange(&request)?;
+        let ended = Instant::now();
+        self.ask.answered(number, &reply)?;
+        Ok((sent, began, ended))
     }
 }
 

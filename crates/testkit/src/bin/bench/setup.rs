@@ -44,7 +44,7 @@ pub(crate) async fn callers(addr: SocketAddr, operator: &str, count: usize) -> O
 }
 
 /// A place that looks random and is the same in every run.
-fn shuffled(number: usize) -> u64 {
+pub(crate) fn shuffled(number: usize) -> u64 {
     let mut bits = u64::try_from(number).unwrap_or(0).wrapping_add(1);
     for _ in 0..3 {
         bits = (bits ^ (bits >> 31)).wrapping_mul(0x9e37_79b9_7f4a_7c15);

@@ -15,7 +15,7 @@ use crate::args::Args;
 use crate::engine::Engine;
 use crate::load::{Check, median, rounded};
 use crate::nginx::Nginx;
-use crate::open::{Answers, OpenLoop, Schedule, ms};
+use crate::open::{Answers, OpenLoop, Schedule, Turns, ms};
 use crate::{Outcome, machine, say};
 
 const CONNECTIONS: usize = 128;
@@ -146,12 +146,14 @@ async fn ask(args: &Args, kind: &Kind, addr: SocketAddr) -> Outcome<Answers> {
     let of = |duration: Duration| duration.as_secs() * u64::from(kind.rate);
     let load = OpenLoop {
         addr,
-        requests: Arc::clone(&kind.requests),
+        ask: Arc::new(Turns {
+            requests: Arc::clone(&kind.requests),
+            check: kind.check,
+        }),
         schedule: Schedule::per_second(kind.rate),
         count: of(WARM_UP + args.measured),
         warm_up: of(WARM_UP),
         connections: CONNECTIONS,
-        check: kind.check,
     };
     load.run().await?.all_right()
 }

@@ -10,7 +10,7 @@ use super::stage::{self, MODEL, Stage};
 use crate::args::Args;
 use crate::engine::Engine;
 use crate::load::{number, rounded};
-use crate::open::{OpenLoop, Schedule};
+use crate::open::{OpenLoop, Schedule, Turns};
 use crate::process::{Memory, memory};
 use crate::{Outcome, say};
 
@@ -27,12 +27,14 @@ pub(super) async fn measure(args: &Args, dir: &Path, engine: &Engine, line: &mut
     for (when, more) in [("quarter", first), ("end", args.proxy.requests - first)] {
         let load = OpenLoop {
             addr: stage.server.addr,
-            requests: Arc::clone(&requests),
+            ask: Arc::new(Turns {
+                requests: Arc::clone(&requests),
+                check: stage::whole,
+            }),
             schedule: Schedule::AtOnce,
             count: more,
             warm_up: 0,
             connections: CONNECTIONS,
-            check: stage::whole,
         };
         let started = Instant::now();
         answered += load.run().await?.all_right()?.right;

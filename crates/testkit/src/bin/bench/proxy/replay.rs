@@ -15,7 +15,7 @@ use crate::answer::Reply as Answer;
 use crate::args::Args;
 use crate::engine::Engine;
 use crate::load::rounded;
-use crate::open::{Answers, OpenLoop, Schedule, ms};
+use crate::open::{Answers, OpenLoop, Schedule, Turns, ms};
 use crate::recorded::{PRICES, Recorded};
 use crate::trace::{self, Arrival};
 use crate::{Outcome, say};
@@ -50,12 +50,14 @@ pub(super) async fn measure(args: &Args, dir: &Path, engine: &Engine, line: &mut
     ));
     let load = OpenLoop {
         addr: stage.server.addr,
-        requests: stage.each(bodies),
+        ask: Arc::new(Turns {
+            requests: stage.each(bodies),
+            check: answered,
+        }),
         schedule: Schedule::At(Arc::new(due)),
         count,
         warm_up: 0,
         connections: CONNECTIONS,
-        check: answered,
     };
     let answers = load.run().await?;
     let recorded = stage.close(engine).await?;
