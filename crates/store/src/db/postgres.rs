@@ -15,8 +15,10 @@ use crate::dialect::AnyConnection;
 use crate::error::{StoreError, StoreResult};
 use crate::settings::Settings;
 
-/// How often a transaction that lost against another one is tried in all.
-const ATTEMPTS: u32 = 6;
+/// How often a transaction that lost against another one is tried in all; it waits for half a second at most in between.
+/// On a machine that has other things to do six were too few: a settlement lost against one change of its window after
+/// the other.
+const ATTEMPTS: u32 = 12;
 
 /// What PostgreSQL says to every statement after one that failed.
 const ABORTED: &str = "current transaction is aborted";
