@@ -204,6 +204,10 @@ impl From<IncidentEvent> for ControlEventView {
 pub struct ControlTimelineView {
     /// Oldest first.
     pub items: Vec<ControlEventView>,
+    /// Whether there are more.
+    pub has_more: bool,
+    /// What to send as `cursor` for those.
+    pub next_cursor: Option<String>,
 }
 
 /// An Incident that was made again from its events alone.
@@ -222,7 +226,7 @@ pub struct ControlReplayView {
     pub final_hash: Option<String>,
     /// The hash of its last event.
     pub head_hash: String,
-    /// What it was made from, oldest first.
+    /// What it was made from, oldest first: the first 1,000 events. All of them are in the timeline.
     pub events: Vec<ControlEventView>,
 }
 

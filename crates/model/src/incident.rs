@@ -28,7 +28,7 @@ pub use self::change::{
 };
 pub use self::event::{EVENT_SCHEMA, IncidentEvent, event_id};
 pub use self::mismatch::{MismatchKind, Projection, Replay, Violation};
-pub use self::replay::replay;
+pub use self::replay::{Player, VIOLATIONS_MOST, replay};
 pub use self::signature::{Failure, FailureCode, RequestTraits, Signature};
 pub use self::state::{EdgeError, IncidentLifecycle, IncidentState};
 pub use self::transition::{Refusal, Standing, Step, StepOf, Transition};

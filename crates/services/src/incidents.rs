@@ -136,17 +136,18 @@ pub async fn list(
         .await
 }
 
-/// What happened to an Incident, oldest first.
+/// What happened to an Incident behind this place, oldest first: at most as many events as this.
 ///
 /// # Errors
 /// What the database says.
 pub async fn events(
     cx: &Context,
-    tenant: TenantId,
-    id: IncidentId,
+    of: (TenantId, IncidentId),
+    behind: Option<i64>,
+    most: u32,
 ) -> Result<Vec<IncidentEvent>, StoreError> {
     cx.db
-        .read(move |tx| store::incidents::events(tx, tenant, id))
+        .read(move |tx| store::incidents::events(tx, of, behind, i64::from(most)))
         .await
 }
 

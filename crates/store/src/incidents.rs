@@ -11,6 +11,8 @@ mod runs;
 mod shown;
 mod window;
 
+use std::collections::BTreeSet;
+
 use diesel::prelude::*;
 use model::id::{IncidentId, TenantId};
 use model::incident::{Incident, Projection, Standing, Transition};
@@ -18,7 +20,8 @@ use model::time::Timestamp;
 
 use self::row::{OPEN, PENDING, Row, TABLE, facets, incident};
 use crate::error::{StoreError, StoreResult};
-use crate::schema::incidents;
+use crate::rows::paging::beyond;
+use crate::schema::{incident_events, incidents};
 use crate::totals::{self, Listing};
 use crate::tx::{Tx, Writes};
 
@@ -172,7 +175,8 @@ pub fn stored(tx: &mut impl Tx, tenant: TenantId, id: IncidentId) -> StoreResult
     }))
 }
 
-/// The next Incidents of all tenants, in the order of their ids.
+/// The next Incidents of all tenants, in the order of their ids: those that are stored, and those of which events alone
+/// are left.
 ///
 /// # Errors
 /// What the database says.
@@ -181,26 +185,33 @@ pub fn after(
     last: Option<(TenantId, IncidentId)>,
     most: i64,
 ) -> StoreResult<Vec<(TenantId, IncidentId)>> {
-    let mut query = incidents::table
+    let last = last.map(|(tenant, id)| (tenant.to_string(), id.to_string()));
+    let stored = incidents::table
         .select((incidents::tenant_id, incidents::id))
         .order((incidents::tenant_id, incidents::id))
         .limit(most)
         .into_boxed();
-    if let Some((tenant, id)) = last {
-        let tenant = tenant.to_string();
-        query = query.filter(
-            incidents::tenant_id.gt(tenant.clone()).or(incidents::tenant_id
-                .eq(tenant)
-                .and(incidents::id.gt(id.to_string()))),
-        );
-    }
-    let rows: Vec<(String, String)> = query.load(tx.conn())?;
-    rows.into_iter()
+    let stored = beyond!(stored, last.clone(), (incidents::tenant_id, incidents::id));
+    let told = incident_events::table
+        .select((incident_events::tenant_id, incident_events::incident_id))
+        .distinct()
+        .order((incident_events::tenant_id, incident_events::incident_id))
+        .limit(most)
+        .into_boxed();
+    let told = beyond!(
+        told,
+        last,
+        (incident_events::tenant_id, incident_events::incident_id)
+    );
+    let mut ids: BTreeSet<(String, String)> = stored.load(tx.conn())?.into_iter().collect();
+    ids.extend(told.load::<(String, String)>(tx.conn())?);
+    ids.into_iter()
+        .take(usize::try_from(most).unwrap_or(usize::MAX))
         .map(|(tenant, id)| Ok((TABLE.parse("tenant_id", &tenant)?, TABLE.parse("id", &id)?)))
         .collect()
 }
 
-/// Whose Incident it is. Every tenant is looked through: this is for the people who run the installation.
+/// Whose Incident it is, or was, if events alone are left of it. Every tenant is looked through: this is for the people who run the installation.
 ///
 /// # Errors
 /// What the database says.
@@ -210,5 +221,13 @@ pub fn tenant_of(tx: &mut impl Tx, id: IncidentId) -> StoreResult<Option<TenantI
         .select(incidents::tenant_id)
         .first(tx.conn())
         .optional()?;
-    tenant.map(|tenant| TABLE.parse("tenant_id", &tenant)).transpose()
+    if let Some(tenant) = tenant {
+        return TABLE.parse("tenant_id", &tenant).map(Some);
+    }
+    let told: Option<String> = incident_events::table
+        .filter(incident_events::incident_id.eq(id.to_string()))
+        .select(incident_events::tenant_id)
+        .first(tx.conn())
+        .optional()?;
+    TABLE.parse_opt("tenant_id", told.as_deref())
 }

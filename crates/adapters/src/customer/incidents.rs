@@ -173,6 +173,10 @@ impl From<IncidentEvent> for IncidentEventView {
 pub struct IncidentEventsView {
     /// Oldest first.
     pub items: Vec<IncidentEventView>,
+    /// Whether there are more.
+    pub has_more: bool,
+    /// What to send as `cursor` for those.
+    pub next_cursor: Option<String>,
 }
 
 /// The Incidents of an LLM Run.

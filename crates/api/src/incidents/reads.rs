@@ -25,8 +25,23 @@ use crate::paging;
 use crate::signed::SignedRequest;
 use crate::state::State;
 
-/// The most Incidents of a page.
+/// The most Incidents, or events, of a page.
 const LIMIT_MAX: u32 = 100;
+
+/// The most events that are shown with a replay.
+const REPLAY_EVENTS: u32 = 1_000;
+
+/// Which piece of the events of an Incident.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TimelineQuery {
+    /// 1 to 100, default 50.
+    #[param(value_type = Option<u32>)]
+    limit: Option<String>,
+    /// `next_cursor` of the previous page.
+    cursor: Option<String>,
+}
 
 /// What to list; of several all hold.
 #[derive(Deserialize, IntoParams)]
@@ -188,19 +203,39 @@ pub(crate) async fn get(
 
 /// What happened to an Incident, with the hashes
 #[utoipa::path(get, path = "/incidents/{incident_id}/timeline", operation_id = "control_incident_timeline",
-    tag = "Incident control plane", security(("sigv4" = [])), params(("incident_id" = String, Path)),
-    responses((status = 200, description = "Its events, oldest first", body = ControlTimelineView),
+    tag = "Incident control plane", security(("sigv4" = [])), params(("incident_id" = String, Path), TimelineQuery),
+    responses((status = 200, description = "A page of its events, oldest first", body = ControlTimelineView),
+              (status = 400, description = "A parameter is wrong"),
               (status = 404, description = "There is no such Incident")))]
 pub(crate) async fn timeline(
     signed: SignedRequest,
     state: Data<State>,
     id: Path<String>,
+    query: ControlQuery<TimelineQuery>,
 ) -> Result<HttpResponse, IncidentError> {
     admitted(&signed, &state)?;
+    let TimelineQuery { limit: size, cursor } = query.0;
     let found = incidents::get(&state.cx, signed.signed.tenant_id(), id_of(&id)?).await?;
-    let events = incidents::events(&state.cx, found.tenant, found.id).await?;
+    let list = List {
+        name: "control_incident_timeline",
+        owner: found.tenant,
+        filter: found.id.to_string(),
+    };
+    let size = limit(size.as_deref())?;
+    let behind = paging::position::<i64>(&state, &list, cursor.as_deref())
+        .await
+        .map_err(IncidentError::filters)?;
+    let mut events = incidents::events(&state.cx, (found.tenant, found.id), behind, size + 1).await?;
+    let more = events.len() > usize::try_from(size).unwrap_or(usize::MAX);
+    if more {
+        events.pop();
+    }
+    let shown_to = events.last().filter(|_| more).map(|event| event.seq);
+    let next_cursor = paging::next(&state, &list, shown_to).await?;
     Ok(HttpResponse::Ok().json(ControlTimelineView {
         items: events.into_iter().map(Into::into).collect(),
+        has_more: next_cursor.is_some(),
+        next_cursor,
     }))
 }
 
@@ -226,5 +261,9 @@ pub(crate) async fn replay(
         )
         .with(violations(&found.replay.violations)));
     }
-    Ok(HttpResponse::Ok().json(ControlReplayView::of(found.replay, found.events, id.to_string())))
+    let of = (found.tenant, found.id);
+    let mut events = incidents::events(&state.cx, of, None, REPLAY_EVENTS).await?;
+    // What has happened since is not what was played.
+    events.truncate(found.replay.events);
+    Ok(HttpResponse::Ok().json(ControlReplayView::of(found.replay, events, id.to_string())))
 }

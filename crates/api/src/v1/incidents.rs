@@ -11,6 +11,7 @@ use model::id::{IncidentId, RunId};
 use model::incident::{EdgeError, Incident, IncidentState, Refusal, ResolutionMethod, ResolutionType};
 use serde::Deserialize;
 use services::audit::Author;
+use services::cursors::List;
 use services::incidents::change::{Asked, Wish, change};
 use services::incidents::{self, IncidentError};
 use services::principals::SpendError;
@@ -19,7 +20,9 @@ use utoipa::ToSchema;
 use crate::actor::{ManageActor, ReadActor};
 use crate::body::{Body, Json};
 use crate::idempotency;
+use crate::paging::{self, PageQuery};
 use crate::problem::ApiError;
+use crate::query::Query;
 use crate::state::State;
 
 /// The longest note, in characters.
@@ -106,20 +109,32 @@ pub(crate) async fn get(
 
 /// What happened to an Incident
 #[utoipa::path(get, path = "/api/v1/incidents/{incident_id}/events", operation_id = "incident_events", tag = "Incidents",
-    params(("incident_id" = String, Path)),
-    responses((status = 200, description = "Its events, oldest first", body = IncidentEventsView),
+    params(("incident_id" = String, Path), PageQuery),
+    responses((status = 200, description = "A page of its events, oldest first", body = IncidentEventsView),
+              (status = 400, description = "A parameter is wrong", body = Problem),
               (status = 404, description = "There is no such Incident", body = Problem)))]
 pub(crate) async fn events(
     actor: ReadActor,
     state: Data<State>,
     id: Path<String>,
+    query: Query<PageQuery>,
 ) -> Result<HttpResponse, ApiError> {
     let found = find(&actor, &state, &id).await?;
-    let events = incidents::events(&state.cx, found.tenant, found.id)
+    let list = List {
+        name: "incident_events",
+        owner: found.tenant,
+        filter: found.id.to_string(),
+    };
+    let asked = (query.limit.as_deref(), query.cursor.as_deref());
+    let page = paging::Asked::<i64>::filtered(&state, list, asked).await?;
+    let events = incidents::events(&state.cx, (found.tenant, found.id), page.place, page.most())
         .await
         .map_err(ApiError::from)?;
+    let (events, next_cursor) = page.cut(&state, events, |event| event.seq).await?;
     Ok(HttpResponse::Ok().json(IncidentEventsView {
         items: events.into_iter().map(Into::into).collect(),
+        has_more: next_cursor.is_some(),
+        next_cursor,
     }))
 }
 

@@ -35,6 +35,12 @@ testkit::both_databases! {
         sre.takes(&id, "PENDING", json!({})).await.is(409, "ILLEGAL_TRANSITION");
         let timeline = sre.reads(&format!("/incidents/{id}/timeline")).await;
         assert_eq!(timeline.ok(200).at("/items").as_array().map(Vec::len), Some(5));
+        let first = sre.reads(&format!("/incidents/{id}/timeline?limit=4")).await;
+        let cursor = first.ok(200).text("/next_cursor");
+        let rest = sre.reads(&format!("/incidents/{id}/timeline?cursor={cursor}")).await;
+        assert_eq!((rest.ok(200).at("/items/0"), rest.at("/has_more")), (timeline.at("/items/4"), json!(false)));
+        sre.reads(&format!("/incidents/{id}/timeline?limit=101")).await.is(400, "INVALID_FILTERS");
+        sre.reads(&format!("/incidents/{id}/timeline?cursor=1")).await.is(400, "INVALID_FILTERS");
         let replayed = sre.reads(&format!("/incidents/{id}/replay")).await;
         assert_eq!((replayed.ok(200).at("/success"), replayed.at("/eventCount")), (json!(true), json!(5)));
         assert_eq!(replayed.text("/finalState/state"), "CLOSED");

@@ -1,8 +1,10 @@
 //! Are all items of a list given, in order and once, when they are asked for in pages?
 
 use model::id::TenantId;
+use model::time::Clock as _;
 use serde_json::{Value, json};
 use testkit::db::TestDb;
+use testkit::governance::{TestIncident, add_incidents, incident, resolved};
 
 use crate::harness::{Call, World};
 
@@ -81,6 +83,21 @@ testkit::both_databases! {
         }
         let names: Vec<_> = two_by_two(&world, "/api/v1/keys").await.iter().map(|key| key["name"].clone()).collect();
         assert_eq!(names, ["4", "3", "2", "1", "a key"], "newest first");
+    }
+
+    async fn the_events_of_an_incident_are_given_in_pages(db: TestDb) {
+        let world = World::new(db).await;
+        let (one, other) = (incident(world.tenant, 1, world.clock.now()), incident(world.tenant, 2, world.clock.now()));
+        let path = |of: &TestIncident| format!("/api/v1/incidents/{}/events", of.id());
+        let (path, elsewhere) = (path(&one), path(&other));
+        add_incidents(&world.cx.db, vec![resolved(one, world.clock.now()), other]).await;
+        let whole = world.get(&path).send().await.ok(200).json();
+        let pages = two_by_two(&world, &path).await;
+        assert_eq!((json!(pages), &whole["has_more"]), (whole["items"].clone(), &json!(false)));
+        assert_eq!(pages.iter().map(|event| event["seq"].as_i64()).collect::<Vec<_>>(), [Some(1), Some(2), Some(3), Some(4)]);
+        let cursor = world.get(&format!("{path}?limit=1")).send().await.text("/next_cursor");
+        world.get(&format!("{elsewhere}?cursor={cursor}")).send().await.is(400, "invalid-cursor");
+        world.get(&format!("{path}?limit=0")).send().await.is(400, "invalid-parameter");
     }
 
     async fn a_cursor_belongs_to_one_list_of_one_tenant(db: TestDb) {

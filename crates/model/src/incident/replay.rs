@@ -15,44 +15,33 @@ use crate::authority::AuthorityContext;
 use crate::digest::Digest;
 use crate::id::{IncidentId, TenantId};
 
+/// More than this is not told of one Incident: whoever looks for the cause begins with the first.
+pub const VIOLATIONS_MOST: usize = 1_000;
+
 /// Makes the Incident again from these events, in the order in which they are stored, and compares it with what is stored
 /// of it.
 pub fn replay(
-    (tenant, id): (TenantId, IncidentId),
+    of: (TenantId, IncidentId),
     events: &[IncidentEvent],
     projection: Option<&Projection>,
 ) -> Replay {
-    let mut player = Player {
-        of: (tenant, id),
-        incident: None,
-        head: Digest::ZERO,
-        seq: 0,
-        at: i64::MIN,
-        seen: BTreeSet::new(),
-        violations: Vec::new(),
-    };
-    if events.is_empty() {
-        player.found(MismatchKind::NoEvents, None, None, None);
-    }
+    let mut player = Player::new(of);
     for event in events {
         player.play(event);
     }
-    player.compare(projection, !events.is_empty());
-    Replay {
-        incident: player.incident,
-        head: player.head,
-        events: events.len(),
-        violations: player.violations,
-    }
+    player.end(projection)
 }
 
-struct Player<'a> {
+/// Makes an Incident again from events that come piece by piece, so that one with many of them need not be in memory.
+#[derive(Debug)]
+pub struct Player {
     of: (TenantId, IncidentId),
     incident: Option<Incident>,
     head: Digest,
+    events: usize,
     seq: i64,
     at: i64,
-    seen: BTreeSet<&'a str>,
+    seen: BTreeSet<String>,
     violations: Vec<Violation>,
 }
 
@@ -63,7 +52,36 @@ struct Meant {
     authority: AuthorityContext,
 }
 
-impl<'a> Player<'a> {
+impl Player {
+    /// Nothing has been played yet.
+    pub const fn new(of: (TenantId, IncidentId)) -> Self {
+        Self {
+            of,
+            incident: None,
+            head: Digest::ZERO,
+            events: 0,
+            seq: 0,
+            at: i64::MIN,
+            seen: BTreeSet::new(),
+            violations: Vec::new(),
+        }
+    }
+
+    /// What came of it, compared with what is stored of the Incident.
+    pub fn end(mut self, projection: Option<&Projection>) -> Replay {
+        let has_events = self.events > 0;
+        if !has_events {
+            self.found(MismatchKind::NoEvents, None, None, None);
+        }
+        self.compare(projection, has_events);
+        Replay {
+            incident: self.incident,
+            head: self.head,
+            events: self.events,
+            violations: self.violations,
+        }
+    }
+
     fn found(
         &mut self,
         kind: MismatchKind,
@@ -71,12 +89,14 @@ impl<'a> Player<'a> {
         expected: Option<String>,
         actual: Option<String>,
     ) {
-        self.violations.push(Violation {
-            kind,
-            event_seq: seq,
-            expected,
-            actual,
-        });
+        if self.violations.len() < VIOLATIONS_MOST {
+            self.violations.push(Violation {
+                kind,
+                event_seq: seq,
+                expected,
+                actual,
+            });
+        }
     }
 
     /// That something is not what it should be, if it is not.
@@ -87,7 +107,9 @@ impl<'a> Player<'a> {
         }
     }
 
-    fn play(&mut self, event: &'a IncidentEvent) {
+    /// Plays the next event, in the order in which they are stored.
+    pub fn play(&mut self, event: &IncidentEvent) {
+        self.events = self.events.saturating_add(1);
         self.place(event);
         self.links(event);
         if let Some(meant) = self.meaning(event) {
@@ -99,7 +121,7 @@ impl<'a> Player<'a> {
         self.at = self.at.max(event.at);
     }
 
-    fn place(&mut self, event: &'a IncidentEvent) {
+    fn place(&mut self, event: &IncidentEvent) {
         let (tenant, id) = self.of;
         let due = self.seq.saturating_add(1);
         let kind = if event.seq > due {
@@ -114,7 +136,7 @@ impl<'a> Player<'a> {
         self.compared(MismatchKind::ForeignEvent, event.seq, &tenant, &event.tenant);
         self.compared(MismatchKind::ForeignEvent, event.seq, &id, &event.incident);
         let expected = event_id(tenant, id, event.seq);
-        let is_new = self.seen.insert(&event.event_id);
+        let is_new = self.seen.insert(event.event_id.clone());
         if !is_new || expected != event.event_id {
             let actual = Some(event.event_id.clone());
             self.found(

@@ -88,7 +88,7 @@ pub(crate) fn run(global: &Global, command: &Command) -> Result<ExitCode> {
         Ok(View {
             agrees: found.replay.is_clean(),
             incidents: 1,
-            events: u64::try_from(found.events.len()).unwrap_or(u64::MAX),
+            events: u64::try_from(found.replay.events).unwrap_or(u64::MAX),
             violations: views(found.tenant, id, found.replay.violations).collect(),
         })
     })?;

@@ -1,7 +1,7 @@
 //! Are the Incidents still what their events say?
 
 use model::id::{IncidentId, TenantId};
-use model::incident::{IncidentEvent, MismatchKind, Replay, Violation};
+use model::incident::{MismatchKind, Player, Replay, Violation};
 use store::{StoreError, StoreResult, Tx};
 
 use super::IncidentError;
@@ -10,7 +10,10 @@ use crate::context::Context;
 /// Incidents that are looked for at a time.
 const MOST: i64 = 200;
 
-/// An Incident made again from its events, with the events.
+/// Events that are read at a time: an Incident to which one failure after the other is added has any number of them.
+const PIECE: i64 = 500;
+
+/// An Incident made again from its events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replayed {
     /// Whose.
@@ -19,8 +22,6 @@ pub struct Replayed {
     pub id: IncidentId,
     /// What came of it.
     pub replay: Replay,
-    /// What it was made from, oldest first.
-    pub events: Vec<IncidentEvent>,
 }
 
 /// Makes an Incident again from its events alone and compares it with what is stored.
@@ -84,7 +85,7 @@ pub async fn some(
                     continue;
                 };
                 verified.incidents += 1;
-                verified.events += u64::try_from(replayed.events.len()).unwrap_or(u64::MAX);
+                verified.events += u64::try_from(replayed.replay.events).unwrap_or(u64::MAX);
                 if !replayed.replay.is_clean() {
                     verified.broken.push((tenant, id, replayed.replay.violations));
                 }
@@ -114,12 +115,23 @@ pub async fn all(cx: &Context) -> Result<Verified, StoreError> {
 
 fn again(tx: &mut impl Tx, tenant: TenantId, id: IncidentId) -> StoreResult<Option<Replayed>> {
     let stored = store::incidents::stored(tx, tenant, id)?;
-    let events = store::incidents::events(tx, tenant, id)?;
-    if stored.is_none() && events.is_empty() {
-        return Ok(None);
+    let mut player = Player::new((tenant, id));
+    let mut behind = None;
+    loop {
+        let piece = store::incidents::events(tx, (tenant, id), behind, PIECE)?;
+        for event in &piece {
+            player.play(event);
+        }
+        behind = piece.last().map(|last| last.seq);
+        if i64::try_from(piece.len()).is_ok_and(|read| read < PIECE) {
+            break;
+        }
     }
     let projection = stored.as_ref().map(|stored| &stored.projection);
-    let mut replay = model::incident::replay((tenant, id), &events, projection);
+    let mut replay = player.end(projection);
+    if stored.is_none() && replay.events == 0 {
+        return Ok(None);
+    }
     let is_told = |kind| replay.violations.iter().any(|violation| violation.kind == kind);
     // What it is looked for by belongs to what is stored of it.
     if stored
@@ -134,10 +146,5 @@ fn again(tx: &mut impl Tx, tenant: TenantId, id: IncidentId) -> StoreResult<Opti
             actual: None,
         });
     }
-    Ok(Some(Replayed {
-        tenant,
-        id,
-        replay,
-        events,
-    }))
+    Ok(Some(Replayed { tenant, id, replay }))
 }

@@ -38,7 +38,9 @@ async fn replayed(world: &World, incident: &Incident) -> Vec<String> {
         (one.replay.violations.as_slice(), one.replay.incident.as_ref()),
         (&[][..], Some(incident))
     );
-    one.events.into_iter().map(|event| event.event_type).collect()
+    let events = services::incidents::events(&world.cx, (world.tenant, incident.id), None, 100);
+    let events = events.await.unwrap();
+    events.into_iter().map(|event| event.event_type).collect()
 }
 
 async fn linked(world: &World, incident: &Incident) -> BTreeSet<RunId> {

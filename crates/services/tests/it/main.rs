@@ -53,6 +53,8 @@ mod incidents_pipeline;
 #[cfg(test)]
 mod incidents_reads;
 #[cfg(test)]
+mod incidents_replay;
+#[cfg(test)]
 mod incidents_report;
 #[cfg(test)]
 mod incidents_signals;

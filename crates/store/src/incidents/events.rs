@@ -65,15 +65,23 @@ pub(super) fn insert(tx: &mut impl Writes, happened: &[Transition]) -> StoreResu
     Ok(())
 }
 
-/// What happened to an Incident, oldest first, whatever has become of it.
+/// What happened to an Incident behind this place, oldest first, whatever has become of it: at most as many events as this.
+/// Places begin at 1, unless somebody has written others.
 ///
 /// # Errors
 /// What the database says.
-pub fn events(tx: &mut impl Tx, tenant: TenantId, incident: IncidentId) -> StoreResult<Vec<IncidentEvent>> {
+pub fn events(
+    tx: &mut impl Tx,
+    (tenant, incident): (TenantId, IncidentId),
+    behind: Option<i64>,
+    most: i64,
+) -> StoreResult<Vec<IncidentEvent>> {
     let rows: Vec<Row> = incident_events::table
         .filter(incident_events::tenant_id.eq(tenant.to_string()))
         .filter(incident_events::incident_id.eq(incident.to_string()))
+        .filter(incident_events::seq.gt(behind.unwrap_or(i64::MIN)))
         .order(incident_events::seq)
+        .limit(most)
         .load(tx.conn())?;
     Ok(rows.into_iter().map(Into::into).collect())
 }

@@ -73,7 +73,8 @@ fn named(transition: &Transition) -> StoreResult<Option<Row>> {
     }
 }
 
-/// The Incident that a failed LLM Run has led to.
+/// The Incident that a failed LLM Run has led to by itself, which has its signature. One that somebody has reported names
+/// a run, and says nothing of whether it failed.
 ///
 /// # Errors
 /// What the database says.
@@ -81,6 +82,7 @@ pub fn led_to(tx: &mut impl Tx, tenant: TenantId, run: RunId) -> StoreResult<Opt
     let found: Option<String> = incident_runs::table
         .filter(incident_runs::tenant_id.eq(tenant.to_string()))
         .filter(incident_runs::run_id.eq(run.to_string()))
+        .filter(incident_runs::signature_id.is_not_null())
         .order(incident_runs::incident_id)
         .select(incident_runs::incident_id)
         .first(tx.conn())

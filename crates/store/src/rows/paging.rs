@@ -18,6 +18,22 @@ macro_rules! behind {
 }
 pub(crate) use behind;
 
+/// The rows beyond a place `(tenant, id)`, if there is one, in the order of both. The first condition is what an index is
+/// entered by.
+macro_rules! beyond {
+    ($query:expr, $place:expr, ($tenant:expr, $id:expr)) => {{
+        let mut query = $query;
+        if let Some((tenant, id)) = $place {
+            let same_tenant = $tenant.eq(tenant.clone()).and($id.gt(id));
+            query = query
+                .filter($tenant.ge(tenant.clone()))
+                .filter($tenant.gt(tenant).or(same_tenant));
+        }
+        query
+    }};
+}
+pub(crate) use beyond;
+
 use model::page::{Cursor, PageRequest};
 
 /// The last item of the page before.

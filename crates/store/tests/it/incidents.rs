@@ -21,7 +21,7 @@ testkit::both_databases! {
         let (found, events, stored) = db.read(move |tx| {
             Ok::<_, store::StoreError>((
                 incidents::standing(tx, ACME, id)?,
-                incidents::events(tx, ACME, id)?,
+                incidents::events(tx, (ACME, id), None, 100)?,
                 incidents::stored(tx, ACME, id)?,
             ))
         }).await.unwrap();
@@ -41,7 +41,7 @@ testkit::both_databases! {
         let (history, id) = (whole.history(), whole.id());
         db.write(move |tx| incidents::append(tx, &history)).await.unwrap();
         let (events, stored) = db.read(move |tx| {
-            Ok::<_, store::StoreError>((incidents::events(tx, ACME, id)?, incidents::stored(tx, ACME, id)?))
+            Ok::<_, store::StoreError>((incidents::events(tx, (ACME, id), None, 100)?, incidents::stored(tx, ACME, id)?))
         }).await.unwrap();
         let stored = stored.unwrap();
         assert!(stored.is_found_by_what_it_is);
@@ -58,7 +58,7 @@ testkit::both_databases! {
         let refused = db.write(move |tx| incidents::append(tx, &other)).await;
         assert!(refused.as_ref().is_err_and(store::StoreError::is_retryable), "{refused:?}");
         let id = incident(1).id();
-        let events = db.read(move |tx| incidents::events(tx, ACME, id)).await.unwrap();
+        let events = db.read(move |tx| incidents::events(tx, (ACME, id), None, 100)).await.unwrap();
         assert_eq!(events.len(), 3, "nothing of it is there");
     }
 
@@ -75,8 +75,19 @@ testkit::both_databases! {
         ] {
             assert!(raw.run(sql).is_err(), "{sql}");
         }
-        let truncated = raw.pick("DELETE FROM incident_events WHERE 1", "TRUNCATE incident_events");
-        assert!(raw.run(truncated).is_err());
+        let forged = "SELECT tenant_id, incident_id, seq, event_id, schema_version, event_type, at, 'forged', authority, \
+            previous_state, new_state, reason, metadata, request_id, idempotency_key, state_hash_before, \
+            state_hash_after, prev_event_hash, event_hash FROM incident_events";
+        let replaced = format!("INSERT OR REPLACE INTO incident_events {forged}");
+        let deleted = "UPDATE retention_gate SET open = 1; DELETE FROM incident_events";
+        for (sqlite, postgres) in [
+            ("DELETE FROM incident_events WHERE 1", "TRUNCATE incident_events"),
+            (deleted, "SET plimsoll.retention = 'on'; DELETE FROM incident_events"),
+            (&replaced, "DELETE FROM incident_events"),
+        ] {
+            let sql = raw.pick(sqlite, postgres);
+            assert!(raw.run(sql).is_err(), "{sql}");
+        }
         assert_eq!(raw.count("incident_events"), 2);
     }
 

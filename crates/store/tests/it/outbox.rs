@@ -54,7 +54,7 @@ testkit::both_databases! {
         assert_eq!(after(&db, 0).await, placed);
         let topics: Vec<Topic> = placed.iter().map(|one| one.message.topic).collect();
         assert_eq!(topics, [Topic::Pending, Topic::Created, Topic::Acknowledged, Topic::StateChanged, Topic::StateChanged]);
-        let events = db.read(move |tx| incidents::events(tx, ACME, id)).await.unwrap();
+        let events = db.read(move |tx| incidents::events(tx, (ACME, id), None, 100)).await.unwrap();
         for (event, told) in events.iter().zip(&placed) {
             let body: serde_json::Value = serde_json::from_str(&told.message.body).unwrap();
             assert_eq!(told.message.id, format!("msg_{}", event.event_id));

@@ -98,7 +98,7 @@ fn stretch(tx: &mut ReadTx<'_>, last: Option<(TenantId, IncidentId)>) -> StoreRe
         .map(|(tenant, id)| {
             Ok(Kept {
                 of: (tenant, id),
-                events: store::incidents::events(tx, tenant, id)?,
+                events: store::incidents::events(tx, (tenant, id), None, i64::MAX)?,
                 projection: store::incidents::stored(tx, tenant, id)?.map(|stored| stored.projection),
             })
         })
