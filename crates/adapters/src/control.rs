@@ -1,6 +1,8 @@
 //! How is an Incident shown to the services that drive it? In the words of the incident control plane: names in camel case,
 //! what is not the core under `metadata`.
 
+pub mod signals;
+
 use model::authority::AuthorityContext;
 use model::automation::{AutomationSwitch, AutomationSwitches};
 use model::incident::{Incident, IncidentEvent, PostMortem, Replay, Resolution, Violation};

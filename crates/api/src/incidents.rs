@@ -4,6 +4,7 @@ mod answers;
 mod bodies;
 pub(crate) mod kill_switch;
 mod reads;
+pub(crate) mod signals;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, ETAG, HeaderValue, LOCATION};
@@ -22,7 +23,7 @@ use services::limits::Done;
 use services::once::{Once, fingerprint};
 use services::principals;
 
-use self::bodies::{CreateBody, StateBody};
+use self::bodies::{AuthorityBody, Checked, CreateBody, PromotionBody, StateBody};
 use crate::body;
 use crate::control_error::IncidentError;
 use crate::idempotency;
@@ -214,28 +215,63 @@ pub(crate) async fn change_state(
     request: HttpRequest,
     id: Path<String>,
 ) -> Result<HttpResponse, IncidentError> {
+    let parts = |said: &StateBody| (said.authority.clone(), said.expected_version);
+    let (asked, said) = asked(&state, &signed, &request, ("incidents.transition", &id), parts).await?;
+    let done = change(&state.cx, asked, said.wish(), rendered).await?;
+    Ok(answered(200, &done))
+}
+
+/// Who asks for a change of which Incident, and in which words.
+async fn asked<T: Checked>(
+    state: &State,
+    signed: &SignedRequest,
+    request: &HttpRequest,
+    (operation, id): (&'static str, &str),
+    parts: fn(&T) -> (AuthorityBody, Option<i64>),
+) -> Result<(Asked, T), IncidentError> {
     let action = PrincipalAction::Transition;
-    let asking = asks(&state, &signed, action).await?;
-    body::check_headers(&request)?;
-    let said: StateBody = bodies::read(&signed.body)?;
-    let (once, is_keyed) = once(&request, "incidents.transition", &signed)?;
-    let seen = crate::v1::incidents::expected_version(&request)
+    let asking = asks(state, signed, action).await?;
+    body::check_headers(request)?;
+    let said: T = bodies::read(&signed.body)?;
+    let (once, is_keyed) = once(request, operation, signed)?;
+    let seen = crate::v1::incidents::expected_version(request)
         .map_err(|error| IncidentError::header("If-Match", error))?;
-    let id = id_of(&id)?;
-    let authority = said
-        .authority
-        .clone()
-        .context(&signed.signed, action, state.cx.clock.now())?;
+    let id = id_of(id)?;
+    let (authority, expected) = parts(&said);
+    let authority = authority.context(&signed.signed, action, state.cx.clock.now())?;
     asking.by(authority.authority_type)?;
     let asked = Asked {
         tenant: signed.signed.tenant_id(),
         id,
         author: signed.signed.author(),
         authority,
-        expected_version: said.expected_version.or(seen),
+        expected_version: expected.or(seen),
         once: is_keyed.then_some(once),
         signed: Some(signed.signed.clone()),
     };
-    let done = change(&state.cx, asked, said.wish(), rendered).await?;
+    Ok((asked, said))
+}
+
+/// Let an Incident through that waits
+#[utoipa::path(post, path = "/incidents/{incident_id}/promotion", operation_id = "promote_incident",
+    tag = "Incident control plane", security(("sigv4" = [])), request_body = PromotionBody,
+    params(("incident_id" = String, Path), ("Idempotency-Key" = Option<String>, Header), ("If-Match" = Option<String>, Header)),
+    responses((status = 200, description = "The Incident, OPEN", body = ControlIncidentView),
+              (status = 400, description = "The request is not valid, or does not say why"),
+              (status = 401, description = "The signature is missing, wrong, late or used up"),
+              (status = 403, description = "The principal may not do this"),
+              (status = 404, description = "There is no such Incident"),
+              (status = 409, description = "It does not wait, has another version by now, or the gate refuses it"),
+              (status = 429, description = "The rate limit is used up"),
+              (status = 503, description = "Automatic changes are switched off, or the database is not there")))]
+pub(crate) async fn promote(
+    signed: SignedRequest,
+    state: Data<State>,
+    request: HttpRequest,
+    id: Path<String>,
+) -> Result<HttpResponse, IncidentError> {
+    let parts = |said: &PromotionBody| (said.authority.clone(), said.expected_version);
+    let (asked, _) = asked(&state, &signed, &request, ("incidents.promote", &id), parts).await?;
+    let done = services::incidents::promote::promote(&state.cx, asked, rendered).await?;
     Ok(answered(200, &done))
 }

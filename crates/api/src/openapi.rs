@@ -49,7 +49,7 @@ mod shared;
         ops::limits_overrides::delete,
         ops::rules::list, ops::rules::create, ops::rules::update,
         incidents::list, incidents::create, incidents::get, incidents::change_state, incidents::timeline,
-        incidents::replay,
+        incidents::replay, incidents::promote, incidents::signals::send,
         incidents::kill_switch::status, incidents::kill_switch::disable, incidents::kill_switch::enable,
         ops::health::live, ops::health::ready,
     ),

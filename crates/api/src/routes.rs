@@ -64,8 +64,10 @@ fn control(config: &mut ServiceConfig) {
     resource!(config, "/incidents", get => incidents::list, post => incidents::create);
     resource!(config, "/incidents/{incident_id}", get => incidents::get);
     resource!(config, "/incidents/{incident_id}/state", patch => incidents::change_state);
+    resource!(config, "/incidents/{incident_id}/promotion", post => incidents::promote);
     resource!(config, "/incidents/{incident_id}/timeline", get => incidents::timeline);
     resource!(config, "/incidents/{incident_id}/replay", get => incidents::replay);
+    resource!(config, "/signals", post => incidents::signals::send);
     resource!(config, "/kill-switch/status", get => incidents::kill_switch::status);
     resource!(config, "/kill-switch/disable", post => incidents::kill_switch::disable);
     resource!(config, "/kill-switch/enable", post => incidents::kill_switch::enable);

@@ -13,6 +13,7 @@ pub mod integrity;
 pub mod learnings;
 pub mod patterns;
 mod pipeline;
+pub mod promote;
 pub mod recurring;
 pub mod replay;
 pub mod report;
@@ -25,7 +26,7 @@ use model::incident::{
     Change, Creation, Incident, IncidentEvent, Promotion, Refusal, Standing, StepOf, Transition,
 };
 use model::page::{Page, PageRequest};
-use model::promotion::Verdict;
+use model::promotion::{PromotionDecision, Verdict};
 use model::time::Timestamp;
 use store::{StoreError, StoreResult, TxError, Writes};
 
@@ -63,6 +64,9 @@ pub enum IncidentError {
     /// There is no such LLM Run.
     #[error("there is no such LLM Run")]
     UnknownRun,
+    /// The gate does not let it through.
+    #[error("the gate does not let the Incident through: {}", .0.reason)]
+    NotLetThrough(Box<PromotionDecision>),
     /// The signature of the request cannot be used.
     #[error(transparent)]
     Spent(#[from] SpendError),

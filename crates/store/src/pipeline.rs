@@ -182,6 +182,25 @@ pub fn signal(tx: &mut impl Tx, tenant: TenantId, id: SignalId) -> StoreResult<O
     body.map(|body| Table("signals").json("body", &body)).transpose()
 }
 
+/// A candidate, and what it rests on.
+///
+/// # Errors
+/// What the database says.
+pub fn candidate(
+    tx: &mut impl Tx,
+    tenant: TenantId,
+    id: CandidateId,
+) -> StoreResult<Option<(Candidate, EvidenceBundle)>> {
+    let row: Option<(String, String)> = candidates::table
+        .find((tenant.to_string(), id.to_string()))
+        .select((candidates::body, candidates::evidence))
+        .get_result(tx.conn())
+        .optional()?;
+    let table = Table("candidates");
+    row.map(|(body, evidence)| Ok((table.json("body", &body)?, table.json("evidence", &evidence)?)))
+        .transpose()
+}
+
 /// Which detections a rule wants to see.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Wanted {

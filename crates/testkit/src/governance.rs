@@ -173,6 +173,7 @@ fn opened() -> Happening {
         evidence_id: None,
         confidence_micro: None,
         detection_count: None,
+        promoted_by: None,
     })
 }
 

@@ -24,6 +24,12 @@ impl From<Cause> for IncidentError {
                 "VALIDATION_ERROR",
                 "The body is not valid: metadata.runId is no LLM Run of the tenant.",
             ),
+            Cause::NotLetThrough(decision) => Self::new(
+                409,
+                "PROMOTION_REFUSED",
+                format!("The gate does not let the Incident through: {}.", decision.reason),
+            )
+            .with(json!({ "verdict": decision.decision, "rejectionCode": decision.rejection_code })),
             Cause::NotNoticed => Self::new(500, "INTERNAL_ERROR", "An unexpected error occurred."),
             Cause::Spent(error) => error.into(),
             Cause::TooOften(error) => error.into(),

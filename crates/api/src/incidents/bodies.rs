@@ -18,8 +18,7 @@ use services::incidents::change::Wish;
 use services::principals::Signed;
 use utoipa::ToSchema;
 
-use self::issues::Text;
-pub(super) use self::issues::{Checked, Members};
+pub(super) use self::issues::{Checked, Members, Text, invalid};
 use crate::body::Body;
 use crate::control_error::IncidentError;
 
@@ -101,6 +100,15 @@ pub(crate) struct StateBody {
     post_mortem_summary: Option<String>,
 }
 
+/// By what authority an Incident that waits is let through.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct PromotionBody {
+    pub(crate) authority: AuthorityBody,
+    /// The version that the caller has seen.
+    pub(crate) expected_version: Option<i64>,
+}
+
 impl Body for CreateBody {
     const READ_ONLY: &'static [&'static str] = &["incidentId", "state", "createdAt", "updatedAt"];
 }
@@ -123,8 +131,22 @@ pub(super) fn is_name(text: &str) -> bool {
 }
 
 const SERVICE: (usize, usize) = (1, 256);
-const SEVERITIES: &str = "one of SEV1, SEV2, SEV3, SEV4";
+pub(super) const SEVERITIES: &str = "one of SEV1, SEV2, SEV3, SEV4";
+const VERSION: &str = "a version: a whole number from 1";
 const STATES: &str = "one of PENDING, OPEN, MITIGATING, RESOLVED, CLOSED, CANCELLED, ARCHIVED";
+
+impl Body for PromotionBody {
+    const READ_ONLY: &'static [&'static str] = &["incidentId", "state", "verdict"];
+}
+
+impl Checked for PromotionBody {
+    fn check(members: &mut Members<'_>) {
+        members.known(&["authority", "expectedVersion"]);
+        members.required(&["authority"]);
+        members.object("authority", authority);
+        members.is::<NonZeroU32>("expectedVersion", VERSION);
+    }
+}
 
 impl Checked for CreateBody {
     fn check(members: &mut Members<'_>) {
@@ -165,7 +187,7 @@ impl Checked for StateBody {
         members.required(&["newState", "authority"]);
         members.is::<IncidentState>("newState", STATES);
         members.object("authority", authority);
-        members.is::<NonZeroU32>("expectedVersion", "a version: a whole number from 1");
+        members.is::<NonZeroU32>("expectedVersion", VERSION);
         for reason in ["reason", "resolutionSummary", "postMortemSummary"] {
             members.text(reason, Text::Prose, (REASON_MIN, REASON_MAX));
         }
@@ -280,5 +302,6 @@ fn nobodys() -> Promotion {
         evidence_id: None,
         confidence_micro: None,
         detection_count: None,
+        promoted_by: None,
     }
 }

@@ -30,9 +30,10 @@ const NOTES_MAX: usize = 2000;
 
 pub(crate) fn incident_error(error: IncidentError) -> ApiError {
     match error {
-        // The last four are about reports and signatures, of which there are none here.
+        // The last five are about reports, promotions and signatures, of which there are none here.
         IncidentError::NotFound
         | IncidentError::NotNoticed
+        | IncidentError::NotLetThrough(_)
         | IncidentError::UnknownRun
         | IncidentError::TooOften(_)
         | IncidentError::Spent(SpendError::Replayed) => ApiError::not_found(),

@@ -28,7 +28,7 @@ pub(crate) enum Who {
 
 use Who::{Operator, Sdk, Signed, Tenant};
 
-const TABLE: [(&str, &str, Who); 107] = [
+const TABLE: [(&str, &str, Who); 109] = [
     ("POST", "/v1/chat/completions", Sdk),
     ("POST", "/v1/completions", Sdk),
     ("POST", "/v1/embeddings", Sdk),
@@ -96,6 +96,8 @@ const TABLE: [(&str, &str, Who); 107] = [
     ("PATCH", "/incidents/{incident_id}/state", Signed),
     ("GET", "/incidents/{incident_id}/timeline", Signed),
     ("GET", "/incidents/{incident_id}/replay", Signed),
+    ("POST", "/incidents/{incident_id}/promotion", Signed),
+    ("POST", "/signals", Signed),
     ("GET", "/kill-switch/status", Signed),
     ("POST", "/kill-switch/disable", Signed),
     ("POST", "/kill-switch/enable", Signed),

@@ -11,6 +11,10 @@ mod control_automation;
 #[cfg(test)]
 mod control_order;
 #[cfg(test)]
+mod control_promotion;
+#[cfg(test)]
+mod control_signals;
+#[cfg(test)]
 mod control_storm;
 #[cfg(test)]
 mod coverage;

@@ -37,7 +37,7 @@ pub const CORRELATION_RULES: &[File] = files! { "correlation":
 /// The policies of promotion.
 pub const POLICIES: &[File] = files! { "policies":
     "budget-breaches.v1.0.0" "default.v1.0.0" "emergency.v1.0.0" "failed-runs.v1.0.0" "integrity-violations.v1.0.0"
-    "manual-reports.v1.0.0" "threshold-incidents.v1.0.0" "threshold-violations.v1.0.0"
+    "manual-reports.v1.0.0" "promotions-by-hand.v1.0.0" "threshold-incidents.v1.0.0" "threshold-violations.v1.0.0"
 };
 
 /// Why what was shipped, or what somebody wrote, cannot be loaded.

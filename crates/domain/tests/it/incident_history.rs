@@ -67,6 +67,7 @@ pub(crate) fn promotion(verdict: Verdict) -> Promotion {
         evidence_id: None,
         confidence_micro: Some(622_500),
         detection_count: Some(2),
+        promoted_by: None,
     }
 }
 

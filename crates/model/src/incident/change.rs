@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{Attributed, CauseType, IncidentCategory, IncidentState, ResolutionMethod, Signature};
+use crate::authority::AuthorityContext;
 use crate::id::{RunId, SignatureId};
 use crate::money::NanoUsd;
 use crate::severity::Severity;
@@ -115,6 +116,9 @@ pub struct Promotion {
     pub confidence_micro: Option<i64>,
     /// How many detections it rests on.
     pub detection_count: Option<i64>,
+    /// By what authority a person let it through afterwards; none if nobody had to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promoted_by: Option<AuthorityContext>,
 }
 
 /// How an Incident is resolved.

@@ -171,7 +171,42 @@ fn check_curl(home: Home) {
     let found = signers.world.home.run(&["replay", "incident", "--all"]);
     assert_eq!(found.code, 0, "{}{}", found.stdout, found.stderr);
 
+    signalled(&signers, &replayed.date);
     forged(&signers);
+}
+
+/// Somebody's monitoring sends a signal, signed at this time.
+fn signalled(signers: &Signers, date: &str) {
+    let [year, month, day, hour, minute] =
+        [0..4, 4..6, 6..8, 9..11, 11..13].map(|part| date.get(part).unwrap());
+    let signal = json!({
+        "source": "CUSTOM_API", "signalType": "METRIC_BREACH", "service": "checkout", "severity": "SEV3",
+        "confidence": "HIGH", "dedupeKey": "checkout-latency", "title": "Latency of checkout",
+        "observedAt": format!("{year}-{month}-{day}T{hour}:{minute}:00Z"), "authority": {"authorityType": "ON_CALL_SRE"},
+    })
+    .to_string();
+    let taken = signers.curl("POST", "/signals", &["-d", &signal]);
+    assert_eq!(
+        (taken.status, &taken.body["isNew"]),
+        (201, &json!(true)),
+        "{}",
+        taken.body
+    );
+    let again = signers.curl("POST", "/signals", &["-H", "x-amz-nonce: 2", "-d", &signal]);
+    assert_eq!(
+        (again.status, &again.body["isNew"]),
+        (200, &json!(false)),
+        "{}",
+        again.body
+    );
+    signers
+        .plain("POST", "/signals", &["-d", &signal])
+        .is(401, "AUTHENTICATION_REQUIRED");
+    let nobodys = "/incidents/inc_00000000000000000000000000000000/promotion";
+    let body = json!({"authority": {"authorityType": "ON_CALL_SRE"}}).to_string();
+    signers
+        .curl("POST", nobodys, &["-d", &body])
+        .is(404, "INCIDENT_NOT_FOUND");
 }
 
 /// What curl has signed and somebody else sends, altered.

@@ -15,7 +15,7 @@ use domain::pipeline::signals::{SignalDraft, ingest, normalize};
 use model::authority::AuthorityContext;
 use model::candidate::Candidate;
 use model::detection::Detection;
-use model::id::{IncidentId, TenantId};
+use model::id::{CandidateId, IncidentId, TenantId};
 use model::incident::Promotion;
 use model::promotion::{Promoter, PromotionDecision, Verdict};
 use model::signal::Signal;
@@ -28,6 +28,9 @@ use crate::measure::Counted;
 
 /// The most detections that one is brought together with.
 const KNOWN_MOST: i64 = 500;
+
+/// The policy for what a person lets through.
+const BY_HAND: &str = "promotions-by-hand";
 
 /// The rules and policies that come with the product. Their tests load every one of them; were one broken all the same,
 /// nothing would be promoted.
@@ -116,21 +119,28 @@ impl Promoted {
 
     /// What the Incident keeps of it.
     pub(super) fn promotion(&self) -> Promotion {
-        let Self {
-            candidate, decision, ..
-        } = self;
-        let score = decision.confidence_score;
+        let detections = &self.candidate.candidate.detection_ids;
         Promotion {
-            verdict: decision.decision,
-            reason: decision.reason.clone(),
-            decision_id: decision.id.to_string(),
-            policy_id: decision.policy.id.to_string(),
-            policy_version: decision.policy.version.to_string(),
-            candidate_id: Some(decision.candidate_id.to_string()),
-            evidence_id: Some(decision.evidence_id.to_string()),
-            confidence_micro: score.map(|score| i64::from(score.millionths())),
-            detection_count: i64::try_from(candidate.candidate.detection_ids.len()).ok(),
+            detection_count: i64::try_from(detections.len()).ok(),
+            ..said(&self.decision)
         }
+    }
+}
+
+/// What an Incident keeps of what the gate said.
+pub(super) fn said(decision: &PromotionDecision) -> Promotion {
+    let score = decision.confidence_score;
+    Promotion {
+        verdict: decision.decision,
+        reason: decision.reason.clone(),
+        decision_id: decision.id.to_string(),
+        policy_id: decision.policy.id.to_string(),
+        policy_version: decision.policy.version.to_string(),
+        candidate_id: Some(decision.candidate_id.to_string()),
+        evidence_id: Some(decision.evidence_id.to_string()),
+        confidence_micro: score.map(|score| i64::from(score.millionths())),
+        detection_count: None,
+        promoted_by: None,
     }
 }
 
@@ -267,6 +277,42 @@ fn judge(
     });
     store::pipeline::add_decision(tx, &decision)?;
     Ok(Some((built, decision)))
+}
+
+/// Asks the gate once more about a candidate whose Incident waits, by the policy for what a person lets through, and writes
+/// down what it says.
+///
+/// # Errors
+/// [`IncidentError::NotNoticed`] if nothing is on record of the candidate.
+pub(super) fn by_hand(
+    tx: &mut impl Writes,
+    candidate: CandidateId,
+    asked: &Asked,
+    now: Timestamp,
+) -> Result<PromotionDecision, IncidentError> {
+    let rules = SHIPPED.as_ref().ok_or(IncidentError::NotNoticed)?;
+    let stored = store::pipeline::candidate(tx, asked.tenant, candidate)?;
+    let (candidate, evidence) = stored.ok_or(IncidentError::NotNoticed)?;
+    let is_for_hands = |policy: &&LoadedPolicy| policy.policy().id.as_str() == BY_HAND;
+    let before = store::pipeline::asked(tx, asked.tenant, candidate.id)?;
+    let (incident, active) = named(tx, asked, (&candidate, ""))?;
+    let decision = evaluate(&GateInput {
+        request_id: &asked.request_id,
+        attempt: before.times.saturating_add(1),
+        candidate: &candidate,
+        evidence: Known::Known(Some(&evidence)),
+        policy: rules.policies.iter().filter(is_for_hands).last(),
+        promoter: &promoter(&asked.authority),
+        naming: gate::Naming::Given(incident),
+        active_incident: Known::Known(active),
+        promoted_before: Known::Known(before.promoted),
+        service_incident: Known::Unknown,
+        last_promotion_at: Known::Unknown,
+        automation: Known::Unknown,
+        now,
+    });
+    store::pipeline::add_decision(tx, &decision)?;
+    Ok(decision)
 }
 
 /// Which Incident a candidate becomes, and which other one about the same is going on.

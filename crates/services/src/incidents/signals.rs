@@ -4,12 +4,13 @@
 //! takes it. Told again within a minute it is the same signal, and nothing happens.
 
 use domain::attribution::{Facts, attribute};
-use domain::pipeline::signals::{SignalDraft, SignalError, ingest_external};
+use domain::pipeline::signals::ingest_external;
 use model::authority::AuthorityContext;
 use model::candidate::Candidate;
 use model::id::{IdGenerator, IncidentId, SignalId, TenantId};
 use model::incident::{CauseType, Creation, IncidentSource, Occurrence};
 use model::money::NanoUsd;
+use model::principal::PrincipalAction;
 use model::promotion::{RejectionCode, Verdict};
 use model::signal::Signal;
 use model::time::Timestamp;
@@ -19,8 +20,12 @@ use super::pipeline::{self, Promoted};
 use super::{IncidentError, Opened, again};
 use crate::audit::Author;
 use crate::context::Context;
+use crate::identity::TooOften;
 use crate::measure::{self, Counted};
-use crate::principals::{Signed, SpendError};
+use crate::once::{Done, Once, OnceError, Render};
+use crate::principals::{Signed, SpendError, Toll};
+
+pub use domain::pipeline::signals::{SignalDraft, SignalError};
 
 /// Why a signal is not taken.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +36,12 @@ pub enum TakeError {
     /// The signature of the request was used before.
     #[error(transparent)]
     Spent(#[from] SpendError),
+    /// The idempotency key cannot be used.
+    #[error(transparent)]
+    Once(#[from] OnceError),
+    /// Whoever sends it has sent too many.
+    #[error(transparent)]
+    TooOften(#[from] TooOften),
     /// What it leads to cannot be written down.
     #[error(transparent)]
     Incident(#[from] IncidentError),
@@ -42,9 +53,11 @@ pub enum TakeError {
 impl TxError for TakeError {
     fn store_error(&self) -> Option<&StoreError> {
         match self {
-            Self::Store(error) | Self::Spent(SpendError::Store(error)) => Some(error),
+            Self::Store(error)
+            | Self::Once(OnceError::Store(error))
+            | Self::Spent(SpendError::Store(error)) => Some(error),
             Self::Incident(error) => error.store_error(),
-            Self::Invalid(_) | Self::Spent(SpendError::Replayed) => None,
+            Self::Invalid(_) | Self::Spent(_) | Self::Once(_) | Self::TooOften(_) => None,
         }
     }
 }
@@ -58,6 +71,8 @@ pub struct Sender {
     pub author: Author,
     /// By what authority.
     pub authority: AuthorityContext,
+    /// The idempotency key, if the request has one.
+    pub once: Option<Once>,
     /// The signature of the request, if it has one: it is used up by the signal.
     pub signed: Option<Signed>,
 }
@@ -86,25 +101,51 @@ pub struct Taken {
     pub said: Option<Said>,
 }
 
-/// Takes a signal.
+/// What is wrong with a signal that came in from outside, in the order of its fields; nothing if it can be taken.
+pub fn problems(tenant: TenantId, draft: &SignalDraft, now: Timestamp) -> Vec<SignalError> {
+    ingest_external(tenant, draft, now).err().unwrap_or_default()
+}
+
+/// Takes a signal. The same request again gets the same answer, and makes nothing.
 ///
 /// # Errors
 /// [`TakeError`].
-pub async fn take(cx: &Context, sender: Sender, draft: SignalDraft) -> Result<Taken, TakeError> {
+pub async fn take(
+    cx: &Context,
+    sender: Sender,
+    draft: SignalDraft,
+    render: Render<Taken>,
+) -> Result<Done<Taken>, TakeError> {
     let (clock, ids) = (cx.clock.clone(), cx.ids.clone());
-    let (taken, counted) = cx
+    let by = sender.authority.authority_type;
+    let toll = sender.signed.as_ref();
+    let toll = toll.map(|signed| Toll::of(cx, signed, PrincipalAction::Create, by));
+    let (done, counted) = cx
         .db
-        .write(move |tx| -> Result<(Taken, Counted), TakeError> {
+        .write(move |tx| -> Result<(Done<Taken>, Counted), TakeError> {
+            let once = sender.once.as_ref();
+            let answered = |tx: &mut WriteTx<'_>| once.map(|once| once.before(tx)).transpose();
+            if let Some(before) = answered(tx)?.flatten() {
+                return Ok((Done::Before(before), Counted::default()));
+            }
+            if let Some(Err(error)) = sender.signed.as_ref().map(|signed| signed.spend(tx)) {
+                // Somebody who sent the same signature with the same key at the same instant was faster.
+                let before = answered(tx)?.flatten().ok_or(error)?;
+                return Ok((Done::Before(before), Counted::default()));
+            }
             let now = clock.now();
             let signal = ingest_external(sender.tenant, &draft, now).map_err(TakeError::Invalid)?;
-            if let Some(signed) = &sender.signed {
-                signed.spend(tx)?;
+            toll.as_ref().map_or(Ok(()), Toll::pay)?;
+            let (taken, counted) = commit(tx, ids.as_ref(), &sender, signal, now)?;
+            let body = render(&taken);
+            if let Some(once) = once {
+                once.record(tx, 201, &body, now)?;
             }
-            commit(tx, ids.as_ref(), &sender, signal, now)
+            Ok((Done::Now(taken, body), counted))
         })
         .await?;
     measure::pipeline(&counted);
-    Ok(taken)
+    Ok(done)
 }
 
 fn commit(

@@ -16,10 +16,10 @@ use crate::harness::World;
 use crate::incidents::{audited, failed, incidents_of, timeline};
 use crate::principals::{made, sent_to, signer, world};
 
-const WHY: &str = "it opens one Incident after the other";
+pub(crate) const WHY: &str = "it opens one Incident after the other";
 
 /// Somebody who may break the glass switches the tenant's own switch, by this authority.
-async fn switches(world: &World, by: AuthorityType, off: bool) -> Result<bool, AutomationError> {
+pub(crate) async fn switches(world: &World, by: AuthorityType, off: bool) -> Result<bool, AutomationError> {
     let name = format!(
         "glass-{}",
         model::id::IdGenerator::next(world.cx.ids.as_ref()) % 1_000_000

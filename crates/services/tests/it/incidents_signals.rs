@@ -10,6 +10,7 @@ use model::signal::{Certainty, SignalSource, SignalType};
 use model::verdict::Verdict;
 use services::audit::Author;
 use services::incidents::signals::{Said, Sender, TakeError, Taken, take};
+use services::once::Done;
 use testkit::db::TestDb;
 
 use crate::harness::World;
@@ -34,9 +35,13 @@ async fn taken(world: &World, draft: SignalDraft) -> Result<Taken, TakeError> {
         tenant: world.tenant,
         author: Author::human("pager".to_owned()),
         authority: AuthorityContext::engine("pager", world.now()),
+        once: None,
         signed: None,
     };
-    take(&world.cx, sender, draft).await
+    match take(&world.cx, sender, draft, |_| String::new()).await? {
+        Done::Now(taken, _) => Ok(taken),
+        Done::Before(before) => panic!("nobody has sent it before: {before:?}"),
+    }
 }
 
 /// What the gate says of as many alarms of one service, one after the other.

@@ -51,6 +51,8 @@ mod incidents_breaches;
 #[cfg(test)]
 mod incidents_pipeline;
 #[cfg(test)]
+mod incidents_promotion;
+#[cfg(test)]
 mod incidents_reads;
 #[cfg(test)]
 mod incidents_replay;

@@ -52,6 +52,11 @@ pub(crate) fn read<T: Checked>(bytes: &[u8]) -> Result<T, IncidentError> {
     }
 }
 
+/// The refusal of a body for these members, each with what is wrong with it.
+pub(crate) fn invalid(issues: Vec<(String, String)>) -> IncidentError {
+    Issues(issues).error()
+}
+
 /// Members that are not what they should be.
 #[derive(Default)]
 struct Issues(Vec<(String, String)>);
