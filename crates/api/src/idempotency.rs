@@ -61,7 +61,8 @@ pub(crate) fn once(
     }))
 }
 
-/// One more request with a key, or one of them that was answered before, or one whose key is another request's.
+/// One more request with a key, or one of them that was answered before, or one whose key is another request's, or that of
+/// a request which is not answered yet.
 fn count(outcome: &'static str) {
     metrics::counter!("plimsoll_idempotency_total", "outcome" => outcome).increment(1);
 }
@@ -95,6 +96,18 @@ pub(crate) fn refusal(error: OnceError) -> ApiError {
         OnceError::Foreign => foreign(),
         OnceError::Store(error) => error.into(),
     }
+}
+
+/// The request that the key came with is not answered yet.
+pub(crate) fn in_progress() -> ApiError {
+    count("in_progress");
+    ApiError::new(
+        409,
+        "idempotency-in-progress",
+        "Request in progress",
+        "The request that this Idempotency-Key came with is not answered yet. Send it again to get its answer.",
+    )
+    .retry_after(1)
 }
 
 pub(crate) fn reused(at: &str) -> ApiError {

@@ -15,6 +15,7 @@ mod control_error;
 mod decimal;
 mod idempotency;
 mod middleware;
+mod mode;
 mod order;
 mod paging;
 mod problem;

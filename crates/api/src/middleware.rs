@@ -4,6 +4,7 @@
 //! route would take is refused before anything else looks at it; a panic becomes a 500.
 
 mod checks;
+pub(crate) mod claims;
 pub(crate) mod journal;
 
 use std::panic::AssertUnwindSafe;
@@ -45,6 +46,15 @@ pub(crate) async fn around<B: MessageBody + 'static>(
                 .into_response(shaped(dialect, error))
                 .map_into_right_body());
         }
+        let claimed = state.as_ref().map(|state| state.claims.claim(request.request()));
+        let _claim = match claimed.transpose() {
+            Ok(claim) => claim,
+            Err(error) => {
+                return Ok(request
+                    .into_response(shaped(dialect, error))
+                    .map_into_right_body());
+            }
+        };
         match AssertUnwindSafe(next.call(request)).catch_unwind().await {
             Ok(Ok(response)) => Ok(response.map_into_left_body()),
             Ok(Err(error)) => Err(error),

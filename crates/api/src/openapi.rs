@@ -43,6 +43,7 @@ mod shared;
         v1::scopes::projects, v1::scopes::create_project, v1::scopes::agents, v1::scopes::create_agent,
         ops::tenants::list, ops::tenants::create, ops::tenants::freeze, ops::tenants::unfreeze,
         ops::tenants::floor_price,
+        ops::tenants::review,
         ops::keys::list, ops::keys::create, ops::keys::revoke, ops::keys::freeze, ops::keys::unfreeze,
         ops::limits::list, ops::limits::create, ops::limits::usage, ops::limits::update,
         ops::limits_overrides::list, ops::limits_overrides::create, ops::limits_overrides::get,

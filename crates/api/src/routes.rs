@@ -108,6 +108,7 @@ fn operators(config: &mut ServiceConfig) {
     resource!(config, "/api/v1/ops/tenants/{tenant_id}/freeze", post => ops::tenants::freeze);
     resource!(config, "/api/v1/ops/tenants/{tenant_id}/unfreeze", post => ops::tenants::unfreeze);
     resource!(config, "/api/v1/ops/tenants/{tenant_id}/floor-price", put => ops::tenants::floor_price);
+    resource!(config, "/api/v1/ops/tenants/{tenant_id}/review", put => ops::tenants::review);
     resource!(config, "/api/v1/ops/tenants/{tenant_id}/keys", get => ops::keys::list, post => ops::keys::create);
     resource!(config, "/api/v1/ops/tenants/{tenant_id}/keys/{api_key_id}", delete => ops::keys::revoke);
     resource!(config, "/api/v1/ops/tenants/{tenant_id}/keys/{api_key_id}/freeze", post => ops::keys::freeze);

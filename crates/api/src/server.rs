@@ -11,6 +11,7 @@ use actix_web::{App, HttpServer};
 use services::Context;
 
 use crate::middleware::around;
+use crate::middleware::claims::Claims;
 use crate::ops::health::Metrics;
 use crate::problem::ApiError;
 use crate::routes;
@@ -82,6 +83,7 @@ pub fn start(cx: Context, settings: Settings) -> std::io::Result<Running> {
     let state = Data::new(State {
         cx,
         settings: Arc::new(settings),
+        claims: Claims::default(),
     });
     let server = HttpServer::new(move || {
         App::new()
@@ -137,6 +139,7 @@ pub fn start_ops(
     let state = Data::new(State {
         cx,
         settings: Arc::new(settings),
+        claims: Claims::default(),
     });
     let metrics = Data::new(Metrics(render_metrics));
     let server = HttpServer::new(move || {

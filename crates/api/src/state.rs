@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use services::Context;
 
+use crate::middleware::claims::Claims;
 use crate::server::Settings;
 
 /// The state of the server; a clone shares it.
@@ -11,4 +12,5 @@ use crate::server::Settings;
 pub(crate) struct State {
     pub(crate) cx: Context,
     pub(crate) settings: Arc<Settings>,
+    pub(crate) claims: Claims,
 }

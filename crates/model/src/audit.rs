@@ -122,6 +122,8 @@ pub enum AuditEvent {
     TenantCreated,
     /// What a token of a model without a price counts as was changed for a tenant.
     TenantFloorPriceChanged,
+    /// How many persons a Policy Rule of a tenant takes was changed.
+    TenantReviewChanged,
     /// All traffic of a tenant was stopped.
     EmergencyOverrideActivated,
     /// The traffic of a tenant flows again.

@@ -31,6 +31,8 @@ pub struct Tenant {
     /// What a token of a model without a price is taken to cost; without it such models are refused
     /// under a money limit.
     pub floor_price: Option<NanoUsd>,
+    /// Whether its Policy Rules take two persons: one who proposes, and another one who approves.
+    pub two_person_review: bool,
     /// When it was made.
     pub created_at: Timestamp,
 }

@@ -164,7 +164,7 @@ fn of_incidents() {
     for result in ["ok", "refused"] {
         let _empty = metrics::histogram!("plimsoll_incident_transition_seconds", "result" => result);
     }
-    for outcome in ["keyed", "hit", "conflict"] {
+    for outcome in ["keyed", "hit", "conflict", "in_progress"] {
         metrics::counter!("plimsoll_idempotency_total", "outcome" => outcome).increment(0);
     }
     for outcome in ["delivered", "failed", "dead"] {

@@ -23,6 +23,7 @@ use crate::projections::WINDOW_DAYS;
 pub const DAYS_DEFAULT: i64 = WINDOW_DAYS;
 /// The most days that are looked back over.
 pub const DAYS_MAX: i64 = 365;
+const DAY_SECONDS: i64 = 86_400;
 /// How long a reason is, in characters.
 const REASON: std::ops::RangeInclusive<usize> = 10..=500;
 
@@ -61,11 +62,18 @@ pub struct Counts {
     pub mitigated: i64,
     /// They ran and failed all the same.
     pub failed: i64,
-    /// What failing would have cost.
+    /// What failing would have cost those that did not run, without false positives.
     pub saved: NanoUsd,
 }
 
 impl Counts {
+    /// Takes what was no failure out of what was saved.
+    fn take_out(&mut self, wrong: &Sum) {
+        if wrong.outcome == PreventionOutcome::Prevented {
+            self.saved = NanoUsd(self.saved.0.saturating_sub(wrong.saving.0).max(0));
+        }
+    }
+
     fn add(&mut self, sum: &Sum) {
         let of = match sum.outcome {
             PreventionOutcome::Prevented => &mut self.prevented,
@@ -73,7 +81,10 @@ impl Counts {
             PreventionOutcome::Failed => &mut self.failed,
         };
         *of = of.saturating_add(sum.times);
-        self.saved = NanoUsd(self.saved.0.saturating_add(sum.saving.0));
+        // What ran was paid for, whatever came of it.
+        if sum.outcome == PreventionOutcome::Prevented {
+            self.saved = NanoUsd(self.saved.0.saturating_add(sum.saving.0));
+        }
     }
 }
 
@@ -125,7 +136,6 @@ fn measured(
     rule: &Rule,
     (now, days): (Timestamp, i64),
 ) -> StoreResult<Effectiveness> {
-    const DAY_SECONDS: i64 = 86_400;
     let today = now
         .as_micros()
         .div_euclid(DAY_SECONDS * Timestamp::MICROS_PER_SECOND);
@@ -143,23 +153,20 @@ fn measured(
         .iter()
         .filter(|sum| sum.outcome == PreventionOutcome::Prevented);
     let last_prevented_at = prevented.map(|sum| sum.last_at).max();
-    let false_positives = store::preventions::false_positives(tx, tenant, rule.id, since)?;
-    let incidents = match failure_of(tx, tenant, rule)? {
-        Some(failure) => {
-            // What opened the Incident that it came from was before it, also in the same instant.
-            let made = rule.created_at;
-            let behind = Timestamp::from_micros(made.as_micros().saturating_add(1));
-            let before = (made.plus_seconds(-days * DAY_SECONDS), behind);
-            let after = (behind.max(since), now.plus_millis(1));
-            (
-                store::incidents::of_failure(tx, tenant, failure, before)?,
-                store::incidents::of_failure(tx, tenant, failure, after)?,
-            )
-        }
-        None => (0, 0),
-    };
+    let wrong = store::preventions::false_positives(tx, tenant, rule.id, since)?;
+    for sum in &wrong {
+        counts.take_out(sum);
+        by_day.entry(sum.day).or_default().take_out(sum);
+    }
+    let false_positives: i64 = wrong.iter().map(|sum| sum.times).sum();
+    let wrongly: i64 = wrong
+        .iter()
+        .filter(|sum| sum.outcome == PreventionOutcome::Prevented)
+        .map(|sum| sum.times)
+        .sum();
+    let incidents = incidents_of(tx, tenant, rule, (since, now, days))?;
     let met = counts.prevented + counts.mitigated + counts.failed + incidents.1;
-    let right = (counts.prevented - false_positives).max(0);
+    let right = (counts.prevented - wrongly).max(0);
     let share = |part: i64, whole: i64| {
         Permille::of(
             u64::try_from(part).unwrap_or(0),
@@ -179,6 +186,27 @@ fn measured(
             .collect(),
         counts,
     })
+}
+
+/// How often the failure that a rule was made for was in Incidents: in as many days before it, and since.
+fn incidents_of(
+    tx: &mut impl Tx,
+    tenant: TenantId,
+    rule: &Rule,
+    (since, now, days): (Timestamp, Timestamp, i64),
+) -> StoreResult<(i64, i64)> {
+    let Some(failure) = failure_of(tx, tenant, rule)? else {
+        return Ok((0, 0));
+    };
+    // What opened the Incident that it came from was before it, also in the same instant.
+    let made = rule.created_at;
+    let behind = Timestamp::from_micros(made.as_micros().saturating_add(1));
+    let before = (made.plus_seconds(-days * DAY_SECONDS), behind);
+    let after = (behind.max(since), now.plus_millis(1));
+    Ok((
+        store::incidents::of_failure(tx, tenant, failure, before)?,
+        store::incidents::of_failure(tx, tenant, failure, after)?,
+    ))
 }
 
 /// The failure that a rule was made for: that of its proposal, or of the Incident that it came from.

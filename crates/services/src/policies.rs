@@ -6,8 +6,8 @@ pub mod integrity;
 mod told;
 
 use domain::policy::backtest::NotOnRecord;
-use domain::policy::draft::{FieldProblem, validate};
-use domain::policy::proposals::{ActiveRule, Conflict, ConflictKind, conflicts};
+use domain::policy::draft::{FieldProblem, refuses_everything, validate};
+use domain::policy::proposals::{ActiveRule, ActiveRules, Conflict, ConflictKind};
 use model::digest::Digest;
 use model::id::{IdGenerator, IncidentId, ProposalId, RuleId, RunId};
 use model::integrity::Integrity;
@@ -40,6 +40,12 @@ pub enum PolicyError {
     /// Fields are not what they should be.
     #[error("the rule is not valid")]
     Invalid(Vec<FieldProblem>),
+    /// It takes two persons: one who proposes it, and another one who approves.
+    #[error("a rule takes two persons")]
+    TwoPersons,
+    /// It would refuse every request of its owner.
+    #[error("the rule would refuse everything")]
+    Lockout,
     /// Only operators set GLOBAL rules, and they set nothing else.
     #[error("the scope is not the caller's to set")]
     Scope,
@@ -106,13 +112,18 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// Somebody wrote it.
-    pub const MANUAL: Self = Self {
-        source: RuleSource::Manual,
-        proposal: None,
-        incident: None,
-        run: None,
-    };
+    /// Somebody wrote it: a person of a tenant, or an operator for the installation.
+    const fn written_for(owner: Owner) -> Self {
+        Self {
+            source: match owner {
+                Owner::Tenant(_) => RuleSource::Manual,
+                Owner::Platform => RuleSource::System,
+            },
+            proposal: None,
+            incident: None,
+            run: None,
+        }
+    }
 }
 
 /// Makes a Policy Rule: from the next request on it is judged by it, on every node.
@@ -134,12 +145,13 @@ pub async fn create(
             if let Some(before) = once.as_ref().map(|once| once.before(tx)).transpose()?.flatten() {
                 return Ok(Done::Before(before));
             }
+            refuse_alone(tx, owner)?;
             let made = make(
                 tx,
                 ids.as_ref(),
                 owner,
                 &author,
-                (definition.clone(), Origin::MANUAL),
+                (definition.clone(), Origin::written_for(owner)),
                 now,
             )?;
             finish(tx, once.as_ref(), 201, made, render, now)
@@ -153,13 +165,29 @@ pub(crate) fn lock_all(tx: &mut LockTx<'_>, owner: Owner) -> StoreResult<()> {
     store::tenants::lock(tx, owner.id()).map(drop)
 }
 
+/// Whether the rules of an owner take two persons.
+pub(crate) fn takes_two(tx: &mut impl Tx, owner: Owner) -> StoreResult<bool> {
+    Ok(store::tenants::find(tx, owner.id())?.is_some_and(|tenant| tenant.two_person_review))
+}
+
+/// Refuses what one person does alone where two are needed.
+fn refuse_alone(tx: &mut impl Tx, owner: Owner) -> Result<(), PolicyError> {
+    if takes_two(tx, owner)? {
+        return Err(PolicyError::TwoPersons);
+    }
+    Ok(())
+}
+
 /// The definition in its one spelling, if it is one that this owner may set.
 pub(crate) fn valid(owner: Owner, definition: Definition) -> Result<Definition, PolicyError> {
     let definition = Definition {
         name: names::normal(&definition.name),
         ..definition
     };
-    validate(&definition).map_err(PolicyError::Invalid)?;
+    let condition = validate(&definition).map_err(PolicyError::Invalid)?;
+    if refuses_everything(&definition, condition.as_ref()) {
+        return Err(PolicyError::Lockout);
+    }
     if (definition.scope == RuleScope::Global) != (owner == Owner::Platform) {
         return Err(PolicyError::Scope);
     }
@@ -215,16 +243,15 @@ pub(crate) fn make(
 
 /// The ACTIVE rules that a definition is at odds with; `but` is the rule that it is of.
 pub(crate) fn at_odds(definition: &Definition, active: &[Rule], but: Option<RuleId>) -> Vec<Conflict> {
-    let others: Vec<ActiveRule<'_>> = active
+    let others: ActiveRules<'_> = active
         .iter()
-        .filter(|rule| Some(rule.id) != but)
         .map(|rule| ActiveRule {
             id: rule.id,
             definition: &rule.definition,
             signature: None,
         })
         .collect();
-    conflicts(definition, None, &others)
+    others.conflicts(definition, None, but)
 }
 
 fn known(tx: &mut impl Tx, rule: Rule, conflicts: Vec<Conflict>) -> Result<Known, PolicyError> {

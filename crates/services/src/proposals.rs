@@ -12,7 +12,7 @@ mod write;
 use std::collections::BTreeMap;
 
 use domain::policy::draft::FieldProblem;
-use domain::policy::proposals::{ActiveRule, Conflict, Draft, conflicts};
+use domain::policy::proposals::{ActiveRule, ActiveRules, Conflict, Draft};
 use model::id::{IdGenerator, IncidentId, ProposalId, RuleId, RunId, SignatureId, TenantId};
 use model::permille::Permille;
 use model::policy::{Definition, Proposal, ProposalStatus, ProposalType, ProposedBy, Provenance, Rule};
@@ -52,6 +52,9 @@ pub enum ProposalError {
     /// ACTIVE rules stand against it.
     #[error("the proposal is at odds with rules that are active")]
     Conflicts(Vec<Conflict>),
+    /// It is the reviewer's own, and the tenant wants two persons.
+    #[error("the proposal is the reviewer's own")]
+    OwnProposal,
     /// The rule cannot be made, changed or retired.
     #[error("what the proposal wants cannot be done")]
     Policy(PolicyError),
@@ -121,23 +124,28 @@ pub(crate) fn propose(
     if known || met()? {
         return Ok(None);
     }
-    let new = drafted(ids, cause, draft, ProposedBy::System, now);
+    let new = drafted(ids, cause, draft, None, now);
     insert(tx, ids, author, &new, now)?;
     Ok(Some(new.id))
 }
 
-/// The proposal that a draft becomes.
+/// The proposal that a draft becomes; of a person, or of the installation.
 fn drafted(
     ids: &dyn IdGenerator,
     cause: Cause,
     draft: &Draft,
-    proposed_by: ProposedBy,
+    person: Option<&Author>,
     now: Timestamp,
 ) -> Proposal {
     let reason = draft.definition.description.clone().unwrap_or_default();
     Proposal {
         confidence: draft.confidence,
-        proposed_by,
+        proposed_by: if person.is_some() {
+            ProposedBy::Human
+        } else {
+            ProposedBy::System
+        },
+        created_by: person.map(|person| person.actor.name().to_owned()),
         provenance: Provenance {
             triggering_run: cause.run,
             triggering_incident: cause.incident,
@@ -173,6 +181,7 @@ fn wanted(
         definition,
         confidence: Permille::ONE,
         proposed_by: ProposedBy::Human,
+        created_by: None,
         provenance: Provenance::default(),
         review: None,
         created_at: now,
@@ -215,7 +224,7 @@ fn at_odds(
     but: Option<RuleId>,
 ) -> StoreResult<Vec<Conflict>> {
     let active = Active::load(tx, tenant)?;
-    Ok(active.at_odds(definition, None, but))
+    Ok(active.compared().conflicts(definition, None, but))
 }
 
 /// What proposals are compared with.
@@ -235,22 +244,17 @@ impl Active {
         })
     }
 
-    fn at_odds(
-        &self,
-        definition: &Definition,
-        signature: Option<SignatureId>,
-        but: Option<RuleId>,
-    ) -> Vec<Conflict> {
-        let others = self.rules.iter().filter(|rule| Some(rule.id) != but);
-        let others: Vec<ActiveRule<'_>> = others
-            .map(|rule| ActiveRule {
-                id: rule.id,
-                definition: &rule.definition,
-                signature: rule
-                    .source_proposal
-                    .and_then(|from| self.signatures.get(&from).copied()),
-            })
-            .collect();
-        conflicts(definition, signature, &others)
+    /// The same, ready to be compared with any number of proposals.
+    fn compared(&self) -> ActiveRules<'_> {
+        let signature_of = |rule: &Rule| {
+            rule.source_proposal
+                .and_then(|from| self.signatures.get(&from).copied())
+        };
+        let rules = self.rules.iter().map(|rule| ActiveRule {
+            id: rule.id,
+            definition: &rule.definition,
+            signature: signature_of(rule),
+        });
+        rules.collect()
     }
 }

@@ -74,6 +74,7 @@ pub async fn create(cx: &Context, author: Author, name: &str) -> Result<Tenant, 
         state: FreezeState::Active,
         freeze_reason: None,
         floor_price: None,
+        two_person_review: false,
         created_at: cx.clock.now(),
     };
     let (stored, ids) = (tenant.clone(), cx.ids.clone());
@@ -139,6 +140,8 @@ pub enum TenantChange {
     Unfreeze,
     /// What a token of a model without a price is taken to cost.
     FloorPrice(Option<NanoUsd>),
+    /// Whether its Policy Rules take two persons from now on.
+    TwoPersonReview(bool),
 }
 
 /// Changes a tenant; doing it twice changes nothing. It takes effect with the next request, here at once and on
@@ -174,6 +177,7 @@ pub async fn change(
                     tenant.freeze_reason = None;
                 }
                 TenantChange::FloorPrice(price) => tenant.floor_price = *price,
+                TenantChange::TwoPersonReview(is_needed) => tenant.two_person_review = *is_needed,
             }
             if let Some(changed) = told::change(&before, &tenant) {
                 store::tenants::update(tx, &tenant)?;

@@ -17,7 +17,8 @@ use model::time::Timestamp;
 
 pub use self::answering::answering;
 pub use self::history::{
-    Version, by_version, found, found_of, is_intact, longest_unchecked, newest_hash, record, stored, versions,
+    Version, by_version, distrust, found, found_of, is_intact, longest_unchecked, newest_hash, record,
+    stored, versions,
 };
 pub use self::shown::{Shown, shown};
 
@@ -221,6 +222,24 @@ pub fn update(tx: &mut impl Writes, changed: &Rule, change: Change<'_>) -> Store
         .set(row(changed))
         .execute(tx.conn())?;
     bump_version(tx, changed.tenant, changed.updated_at)
+}
+
+/// Writes down that a rule was made from another one, unless it was made from one before.
+///
+/// # Errors
+/// What the database says.
+pub fn set_parent(
+    tx: &mut impl Writes,
+    owner: TenantId,
+    (rule, parent): (RuleId, RuleId),
+) -> StoreResult<()> {
+    let orphan = policy_rules::table
+        .find((owner.to_string(), rule.to_string()))
+        .filter(policy_rules::parent_rule_id.is_null());
+    diesel::update(orphan)
+        .set(policy_rules::parent_rule_id.eq(parent.to_string()))
+        .execute(tx.conn())?;
+    Ok(())
 }
 
 /// What the table of Policy Rules is filtered by.

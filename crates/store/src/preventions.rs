@@ -2,20 +2,23 @@
 
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::BigInt;
+use diesel::sql_types::{BigInt, Text};
+use diesel::upsert::excluded;
 use model::id::{IncidentId, PreventionId, RuleId, RunId, TenantId};
 use model::money::NanoUsd;
 use model::permille::Permille;
 use model::policy::{Prevention, PreventionOutcome};
 use model::time::Timestamp;
 
-use crate::dialect::upsert;
+use crate::dialect::{later, upsert};
 use crate::error::{StoreError, StoreResult};
+use crate::lately::day_of;
 use crate::rows::{Table, at};
-use crate::schema::{prevention_feedback, prevention_records};
+use crate::schema::{prevention_days, prevention_feedback, prevention_records};
 use crate::tx::{Tx, Writes};
 
 const TABLE: Table = Table("prevention_records");
+const DAYS: Table = Table("prevention_days");
 
 #[derive(Queryable, Insertable)]
 #[diesel(table_name = prevention_records)]
@@ -44,7 +47,7 @@ struct Feedback {
     created_at: i64,
 }
 
-/// Adds a prevention.
+/// Adds a prevention, and counts it on its day.
 ///
 /// # Errors
 /// What the database says.
@@ -64,6 +67,44 @@ pub fn insert(tx: &mut impl Writes, new: &Prevention) -> StoreResult<()> {
             created_at: new.at.as_micros(),
         })
         .execute(tx.conn())?;
+    count(tx, new)
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = prevention_days)]
+struct Day {
+    tenant_id: String,
+    rule_id: String,
+    day: i64,
+    outcome: &'static str,
+    times: i64,
+    saving: i64,
+    last_at: i64,
+}
+
+/// Adds to the day of a rule.
+fn count(tx: &mut impl Writes, new: &Prevention) -> StoreResult<()> {
+    use prevention_days as days;
+    let day = Day {
+        tenant_id: new.tenant.to_string(),
+        rule_id: new.rule.to_string(),
+        day: day_of(new.at),
+        outcome: new.outcome.as_str(),
+        times: 1,
+        saving: new.estimated_saving.0,
+        last_at: new.at.as_micros(),
+    };
+    upsert!(
+        tx.conn(),
+        days::table,
+        &day,
+        (days::tenant_id, days::rule_id, days::day, days::outcome),
+        (
+            days::times.eq(days::times + excluded(days::times)),
+            days::saving.eq(days::saving + excluded(days::saving)),
+            days::last_at.eq(later!(days::last_at)),
+        )
+    );
     Ok(())
 }
 
@@ -95,44 +136,41 @@ pub struct Sum {
     pub last_at: Timestamp,
 }
 
-/// What a rule has prevented since, by day and outcome.
+/// A day with an outcome: how many, what failing would have cost, when the last one was.
+type DayRow = (i64, String, i64, i64, i64);
+
+fn sum((day, outcome, times, saving, last_at): DayRow) -> StoreResult<Sum> {
+    Ok(Sum {
+        day,
+        outcome: DAYS.parse("outcome", &outcome)?,
+        times,
+        saving: NanoUsd(saving),
+        last_at: at(last_at),
+    })
+}
+
+/// What a rule has met from the day (UTC) of this instant on, by day and outcome.
 ///
 /// # Errors
 /// What the database says.
 pub fn sums(tx: &mut impl Tx, tenant: TenantId, rule: RuleId, since: Timestamp) -> StoreResult<Vec<Sum>> {
-    const OUTCOMES: [PreventionOutcome; 3] = [
-        PreventionOutcome::Prevented,
-        PreventionOutcome::Mitigated,
-        PreventionOutcome::Failed,
-    ];
-    let mut sums = Vec::new();
-    for outcome in OUTCOMES {
-        // Sums are NUMERIC on PostgreSQL unless they are cast back; a day has 86,400,000,000 microseconds.
-        let rows: Vec<(i64, i64, i64, i64)> = prevention_records::table
-            .filter(prevention_records::tenant_id.eq(tenant.to_string()))
-            .filter(prevention_records::rule_id.eq(rule.to_string()))
-            .filter(prevention_records::created_at.ge(since.as_micros()))
-            .filter(prevention_records::outcome.eq(outcome.as_str()))
-            .group_by(sql::<BigInt>("created_at / 86400000000"))
-            .select((
-                sql::<BigInt>("created_at / 86400000000"),
-                sql::<BigInt>("COUNT(*)"),
-                sql::<BigInt>("CAST(SUM(estimated_saving) AS BIGINT)"),
-                sql::<BigInt>("MAX(created_at)"),
-            ))
-            .load(tx.conn())?;
-        sums.extend(rows.into_iter().map(|(day, times, saving, last_at)| Sum {
-            day,
-            outcome,
-            times,
-            saving: NanoUsd(saving),
-            last_at: at(last_at),
-        }));
-    }
-    Ok(sums)
+    let rows: Vec<DayRow> = prevention_days::table
+        .filter(prevention_days::tenant_id.eq(tenant.to_string()))
+        .filter(prevention_days::rule_id.eq(rule.to_string()))
+        .filter(prevention_days::day.ge(day_of(since)))
+        .order((prevention_days::day, prevention_days::outcome))
+        .select((
+            prevention_days::day,
+            prevention_days::outcome,
+            prevention_days::times,
+            prevention_days::saving,
+            prevention_days::last_at,
+        ))
+        .load(tx.conn())?;
+    rows.into_iter().map(sum).collect()
 }
 
-/// How many preventions of a rule since people have called false positives.
+/// The part of it that people have called false positives. There are as many rows to read as people have marked.
 ///
 /// # Errors
 /// What the database says.
@@ -141,8 +179,9 @@ pub fn false_positives(
     tenant: TenantId,
     rule: RuleId,
     since: Timestamp,
-) -> StoreResult<i64> {
-    Ok(prevention_feedback::table
+) -> StoreResult<Vec<Sum>> {
+    // Sums are NUMERIC on PostgreSQL unless they are cast back; a day has 86,400,000,000 microseconds.
+    let rows: Vec<DayRow> = prevention_feedback::table
         .inner_join(
             prevention_records::table.on(prevention_records::tenant_id
                 .eq(prevention_feedback::tenant_id)
@@ -152,8 +191,18 @@ pub fn false_positives(
         .filter(prevention_records::rule_id.eq(rule.to_string()))
         .filter(prevention_records::created_at.ge(since.as_micros()))
         .filter(prevention_feedback::false_positive.eq(true))
-        .count()
-        .get_result(tx.conn())?)
+        .group_by(sql::<BigInt>(
+            "prevention_records.created_at / 86400000000, prevention_records.outcome",
+        ))
+        .select((
+            sql::<BigInt>("prevention_records.created_at / 86400000000"),
+            sql::<Text>("prevention_records.outcome"),
+            sql::<BigInt>("COUNT(*)"),
+            sql::<BigInt>("CAST(SUM(estimated_saving) AS BIGINT)"),
+            sql::<BigInt>("MAX(prevention_records.created_at)"),
+        ))
+        .load(tx.conn())?;
+    rows.into_iter().map(sum).collect()
 }
 
 /// The rule of a prevention.

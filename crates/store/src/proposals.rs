@@ -39,6 +39,7 @@ struct Row {
     created_at: i64,
     expires_at: i64,
     open_until: Option<i64>,
+    created_by: Option<String>,
 }
 
 /// Adds a proposal.
@@ -219,6 +220,7 @@ fn row(of: &Proposal) -> Row {
         created_at: of.created_at.as_micros(),
         expires_at: of.expires_at.as_micros(),
         open_until: open.then_some(of.expires_at.as_micros()),
+        created_by: of.created_by.clone(),
     }
 }
 
@@ -246,6 +248,7 @@ fn proposal(row: Row) -> StoreResult<Proposal> {
             column: "confidence",
         })?,
         proposed_by: TABLE.parse("proposed_by", &row.proposed_by)?,
+        created_by: row.created_by,
         provenance: Provenance {
             triggering_run: TABLE.parse_opt("triggering_run_id", row.triggering_run_id.as_deref())?,
             triggering_incident: TABLE

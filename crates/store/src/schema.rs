@@ -20,6 +20,7 @@ diesel::table! {
         limits_version -> BigInt,
         created_at -> BigInt,
         rules_version -> BigInt,
+        two_person_review -> Bool,
     }
 }
 
@@ -337,6 +338,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     policy_rule_recent,
     policy_rule_versions,
     policy_rules,
+    prevention_days,
     prevention_feedback,
     prevention_records,
     projects,

@@ -22,6 +22,7 @@ struct Row {
     limits_version: i64,
     created_at: i64,
     rules_version: i64,
+    two_person_review: bool,
 }
 
 /// One tenant.
@@ -88,6 +89,7 @@ pub fn insert(tx: &mut WriteTx<'_>, tenant: &Tenant) -> StoreResult<()> {
         limits_version: 0,
         created_at: tenant.created_at.as_micros(),
         rules_version: 0,
+        two_person_review: tenant.two_person_review,
     };
     diesel::insert_into(tenants::table)
         .values(row)
@@ -95,7 +97,7 @@ pub fn insert(tx: &mut WriteTx<'_>, tenant: &Tenant) -> StoreResult<()> {
     Ok(())
 }
 
-/// Writes whether a tenant is frozen, and its floor price.
+/// Writes whether a tenant is frozen, its floor price, and how many persons a Policy Rule takes.
 ///
 /// # Errors
 /// What the database says.
@@ -106,6 +108,7 @@ pub fn update(tx: &mut WriteTx<'_>, tenant: &Tenant) -> StoreResult<()> {
             tenants::state.eq(tenant.state.as_str()),
             tenants::freeze_reason.eq(&tenant.freeze_reason),
             tenants::floor_price.eq(tenant.floor_price.map(|price| price.0)),
+            tenants::two_person_review.eq(tenant.two_person_review),
         ))
         .execute(tx.conn())?;
     crate::credentials::changed(tx)
@@ -242,6 +245,7 @@ fn tenant(row: Row) -> StoreResult<Tenant> {
         state: TABLE.parse("state", &row.state)?,
         freeze_reason: row.freeze_reason,
         floor_price: row.floor_price.map(model::money::NanoUsd),
+        two_person_review: row.two_person_review,
         created_at: at(row.created_at),
     })
 }

@@ -15,7 +15,7 @@ pub struct EffectivenessView {
     pub rule_id: String,
     /// LLM Runs that it kept from running.
     pub prevented_count: i64,
-    /// LLM Runs that it met and that did less harm.
+    /// LLM Runs whose answer it withheld: they were paid for.
     pub mitigated_count: i64,
     /// LLM Runs that it met and that failed all the same.
     pub failed_count: i64,
@@ -26,7 +26,7 @@ pub struct EffectivenessView {
     pub incidents_before: i64,
     /// How often they were since it was made.
     pub incidents_after: i64,
-    /// What failing would have cost, in whole cents, rounded half up.
+    /// What failing would have cost those that did not run, without false positives; in whole cents, rounded half up.
     pub estimated_cost_saved_cents: i64,
     /// The same in exact nano-USD.
     pub estimated_cost_saved_nano_usd: String,
@@ -50,11 +50,11 @@ pub struct EffectivenessDayView {
     pub day: Timestamp,
     /// LLM Runs that it kept from running.
     pub prevented_count: i64,
-    /// LLM Runs that it met and that did less harm.
+    /// LLM Runs whose answer it withheld: they were paid for.
     pub mitigated_count: i64,
     /// LLM Runs that it met and that failed all the same.
     pub failed_count: i64,
-    /// What failing would have cost, in exact nano-USD.
+    /// What failing would have cost those that did not run, without false positives; in exact nano-USD.
     pub estimated_cost_saved_nano_usd: String,
 }
 

@@ -189,7 +189,7 @@ fn llm_runs() -> TableView {
             column("agent_id", "Agent"),
             column("feature", "Feature"),
             column("cost_usd", "Cost"),
-            column("error_code", "Error"),
+            column("error_code", "Failure Code"),
             column("retries", "Retries"),
             column("started_at", "Started"),
             column("completed_at", "Completed"),

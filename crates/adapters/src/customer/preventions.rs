@@ -23,7 +23,7 @@ pub struct PreventionView {
     pub signature_id: String,
     /// The LLM Run that was refused.
     pub blocked_run_id: String,
-    /// prevented (it did not run), mitigated (it did less harm) or failed (it ran and failed all the same).
+    /// prevented (it did not run), mitigated (its answer was withheld) or failed (it ran and failed all the same).
     pub outcome: &'static str,
     /// How sure it is that it would have failed: 0.600 to 1.000.
     #[schema(value_type = f64, example = 0.7)]

@@ -93,6 +93,8 @@ pub struct ProposalView {
     pub confidence_score: Thousandths,
     /// SYSTEM or HUMAN.
     pub proposed_by: &'static str,
+    /// Which person; null for SYSTEM.
+    pub created_by: Option<String>,
     /// The LLM Run that failed.
     pub triggering_run_id: Option<String>,
     /// The Incident that it opened.
@@ -133,6 +135,7 @@ impl ProposalView {
             definition,
             confidence,
             proposed_by,
+            created_by,
             provenance,
             review,
             created_at,
@@ -150,6 +153,7 @@ impl ProposalView {
             changes: changes.into_iter().map(Into::into).collect(),
             confidence_score: Thousandths(confidence),
             proposed_by: proposed_by.as_str(),
+            created_by,
             triggering_run_id: provenance.triggering_run.map(|id| id.to_string()),
             triggering_incident_id: provenance.triggering_incident.map(|id| id.to_string()),
             signature_id: provenance.signature.map(|id| id.to_string()),

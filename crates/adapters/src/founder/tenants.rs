@@ -19,6 +19,8 @@ pub struct TenantView {
     pub freeze_reason: Option<String>,
     /// What a token of a model without a price is taken to cost, in exact nano-USD.
     pub floor_price_nano_usd: Option<String>,
+    /// Whether its Policy Rules take two persons: one who proposes, and another one who approves.
+    pub two_person_review: bool,
     /// When it was made.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
@@ -32,6 +34,7 @@ impl From<Tenant> for TenantView {
             state,
             freeze_reason,
             floor_price,
+            two_person_review,
             created_at,
         } = tenant;
         Self {
@@ -40,6 +43,7 @@ impl From<Tenant> for TenantView {
             status: state.as_str(),
             freeze_reason,
             floor_price_nano_usd: floor_price.map(|NanoUsd(nano)| nano.to_string()),
+            two_person_review,
             created_at,
         }
     }

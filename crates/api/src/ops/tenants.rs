@@ -34,6 +34,7 @@ impl Body for TenantBody {
         "status",
         "freeze_reason",
         "floor_price_nano_usd",
+        "two_person_review",
         "created_at",
     ];
 }
@@ -155,4 +156,32 @@ pub(crate) async fn floor_price(
         ));
     }
     change(&state, &actor, &id, TenantChange::FloorPrice(price.map(NanoUsd))).await
+}
+
+/// How many persons a Policy Rule takes.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ReviewBody {
+    /// True: one proposes, another one approves, and nobody makes, changes or retires a Policy Rule otherwise.
+    two_person_review: bool,
+}
+
+impl Body for ReviewBody {
+    const READ_ONLY: &'static [&'static str] =
+        &["tenant_id", "name", "status", "freeze_reason", "created_at"];
+}
+
+/// Set how many persons a Policy Rule takes
+#[utoipa::path(put, path = "/api/v1/ops/tenants/{tenant_id}/review", operation_id = "set_two_person_review",
+    tag = "Operators",
+    request_body = ReviewBody, params(("tenant_id" = String, Path)),
+    responses((status = 200, description = "It holds from the next request on", body = TenantView)))]
+pub(crate) async fn review(
+    actor: Operator,
+    state: Data<State>,
+    id: Path<String>,
+    body: Json<ReviewBody>,
+) -> Result<HttpResponse, ApiError> {
+    let is_needed = body.value.two_person_review;
+    change(&state, &actor, &id, TenantChange::TwoPersonReview(is_needed)).await
 }

@@ -33,6 +33,7 @@ use testkit::upstream::Scripted;
 
 use super::*;
 use crate::middleware::around;
+use crate::middleware::claims::Claims;
 
 /// What a route does: ask what the sender may, change something under the signature, and answer.
 async fn handle(
@@ -212,6 +213,7 @@ fn serve(cx: &Context) -> SocketAddr {
     let state = State {
         cx: cx.clone(),
         settings: Arc::new(settings),
+        claims: Claims::default(),
     };
     let server = HttpServer::new(move || {
         App::new()

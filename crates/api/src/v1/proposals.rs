@@ -6,18 +6,19 @@ use adapters::customer::proposals::{ProposalPageView, ProposalView};
 use adapters::problem::{FieldProblem, Problem};
 use model::id::{IncidentId, ProposalId, RuleId};
 use model::page::{Cursor, PageRequest};
-use model::policy::{EnforcementMode, ProposalType, RuleScope};
+use model::policy::{ProposalType, RuleScope};
 use serde::Deserialize;
 use services::audit::Author;
 use services::cursors::List;
 use services::proposals::{self, Approval, Filter, Known, ProposalError, Review, Wish};
 use utoipa::{IntoParams, ToSchema};
 
-use super::rules::{invalid_rule, not_on_record, rule_error};
+use super::rules::{invalid_rule, not_on_record, rule_error, self_approval};
 use super::rules_change::RuleBody;
 use crate::actor::{ManageActor, ReadActor};
 use crate::body::{Body, Json, OptionalJson};
 use crate::idempotency;
+use crate::mode::Mode;
 use crate::paging;
 use crate::problem::ApiError;
 use crate::query::{Query, word};
@@ -51,6 +52,7 @@ impl Body for ProposalBody {
         "status",
         "confidence_score",
         "proposed_by",
+        "created_by",
         "triggering_run_id",
         "triggering_incident_id",
         "signature_id",
@@ -150,6 +152,9 @@ pub(crate) fn proposal_error(error: ProposalError) -> ApiError {
                 errors: fields.collect(),
                 ..error
             }
+        }
+        ProposalError::OwnProposal => {
+            self_approval("It is your own proposal: another person has to approve it.")
         }
         ProposalError::Policy(error) => rule_error(error),
         ProposalError::NothingToTry => {
@@ -283,7 +288,7 @@ fn parsed(id: &str) -> Result<ProposalId, ApiError> {
 pub(crate) struct ApprovalBody {
     /// BLOCK, WARN, LOG or `DRY_RUN`: what the Policy Rule does when it matches; as proposed if it is left out.
     #[schema(value_type = Option<String>, example = "BLOCK")]
-    enforcement_mode: Option<EnforcementMode>,
+    enforcement_mode: Option<Mode>,
     /// What people should know: at most 1000 characters.
     review_notes: Option<String>,
 }
@@ -327,6 +332,7 @@ async fn review(
     params(("proposal_id" = String, Path), ("Idempotency-Key" = Option<String>, Header)),
     responses((status = 200, description = "The proposal, with the Policy Rule that came of it; the next request is judged by it",
                body = ProposalView),
+              (status = 403, description = "It is your own, and your tenant wants two persons", body = Problem),
               (status = 404, description = "There is no such proposal", body = Problem),
               (status = 409, description = "It was reviewed otherwise, or ACTIVE Policy Rules stand against it", body = Problem)))]
 pub(crate) async fn approve(
@@ -338,7 +344,7 @@ pub(crate) async fn approve(
 ) -> Result<HttpResponse, ApiError> {
     let wanted = body.0;
     let approval = Approval {
-        mode: wanted.enforcement_mode,
+        mode: wanted.enforcement_mode.map(|mode| mode.0),
         notes: wanted.review_notes,
     };
     let said = (Review::Approve(approval), "policy_proposals.approve");

@@ -15,12 +15,13 @@ use services::policies::{Known, ListFilter};
 use utoipa::IntoParams;
 
 use crate::actor::ReadActor;
+use crate::mode::Mode;
 use crate::paging;
 use crate::problem::ApiError;
 use crate::query::{Query, word};
 use crate::state::State;
 
-pub(crate) use self::errors::{invalid as invalid_rule, not_on_record, rule_error};
+pub(crate) use self::errors::{invalid as invalid_rule, not_on_record, rule_error, self_approval};
 
 /// What to list.
 #[derive(Deserialize, IntoParams)]
@@ -48,11 +49,12 @@ pub(crate) struct ListQuery {
 pub(crate) async fn page(state: &State, owner: Owner, query: &ListQuery) -> Result<RulePageView, ApiError> {
     let filter = ListFilter {
         status: word("status", query.status.as_deref(), "ACTIVE, RETIRED")?,
-        mode: word(
+        mode: word::<Mode>(
             "enforcement_mode",
             query.enforcement_mode.as_deref(),
             "BLOCK, WARN, LOG, DRY_RUN",
-        )?,
+        )?
+        .map(|mode| mode.0),
         scope: word("scope", query.scope.as_deref(), "GLOBAL, TENANT, PROJECT, AGENT")?,
         source: word("source", query.source.as_deref(), "MANUAL, SYSTEM, LEARNED")?,
         rule_type: word(

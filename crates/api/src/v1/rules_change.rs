@@ -6,9 +6,7 @@ use adapters::customer::policies::{RuleView, WrittenRuleView};
 use adapters::problem::Problem;
 use model::id::{RuleId, TenantId};
 use model::permille::Permille;
-use model::policy::{
-    Definition, EnforcementMode, OnStream, PREVENTION_CONFIDENCE, RuleScope, RuleStatus, RuleType, Stage,
-};
+use model::policy::{Definition, OnStream, PREVENTION_CONFIDENCE, RuleScope, RuleStatus, RuleType, Stage};
 use serde::Deserialize;
 use services::audit::Author;
 use services::owner::Owner;
@@ -19,6 +17,7 @@ use super::rules::rule_error;
 use crate::actor::ManageActor;
 use crate::body::{Body, Json};
 use crate::idempotency;
+use crate::mode::Mode;
 use crate::problem::ApiError;
 use crate::share::Share;
 use crate::state::State;
@@ -49,9 +48,9 @@ pub(crate) struct RuleBody {
     scope: Option<RuleScope>,
     /// Which project or agent (PROJECT, AGENT).
     scope_id: Option<String>,
-    /// BLOCK, WARN, LOG or `DRY_RUN`.
+    /// BLOCK, WARN, LOG (or AUDIT, an older word for it) or `DRY_RUN`.
     #[schema(value_type = String, example = "DRY_RUN")]
-    enforcement_mode: EnforcementMode,
+    enforcement_mode: Mode,
     /// What happens when it matches in a stream (OUTPUT): BLOCK or ANNOTATE; BLOCK for BLOCK if it is left out.
     #[schema(value_type = Option<String>)]
     on_stream: Option<OnStream>,
@@ -90,7 +89,8 @@ impl RuleBody {
             RuleType::ContentAccuracy => Stage::Output,
             _ => Stage::Input,
         };
-        let on_stream = if self.enforcement_mode.refuses() {
+        let mode = self.enforcement_mode.0;
+        let on_stream = if mode.refuses() {
             OnStream::Block
         } else {
             OnStream::Annotate
@@ -104,7 +104,7 @@ impl RuleBody {
             min_confidence: self.min_confidence.map_or(PREVENTION_CONFIDENCE, |share| share.0),
             scope: self.scope.unwrap_or(scope),
             scope_id: self.scope_id,
-            mode: self.enforcement_mode,
+            mode,
             on_stream: self.on_stream.unwrap_or(on_stream),
         }
     }
@@ -190,7 +190,7 @@ pub(crate) struct RuleChangeBody {
     min_confidence: Option<Share>,
     /// BLOCK, WARN, LOG or `DRY_RUN`.
     #[schema(value_type = Option<String>, example = "BLOCK")]
-    enforcement_mode: Option<EnforcementMode>,
+    enforcement_mode: Option<Mode>,
     /// BLOCK or ANNOTATE.
     #[schema(value_type = Option<String>)]
     on_stream: Option<OnStream>,
@@ -242,7 +242,7 @@ impl From<RuleChangeBody> for Change {
             description: body.description,
             condition: body.condition,
             min_confidence: body.min_confidence.map(|share: Share| -> Permille { share.0 }),
-            mode: body.enforcement_mode,
+            mode: body.enforcement_mode.map(|mode| mode.0),
             on_stream: body.on_stream,
             status: body.status,
             reason: body.change_reason,

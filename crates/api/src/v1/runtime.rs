@@ -8,7 +8,7 @@ use adapters::customer::projections::{
 use adapters::problem::{FieldProblem, Problem};
 use model::incident::CauseType;
 use model::limit::{Enforcement, LimitCategory, LimitScope, LimitStatus};
-use model::policy::{EnforcementMode, RuleScope, RuleStatus};
+use model::policy::{RuleScope, RuleStatus};
 use model::severity::Severity;
 use model::text::is_hidden;
 use model::time::Timestamp;
@@ -20,6 +20,7 @@ use services::projections::rules::{Shown as ShownRules, rules as read_rules};
 use utoipa::IntoParams;
 
 use crate::actor::ReadActor;
+use crate::mode::Mode;
 use crate::problem::ApiError;
 use crate::query::Query;
 use crate::state::State;
@@ -203,7 +204,7 @@ pub(crate) async fn rules(
     }
     let status: Option<RuleStatus> =
         wrong.parsed("status", query.status.as_deref(), "one of ACTIVE, RETIRED");
-    let mode: Option<EnforcementMode> = wrong.parsed(
+    let mode: Option<Mode> = wrong.parsed(
         "enforcement_mode",
         query.enforcement_mode.as_deref(),
         "one of BLOCK, WARN, LOG, DRY_RUN",
@@ -219,7 +220,7 @@ pub(crate) async fn rules(
     wrong.refuse()?;
     let shown = ShownRules {
         status: status.unwrap_or(RuleStatus::Active),
-        mode,
+        mode: mode.map(|mode| mode.0),
         scope,
         created_after,
         created_before,

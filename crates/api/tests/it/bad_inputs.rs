@@ -8,6 +8,7 @@ mod json;
 mod limits;
 mod lists;
 mod members;
+mod policies;
 mod transport;
 
 use crate::harness::{Answer, Call, World};

@@ -28,7 +28,7 @@ pub(crate) enum Who {
 
 use Who::{Operator, Sdk, Signed, Tenant};
 
-const TABLE: [(&str, &str, Who); 109] = [
+const TABLE: [(&str, &str, Who); 110] = [
     ("POST", "/v1/chat/completions", Sdk),
     ("POST", "/v1/completions", Sdk),
     ("POST", "/v1/embeddings", Sdk),
@@ -154,6 +154,7 @@ const TABLE: [(&str, &str, Who); 109] = [
     ("POST", "/api/v1/ops/tenants/{tenant_id}/freeze", Operator),
     ("POST", "/api/v1/ops/tenants/{tenant_id}/unfreeze", Operator),
     ("PUT", "/api/v1/ops/tenants/{tenant_id}/floor-price", Operator),
+    ("PUT", "/api/v1/ops/tenants/{tenant_id}/review", Operator),
     ("GET", "/api/v1/ops/tenants/{tenant_id}/keys", Operator),
     ("POST", "/api/v1/ops/tenants/{tenant_id}/keys", Operator),
     (

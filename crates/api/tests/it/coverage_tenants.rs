@@ -19,6 +19,7 @@ fn body(path: &str) -> Value {
         "approve" | "reject" | "resolve" => json!({}),
         "false-positive" => json!({ "reason": "a test of tenants" }),
         "floor-price" => json!({ "floor_price_nano_usd": null }),
+        "review" => json!({ "two_person_review": false }),
         "keys" => json!({ "name": "a key" }),
         "{limit_id}" | "{rule_id}" => json!({ "name": "another name" }),
         "{webhook_id}" => json!({ "description": "another name" }),
@@ -86,7 +87,7 @@ testkit::both_databases! {
             assert!(answers.iter().all(|body| body == &answers[0]), "{method} {path}: {answers:?}");
             checked += 1;
         }
-        assert_eq!(checked, 50);
+        assert_eq!(checked, 51);
         // Nothing of it was done, and no list shows it.
         let lists = ["/api/v1/limits", "/api/v1/limits/usage", "/api/v1/runs", "/api/v1/keys", "/api/v1/analytics/costs?group_by=api_key", "/api/v1/policies/rules"];
         for path in lists {

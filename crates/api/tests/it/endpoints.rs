@@ -223,6 +223,8 @@ testkit::both_databases! {
         log.send("its first key", world.post(&format!("{path}/keys"), &key).by_operator()).await.ok(201);
         let price = json!({ "floor_price_nano_usd": 500 });
         log.send("a floor price", world.put(&format!("{path}/floor-price"), &price).by_operator()).await.ok(200);
+        let two = json!({ "two_person_review": true });
+        log.send("two persons", world.put(&format!("{path}/review"), &two).by_operator()).await.ok(200);
         let reason = json!({ "reason": "unpaid" });
         log.send("freeze", world.post(&format!("{path}/freeze"), &reason).by_operator()).await.ok(200);
         log.send("the tenants", world.get("/api/v1/ops/tenants?limit=1").by_operator()).await.ok(200);

@@ -51,6 +51,48 @@ async fn operations(world: &World) -> Vec<(&'static str, Call<'_>)> {
             world.call("POST", &format!("/api/v1/holds/{released}/release")),
         ),
     ]
+    .into_iter()
+    .chain(of_policy_rules(world).await)
+    .collect()
+}
+
+/// The same of Policy Rules and proposals.
+async fn of_policy_rules(world: &World) -> [(&'static str, Call<'_>); 5] {
+    const PROPOSALS: &str = "/api/v1/policy-proposals";
+    let rule = |model: &str| json!({ "name": "a rule", "condition": format!("run.model == '{model}'"), "enforcement_mode": "LOG" });
+    let proposed =
+        |model: &str| json!({ "reason": "it would have kept us from this", "definition": rule(model) });
+    let made = world.post("/api/v1/policies/rules", &rule("o1")).send().await;
+    let (one, other) = (
+        world.post(PROPOSALS, &proposed("o3")),
+        world.post(PROPOSALS, &proposed("o4")),
+    );
+    let (one, other) = (
+        one.send().await.text("/proposal_id"),
+        other.send().await.text("/proposal_id"),
+    );
+    [
+        (
+            "policy_rules.create",
+            world.call("POST", "/api/v1/policies/rules").bytes(
+                r#"{"condition":"run.stream","enforcement_mode":"LOG","min_confidence":1,"name":"ä"}"#,
+            ),
+        ),
+        (
+            "policy_rules.update",
+            world
+                .call("PUT", &format!("/api/v1/policies/rules/{}", made.text("/rule_id")))
+                .bytes(r#"{"min_confidence":1,"name":"other"}"#),
+        ),
+        (
+            "policy_proposals.create",
+            world.call("POST", PROPOSALS).bytes(
+                r#"{"definition":{"condition":"run.stream","enforcement_mode":"WARN","min_confidence":1,"name":"a"},"reason":"streams are slow"}"#,
+            ),
+        ),
+        ("policy_proposals.approve", world.call("POST", &format!("{PROPOSALS}/{one}/approve"))),
+        ("policy_proposals.reject", world.call("POST", &format!("{PROPOSALS}/{other}/reject"))),
+    ]
 }
 
 fn rate() -> Value {
@@ -151,20 +193,8 @@ testkit::both_databases! {
 
     async fn a_failure_of_ours_is_not_remembered(db: TestDb) {
         let world = World::new(db).await;
-        // The writers wait here, and what comes meanwhile fills their queues.
-        let (open, gate) = std::sync::mpsc::channel::<()>();
-        let gate = std::sync::Arc::new(std::sync::Mutex::new(gate));
-        let mut blocked = Vec::new();
-        for _ in 0..4 {
-            let (cx, gate) = (world.cx.clone(), gate.clone());
-            blocked.push(tokio::spawn(async move {
-                cx.db.write(move |_| -> Result<(), services::StoreError> {
-                    gate.lock().unwrap().recv_timeout(Duration::from_secs(20)).ok();
-                    Ok(())
-                }).await
-            }));
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+        // The writers wait, and what comes meanwhile fills their queues.
+        let (open, mut blocked) = block_writers(&world).await;
         for _ in 0..20_000 {
             let cx = world.cx.clone();
             blocked.push(tokio::spawn(async move {
@@ -176,15 +206,37 @@ testkit::both_databases! {
         let overloaded = tokio::time::timeout(Duration::from_secs(5), call()).await.expect("an answer, not a wait");
         overloaded.is(503, "overloaded");
         assert_eq!(overloaded.header("retry-after"), Some("1"));
-        for _ in 0..8 {
-            open.send(()).unwrap();
-        }
+        drop(open);
         for task in blocked {
             task.await.unwrap().ok();
         }
         let made = call().await;
         assert!(!replayed(made.ok(201)));
         assert!(replayed(&call().await));
+    }
+
+    async fn a_key_whose_first_request_is_not_answered_yet_is_told_to_come_again(db: TestDb) {
+        let world = World::new(db).await;
+        let (open, blocked) = block_writers(&world).await;
+        let rule = json!({ "name": "a rule", "condition": "run.stream", "enforcement_mode": "LOG" });
+        let call = || world.post("/api/v1/policies/rules", &rule).once("k-10");
+        let meanwhile = async {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            let second = call().once("\"k-10\"").send().await;
+            second.is(409, "idempotency-in-progress");
+            assert_eq!(second.header("retry-after"), Some("1"));
+            // What only looks takes no key, and waits for nobody.
+            world.get("/api/v1/policies/rules").once("k-10").send().await.ok(200);
+            drop(open);
+        };
+        let (first, ()) = tokio::join!(call().send(), meanwhile);
+        assert!(!replayed(first.ok(201)));
+        for task in blocked {
+            task.await.unwrap().unwrap();
+        }
+        let again = call().send().await;
+        assert!(replayed(&again));
+        assert_eq!(again.body, first.body);
     }
 
     async fn a_simulation_with_a_key_is_answered_as_before_and_one_without_as_things_are(db: TestDb) {
@@ -211,9 +263,45 @@ testkit::both_databases! {
     }
 }
 
+/// Tasks of the database.
+type Tasks = Vec<tokio::task::JoinHandle<Result<(), services::StoreError>>>;
+
+/// Occupies all that write, until what comes back first is dropped.
+async fn block_writers(world: &World) -> (std::sync::mpsc::Sender<()>, Tasks) {
+    let (open, gate) = std::sync::mpsc::channel::<()>();
+    let gate = std::sync::Arc::new(std::sync::Mutex::new(gate));
+    let mut blocked = Tasks::new();
+    for _ in 0..4 {
+        let (cx, gate) = (world.cx.clone(), gate.clone());
+        let write = async move {
+            cx.db
+                .write(move |_| -> Result<(), services::StoreError> {
+                    gate.lock().unwrap().recv_timeout(Duration::from_secs(20)).ok();
+                    Ok(())
+                })
+                .await
+        };
+        blocked.push(tokio::spawn(write));
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    (open, blocked)
+}
+
+/// Sends the call until the first request with its key is answered.
+pub(crate) async fn patient(call: Call<'_>) -> Answer {
+    loop {
+        let answer = call.clone().send().await;
+        if answer.code() != "idempotency-in-progress" {
+            return answer;
+        }
+        assert_eq!(answer.header("retry-after"), Some("1"));
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
 /// Sends the call eight times at once: it is done once, and all get the same answer.
 async fn done_once(call: Call<'_>) {
-    let answers = futures_util::future::join_all((0..8).map(|_| call.clone().send())).await;
+    let answers = futures_util::future::join_all((0..8).map(|_| patient(call.clone()))).await;
     let same = |answer: &Answer| answer.body == answers[0].body && answer.status < 300;
     assert!(answers.iter().all(same), "{answers:#?}");
     assert_eq!(

@@ -126,7 +126,7 @@ testkit::both_databases! {
         }
         let id = world.post(LIST, &json!({ "reason": REASON, "definition": written("BLOCK") })).send().await.ok(201).text("/proposal_id");
         for (title, what, body) in [
-            ("an unknown mode", "approve", json!({ "enforcement_mode": "AUDIT" })),
+            ("an unknown mode", "approve", json!({ "enforcement_mode": "DISABLED" })),
             ("empty notes", "reject", json!({ "review_notes": " " })),
             ("an unknown member", "approve", json!({ "mode": "BLOCK" })),
         ] {
@@ -156,7 +156,8 @@ testkit::both_databases! {
         log.send("a short reason", world.post(&wrong, &json!({ "reason": "no" }))).await.ok(422);
         let after = log.send("two, of which one was wrong", world.get(&format!("{path}?window_days=2"))).await;
         assert_eq!((after.at("/prevented_count"), after.at("/false_positive_count")), (json!(2), json!(1)));
-        assert_eq!((after.at("/estimated_cost_saved_cents"), after.text("/estimated_cost_saved_nano_usd")), (json!(3), "30000000".to_owned()));
+        // What was wrong saved nothing.
+        assert_eq!((after.at("/estimated_cost_saved_cents"), after.text("/estimated_cost_saved_nano_usd")), (json!(2), "15000000".to_owned()));
         assert_eq!(after.at("/effectiveness_rate"), json!(0.5));
         assert_eq!(world.get(&path).send().await.at("/window_days"), json!(30));
         for wrong in ["0", "366", "ten"] {

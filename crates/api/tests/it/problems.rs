@@ -35,6 +35,12 @@ testkit::both_databases! {
         world.clock.advance_seconds(5);
         let late = world.call("POST", &format!("/api/v1/holds/{second}/release"));
         log.send("too late", late).await.is(409, "reservation-expired");
+        let everything = json!({ "name": "all", "condition": "true", "enforcement_mode": "BLOCK" });
+        log.send("a rule against everything", world.post("/api/v1/policies/rules", &everything)).await.is(422, "policy-self-lockout");
+        let review = format!("/api/v1/ops/tenants/{}/review", world.tenant);
+        world.put(&review, &json!({ "two_person_review": true })).by_operator().send().await.ok(200);
+        let rule = json!({ "name": "streams", "condition": "run.stream", "enforcement_mode": "BLOCK" });
+        log.send("one person for a rule", world.post("/api/v1/policies/rules", &rule)).await.is(403, "self-approval");
         log.send("the key lacks the scope", world.get(LIMITS).with(&colleague)).await.is(403, "insufficient-scope");
         let path = format!("/api/v1/ops/tenants/{}/freeze", world.tenant);
         world.post(&path, &json!({ "reason": "a reason" })).by_operator().send().await.ok(200);
@@ -88,10 +94,14 @@ async fn a_refusal_that_depends_on_the_request_alone_is_said_in_these_words() {
 }
 
 /// Codes that no request of these tests can provoke, and why.
-const UNSEEN: [(&str, &str); 13] = [
+const UNSEEN: [(&str, &str); 14] = [
     (
         "headers-too-large",
         "asserted with the bad inputs: the request is too long to be written down",
+    ),
+    (
+        "idempotency-in-progress",
+        "asserted with idempotency: the first request has to wait",
     ),
     ("internal-error", "a bug of ours"),
     (

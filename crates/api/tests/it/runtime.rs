@@ -179,7 +179,7 @@ testkit::both_databases! {
         assert_eq!(world.get(table).with(&rival).send().await.ok(200).body, NOTHING);
         refused(&world, &mut log, "/api/v1/runtime/policies/rules", &[
             "", "?status=DRAFT", "?status=ACTIVE&limit=0", "?status=ACTIVE&limit=101", "?status=ACTIVE&offset=-1",
-            "?status=ACTIVE&enforcement_mode=AUDIT", "?status=ACTIVE&scope=PROVIDER", "?status=ACTIVE&created_after=now",
+            "?status=ACTIVE&enforcement_mode=DISABLED", "?status=ACTIVE&scope=PROVIDER", "?status=ACTIVE&created_after=now",
             "?status=ACTIVE&created_before=2026", "?scope=ME&offset=x&limit=0",
         ]).await;
         log.assert("runtime_rules");

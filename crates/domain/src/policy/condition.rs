@@ -172,6 +172,11 @@ impl Compiled {
         self.cost
     }
 
+    /// Whether it says the same of every request.
+    pub const fn asks_nothing(&self) -> bool {
+        self.needs.is_empty()
+    }
+
     /// Whether it asks about this part of the context.
     pub fn needs(&self, part: Needs) -> bool {
         self.needs.contains(&part)

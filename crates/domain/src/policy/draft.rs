@@ -7,6 +7,7 @@ use model::policy::{Definition, RuleType};
 use model::text::is_hidden;
 
 use super::condition::{Compiled, Problem, compile};
+use super::context::Context;
 
 /// What is wrong with one field.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,6 +73,16 @@ pub fn validate(definition: &Definition) -> Result<Option<Compiled>, Vec<FieldPr
     }
 }
 
+/// Whether a rule would refuse whatever its owner asks for: one of the whole tenant or installation whose condition asks
+/// about nothing and does not fail to hold. A condition that cannot be judged refuses too.
+pub fn refuses_everything(definition: &Definition, condition: Option<&Compiled>) -> bool {
+    let whole = definition.rule_type == RuleType::Condition && !definition.scope.is_named();
+    let always = |condition: &Compiled| {
+        condition.asks_nothing() && !matches!(condition.holds(&Context::default()), Ok(false))
+    };
+    whole && definition.mode.refuses() && condition.is_some_and(always)
+}
+
 #[cfg(test)]
 mod tests {
     use model::permille::Permille;
@@ -109,6 +120,35 @@ mod tests {
         let fields: Vec<_> = problems.iter().map(|problem| problem.field).collect();
         assert_eq!(fields, ["name", "description", "stage", "scope_id", "condition"]);
         assert!(problems.last().is_some_and(|last| last.condition.is_some()));
+    }
+
+    #[test]
+    fn a_block_rule_of_everybody_that_asks_about_nothing_refuses_everything() {
+        let said = |source: &str| Definition {
+            condition: Some(source.to_string()),
+            ..definition()
+        };
+        let refuses = |of: &Definition| refuses_everything(of, validate(of).unwrap().as_ref());
+        for everything in ["true", "1 < 2", "'a' in ['a']", "1 / 0 == 1"] {
+            assert!(refuses(&said(everything)), "{everything}");
+        }
+        for something in ["false", "1 > 2", "run.stream", "'shell' in tools"] {
+            assert!(!refuses(&said(something)), "{something}");
+        }
+        let tried = Definition {
+            mode: EnforcementMode::DryRun,
+            ..said("true")
+        };
+        let agent = Definition {
+            scope: RuleScope::Agent,
+            scope_id: Some("crawler".to_string()),
+            ..said("true")
+        };
+        let filter = Definition {
+            rule_type: RuleType::PiiFilter,
+            ..said("true")
+        };
+        assert!(!refuses(&tried) && !refuses(&agent) && !refuses(&filter));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use model::policy::{
 };
 use model::severity::Severity;
 
-pub use self::conflicts::{ActiveRule, Conflict, ConflictKind, conflicts};
+pub use self::conflicts::{ActiveRule, ActiveRules, Conflict, ConflictKind};
 pub use self::diff::{Change, all, diff};
 
 /// How many failures of one family are worth a proposal, whatever their severity.

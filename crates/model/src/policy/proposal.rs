@@ -35,6 +35,14 @@ wire_enum! {
     }
 }
 
+impl Proposal {
+    /// Whether it is this person's own; one of a person that nobody knows any more is everybody's.
+    pub fn is_own(&self, person: &str) -> bool {
+        let known = self.created_by.as_deref();
+        self.proposed_by == ProposedBy::Human && known.is_none_or(|author| author == person)
+    }
+}
+
 impl ProposalStatus {
     /// Whether it may go there: a proposal ends once.
     pub const fn may_become(self, next: Self) -> bool {
@@ -102,6 +110,8 @@ pub struct Proposal {
     pub confidence: Permille,
     /// Who proposed it.
     pub proposed_by: ProposedBy,
+    /// Which person; none for the loop.
+    pub created_by: Option<String>,
     /// What it goes back to.
     pub provenance: Provenance,
     /// What a person said.

@@ -87,13 +87,12 @@ fn tenants_are_made_listed_frozen_and_thawed() {
       "freeze_reason": null,
       "name": "Harbour Freight",
       "status": "ACTIVE",
-      "tenant_id": "[tenant]"
+      "tenant_id": "[tenant]",
+      "two_person_review": false
     }
     "#);
-    let words = [
-        (text(&made, "tenant_id"), "[tenant]"),
-        (text(&made, "created_at"), "[time]"),
-    ];
+    let (id, at) = (text(&made, "tenant_id"), text(&made, "created_at"));
+    let words = [(id, "[tenant]"), (at, "[time]")];
     let freeze = ["tenants", "freeze", "Harbour Freight", "--reason", "unpaid"];
     insta::assert_snapshot!(redacted(&printed(&home, &freeze), &words), @r#"
     TENANT | STATUS | MADE | NAME | REASON

@@ -84,6 +84,7 @@ pub(crate) async fn fill(db: &Db, volume: Volume, now: Timestamp) -> StoreResult
         state: FreezeState::Active,
         freeze_reason: None,
         floor_price: None,
+        two_person_review: false,
         created_at: now,
     };
     db.write(move |tx| store::tenants::insert(tx, &tenant)).await?;

@@ -131,7 +131,11 @@ impl Case<'_> {
             signature: born.signature,
             original_incident: born.incident,
             blocked_run: self.run,
-            outcome: PreventionOutcome::Prevented,
+            outcome: match self.stage {
+                Stage::Input => PreventionOutcome::Prevented,
+                // The provider was paid; only what it said did not get out.
+                Stage::Output => PreventionOutcome::Mitigated,
+            },
             confidence: Permille::ONE,
             estimated_saving: born.cost,
             at: self.at,

@@ -2,6 +2,7 @@
 
 use domain::policy::draft::FieldProblem;
 use domain::policy::proposals::{Conflict, ConflictKind};
+use model::digest::Digest;
 use model::id::{IdGenerator, RuleId};
 use model::permille::Permille;
 use model::policy::{Definition, EnforcementMode, OnStream, Retirement, Rule, RuleStatus};
@@ -9,7 +10,7 @@ use model::text::is_hidden;
 use model::time::Timestamp;
 use store::{LockTx, Tx};
 
-use super::{Known, PolicyError, at_odds, finish, known, lock_all, told, valid};
+use super::{Known, PolicyError, at_odds, finish, known, lock_all, refuse_alone, told, valid};
 use crate::audit::{self, Author};
 use crate::context::Context;
 use crate::once::{Done, Once, Render};
@@ -65,6 +66,7 @@ pub async fn update(
             if let Some(before) = once.as_ref().map(|once| once.before(tx)).transpose()?.flatten() {
                 return Ok(Done::Before(before));
             }
+            refuse_alone(tx, owner)?;
             let now = clock.now();
             let done = apply(tx, ids.as_ref(), owner, &author, (id, &change), now)?;
             finish(tx, once.as_ref(), 200, done, render, now)
@@ -93,7 +95,7 @@ pub(crate) fn apply(
     if after.definition == before.definition && after.status == before.status {
         return known(tx, before, conflicts);
     }
-    refuse_tampered(tx, &before, &after)?;
+    let known_root = refuse_tampered(tx, &before, &after)?;
     let previous = store::policy_rules::newest_hash(tx, owner.id(), id)?;
     let after = Rule {
         hash: after.hash_after(previous),
@@ -105,6 +107,13 @@ pub(crate) fn apply(
         reason: reason.map(String::as_str),
     };
     store::policy_rules::update(tx, &after, written)?;
+    if let Some(root) = known_root {
+        // The last version says what somebody has put there by other means: it must not pass for what was decided.
+        store::policy_rules::distrust(tx, &after, root)?;
+    }
+    if let Some(successor) = change.superseded_by {
+        store::policy_rules::set_parent(tx, owner.id(), (successor, id))?;
+    }
     let told = told::changed(&before, &after, reason.cloned());
     audit::record(tx, ids, author, told, now)?;
     known(tx, after, conflicts)
@@ -226,10 +235,14 @@ fn wrong(
 }
 
 /// Refuses to build on a definition that somebody has changed by other means: it would look decided. Such a rule can be
-/// retired.
-fn refuse_tampered(tx: &mut impl Tx, before: &Rule, after: &Rule) -> Result<(), PolicyError> {
-    if after.status == RuleStatus::Retired || store::policy_rules::is_intact(tx, before)? {
-        return Ok(());
+/// retired; then this is the root that was recorded for it.
+fn refuse_tampered(tx: &mut impl Tx, before: &Rule, after: &Rule) -> Result<Option<Digest>, PolicyError> {
+    if store::policy_rules::is_intact(tx, before)? {
+        return Ok(None);
     }
-    Err(PolicyError::Tampered)
+    if after.status != RuleStatus::Retired {
+        return Err(PolicyError::Tampered);
+    }
+    let recorded = store::policy_rules::found(tx, before.tenant, before.id)?;
+    Ok(recorded.map(|found| found.integrity.hash_root))
 }

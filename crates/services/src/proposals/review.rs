@@ -134,6 +134,9 @@ fn approved(
     proposal: &Proposal,
     approval: &Approval,
 ) -> Result<Proposal, ProposalError> {
+    if proposal.is_own(by.author.actor.name()) && policies::takes_two(tx, Owner::Tenant(proposal.tenant))? {
+        return Err(ProposalError::OwnProposal);
+    }
     let definition = proposal.definition.clone().map(|definition| Definition {
         mode: approval.mode.unwrap_or(definition.mode),
         ..definition
@@ -147,7 +150,10 @@ fn approved(
     if let Some(definition) = &definition {
         policies::lock_all(tx, Owner::Tenant(proposal.tenant))?;
         let active = Active::load(tx, proposal.tenant)?;
-        let mut conflicts = active.at_odds(definition, proposal.provenance.signature, proposal.target);
+        let signature = proposal.provenance.signature;
+        let mut conflicts = active
+            .compared()
+            .conflicts(definition, signature, proposal.target);
         conflicts.retain(|conflict| conflict.kind.is_blocking());
         if !conflicts.is_empty() {
             return Err(ProposalError::Conflicts(conflicts));

@@ -45,6 +45,7 @@ fn state(of: &Proposal) -> Value {
         "definition": of.definition,
         "confidence": of.confidence.to_string(),
         "proposed_by": of.proposed_by,
+        "created_by": of.created_by,
     })
 }
 

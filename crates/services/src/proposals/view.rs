@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::policy::proposals::{Change, Conflict, all, diff};
+use domain::policy::proposals::{ActiveRules, Change, Conflict, all, diff};
 use model::id::{ProposalId, RuleId, TenantId};
 use model::page::PageRequest;
 use model::policy::{Proposal, ProposalStatus, ProposalType, Rule};
@@ -69,7 +69,9 @@ pub async fn list(
             let more = found.len() > most;
             found.truncate(most);
             let about = About::load(tx, tenant, &found)?;
-            Ok((found.into_iter().map(|one| about.seen(one)).collect(), more))
+            let active = about.active.compared();
+            let seen = found.into_iter().map(|one| about.seen(&active, one));
+            Ok((seen.collect(), more))
         })
         .await?;
     Ok((items, more))
@@ -77,7 +79,7 @@ pub async fn list(
 
 pub(super) fn known(tx: &mut impl Tx, proposal: Proposal) -> StoreResult<Known> {
     let about = About::load(tx, proposal.tenant, std::slice::from_ref(&proposal))?;
-    Ok(about.seen(proposal))
+    Ok(about.seen(&about.active.compared(), proposal))
 }
 
 /// What has to be known about proposals of a tenant, read at once.
@@ -101,11 +103,11 @@ impl About {
         })
     }
 
-    fn seen(&self, proposal: Proposal) -> Known {
+    fn seen(&self, active: &ActiveRules<'_>, proposal: Proposal) -> Known {
         let waits = proposal.status == ProposalStatus::Pending;
         let wanted = proposal.definition.as_ref().filter(|_| waits);
         let signature = proposal.provenance.signature;
-        let conflicts = wanted.map(|wanted| self.active.at_odds(wanted, signature, proposal.target));
+        let conflicts = wanted.map(|wanted| active.conflicts(wanted, signature, proposal.target));
         Known {
             rule: self.rule_of(&proposal),
             conflicts: conflicts.unwrap_or_default(),

@@ -3,7 +3,7 @@
 use domain::policy::draft::FieldProblem;
 use domain::policy::proposals::draft_from;
 use model::id::{IdGenerator, IncidentId, ProposalId, RuleId, TenantId};
-use model::policy::{Definition, Proposal, ProposalType, ProposedBy, Provenance, Rule, RuleStatus};
+use model::policy::{Definition, Proposal, ProposalType, Provenance, Rule, RuleStatus};
 use model::text::is_hidden;
 use model::time::Timestamp;
 use store::Tx;
@@ -69,7 +69,7 @@ pub async fn create(
                 return Ok(Done::Before(before));
             }
             let now = clock.now();
-            let new = proposal(tx, ids.as_ref(), tenant, &wish, now)?;
+            let new = proposal(tx, ids.as_ref(), (tenant, &author), &wish, now)?;
             insert(tx, ids.as_ref(), &author, &new, now)?;
             super::finish(tx, once.as_ref(), 201, new, render, now)
         })
@@ -79,17 +79,20 @@ pub async fn create(
 fn proposal(
     tx: &mut impl Tx,
     ids: &dyn IdGenerator,
-    tenant: TenantId,
+    (tenant, author): (TenantId, &Author),
     wish: &Wish,
     now: Timestamp,
 ) -> Result<Proposal, ProposalError> {
     let id = ProposalId::generate(ids);
     let made = |kind, name: &str, reason: &str, definition| {
         let words = (name.to_owned(), reason.trim().to_owned());
-        wanted((id, tenant), kind, words, definition, now)
+        Proposal {
+            created_by: Some(author.actor.name().to_owned()),
+            ..wanted((id, tenant), kind, words, definition, now)
+        }
     };
     match wish {
-        Wish::FromIncident(incident) => from_incident(tx, ids, tenant, *incident, now),
+        Wish::FromIncident(incident) => from_incident(tx, ids, (tenant, author), *incident, now),
         Wish::Create { definition, reason } => {
             valid_reason(reason)?;
             let definition = policies::valid(Owner::Tenant(tenant), definition.clone())?;
@@ -142,7 +145,7 @@ fn provenance(rule: &Rule) -> Provenance {
 fn from_incident(
     tx: &mut impl Tx,
     ids: &dyn IdGenerator,
-    tenant: TenantId,
+    (tenant, author): (TenantId, &Author),
     incident: IncidentId,
     now: Timestamp,
 ) -> Result<Proposal, ProposalError> {
@@ -165,7 +168,7 @@ fn from_incident(
         run: found.creation.run,
         incident: Some(found.id),
     };
-    Ok(drafted(ids, cause, &draft, ProposedBy::Human, now))
+    Ok(drafted(ids, cause, &draft, Some(author), now))
 }
 
 fn active(tx: &mut impl Tx, tenant: TenantId, id: RuleId) -> Result<Rule, ProposalError> {

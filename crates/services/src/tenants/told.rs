@@ -33,6 +33,17 @@ pub(super) fn change(before: &Tenant, after: &Tenant) -> Option<Changed> {
             "tenant_floor_price_changed",
             format!("A token of a model without a price counts as {price}."),
         )
+    } else if before.two_person_review != after.two_person_review {
+        let persons = if after.two_person_review {
+            "two persons"
+        } else {
+            "one person"
+        };
+        (
+            AuditEvent::TenantReviewChanged,
+            "tenant_review_changed",
+            format!("A Policy Rule of the tenant {name} takes {persons} from now on."),
+        )
     } else if after.state == FreezeState::Frozen {
         let summary = format!("All traffic of the tenant {name} was stopped.");
         (AuditEvent::EmergencyOverrideActivated, "tenant_frozen", summary)
@@ -74,6 +85,7 @@ fn shown(tenant: &Tenant) -> Value {
         "status": tenant.state.as_str(),
         "freeze_reason": tenant.freeze_reason,
         "floor_price_nano_usd": tenant.floor_price.map(|price| price.0.to_string()),
+        "two_person_review": tenant.two_person_review,
     })
 }
 

@@ -52,6 +52,7 @@ impl Books {
             state: FreezeState::Active,
             freeze_reason: None,
             floor_price: None,
+            two_person_review: false,
             created_at: self.clock.now(),
         };
         let id = tenant.id;

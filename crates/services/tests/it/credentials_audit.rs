@@ -84,7 +84,8 @@ both_databases! {
         let tenant = services::tenants::create(cx, author(), "rival").await.unwrap().id;
         let freeze = || TenantChange::Freeze { reason: None };
         let price = || TenantChange::FloorPrice(Some(NanoUsd(7)));
-        for change in [freeze(), freeze(), TenantChange::Unfreeze, TenantChange::Unfreeze, price(), price()] {
+        let review = || TenantChange::TwoPersonReview(true);
+        for change in [freeze(), freeze(), TenantChange::Unfreeze, TenantChange::Unfreeze, price(), price(), review(), review()] {
             services::tenants::change(cx, author(), tenant, change).await.unwrap();
         }
         let entries = ledger(&world, tenant, EntityType::Tenant).await;
@@ -93,13 +94,14 @@ both_databases! {
             AuditEvent::EmergencyOverrideActivated,
             AuditEvent::EmergencyOverrideDeactivated,
             AuditEvent::TenantFloorPriceChanged,
+            AuditEvent::TenantReviewChanged,
         ]);
         let (before, after) = (&entries[3].entry.before, &entries[3].entry.after);
         assert!(before.as_ref().unwrap().contains(r#""floor_price_nano_usd":null"#), "{before:?}");
         assert!(after.as_ref().unwrap().contains(r#""floor_price_nano_usd":"7""#), "{after:?}");
         assert_eq!(
             words_of(&world, tenant, tenant.to_string()).await,
-            ["tenant_created", "tenant_frozen", "tenant_unfrozen", "tenant_floor_price_changed"],
+            ["tenant_created", "tenant_frozen", "tenant_unfrozen", "tenant_floor_price_changed", "tenant_review_changed"],
         );
     }
 

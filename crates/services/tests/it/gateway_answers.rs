@@ -310,7 +310,7 @@ testkit::both_databases! {
         let (tenant, since) = (world.tenant, world.now());
         let sums = world.cx.db.read(move |tx| store::preventions::sums(tx, tenant, rule, since)).await.unwrap();
         let sums: Vec<_> = sums.iter().map(|sum| (sum.outcome, sum.times, sum.saving)).collect();
-        assert_eq!(sums, [(PreventionOutcome::Prevented, 1, NanoUsd(3 * USD))]);
+        assert_eq!(sums, [(PreventionOutcome::Mitigated, 1, NanoUsd(3 * USD))], "the provider was paid");
         services::incidents::failures::explain_all(&world.cx).await.unwrap();
         let run = refused.run;
         let opened = world.cx.db.read(move |tx| store::incidents::of_run(tx, tenant, run)).await.unwrap();

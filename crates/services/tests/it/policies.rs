@@ -5,7 +5,9 @@ use model::audit::{AuditEvent, EntityType};
 use model::digest::Digest;
 use model::integrity::{Integrity, IntegrityStatus};
 use model::permille::Permille;
-use model::policy::{Definition, EnforcementMode, OnStream, Rule, RuleScope, RuleStatus, RuleType, Stage};
+use model::policy::{
+    Definition, EnforcementMode, OnStream, Rule, RuleScope, RuleSource, RuleStatus, RuleType, Stage,
+};
 use services::audit::Author;
 use services::once::Done;
 use services::owner::Owner;
@@ -173,5 +175,34 @@ both_databases! {
         assert_eq!(audited(&world, &made).await, [
             AuditEvent::PolicyRuleCreated, AuditEvent::IntegrityChanged, AuditEvent::PolicyRuleRetired,
         ]);
+    }
+
+    async fn retiring_a_rule_that_was_changed_by_hand_does_not_make_it_look_decided(db: TestDb) {
+        let world = World::new(db).await;
+        let made = create(&world, definition("run.stream", EnforcementMode::Block)).await.unwrap().rule;
+        let (tenant, id) = (world.tenant, made.id);
+        // Nobody has looked since: what is on record still says VERIFIED.
+        world.db.by_hand("UPDATE policy_rules SET condition = 'run.stream || false'");
+        let retired = update(&world, &made, retire("tampered with")).await.unwrap();
+        assert_eq!(retired.integrity.unwrap().status, IntegrityStatus::Failed);
+        assert_eq!(policies::integrity::check_all(&world.cx, -1).await.unwrap(), (1, 1));
+        let found = policies::get(&world.cx, Owner::Tenant(tenant), id).await.unwrap().integrity.unwrap();
+        assert_eq!((found.status, found.score), (IntegrityStatus::Failed, Permille::ZERO));
+    }
+
+    async fn what_takes_the_place_of_a_rule_was_made_from_it_and_the_installations_own_come_from_the_system(db: TestDb) {
+        let world = World::new(db).await;
+        let old = create(&world, definition("run.stream", EnforcementMode::Block)).await.unwrap().rule;
+        let new = create(&world, definition("run.stream && run.model != 'o1'", EnforcementMode::Block)).await.unwrap().rule;
+        let change = Change { superseded_by: Some(new.id), ..retire("the next one lets o1 pass") };
+        let ended = update(&world, &old, change).await.unwrap().rule;
+        assert_eq!(ended.retirement.unwrap().superseded_by, Some(new.id));
+        let found = policies::get(&world.cx, Owner::Tenant(world.tenant), new.id).await.unwrap();
+        assert_eq!((found.rule.parent, found.rule.source), (Some(old.id), RuleSource::Manual));
+        assert_eq!(found.integrity.map(|it| it.status), Some(IntegrityStatus::Verified));
+        let global = Definition { scope: RuleScope::Global, ..definition("run.stream", EnforcementMode::Log) };
+        let made = policies::create(&world.cx, Owner::Platform, Author::human("op_1".to_owned()), global, None, |_| String::new()).await.unwrap();
+        let Done::Now(made, _) = made else { panic!("no key was sent") };
+        assert_eq!(made.rule.source, RuleSource::System);
     }
 }

@@ -146,7 +146,7 @@ both_databases! {
         assert!(matches!(backtest(&world.cx, wrong, stretch).await, Err(PolicyError::Invalid(_))));
         let unknown = services::proposals::backtest(&world.cx, ProposalId::from_bits(9), stretch).await;
         assert!(matches!(unknown, Err(ProposalError::NotFound)));
-        let nothing = tried(&world, "true", 30).await.report;
+        let nothing = tried(&world, "run.stream || !run.stream", 30).await.report;
         assert_eq!((nothing.looked_at, nothing.hits, nothing.days.len()), (0, None, 30));
     }
 }

@@ -6,6 +6,7 @@ use diesel::prelude::*;
 use model::digest::{Canonical, Digest};
 use model::id::{RuleId, TenantId};
 use model::integrity::{Integrity, IntegrityStatus, StoredVersion, assess};
+use model::permille::Permille;
 use model::policy::{Definition, Rule};
 use model::time::Timestamp;
 
@@ -109,6 +110,21 @@ pub fn record(
         (policy_rule_integrity::tenant_id, policy_rule_integrity::rule_id)
     );
     Ok(())
+}
+
+/// Writes down that a rule is not what was decided, for good: the root that was recorded before stays, and no version
+/// behind it leads there any more.
+///
+/// # Errors
+/// What the database says.
+pub fn distrust(tx: &mut impl Writes, rule: &Rule, recorded: Digest) -> StoreResult<()> {
+    let broken = Integrity {
+        status: IntegrityStatus::Failed,
+        score: Permille::ZERO,
+        hash_root: recorded,
+        first_broken: Some(rule.version),
+    };
+    record(tx, rule.tenant, rule.id, &broken, rule.updated_at)
 }
 
 fn rows(tx: &mut impl Tx, owner: TenantId, rule: RuleId) -> StoreResult<Vec<VersionRow>> {

@@ -264,6 +264,7 @@ diesel::table! {
         created_at -> BigInt,
         expires_at -> BigInt,
         open_until -> Nullable<BigInt>,
+        created_by -> Nullable<Text>,
     }
 }
 
@@ -280,6 +281,18 @@ diesel::table! {
         confidence -> BigInt,
         estimated_saving -> BigInt,
         created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    prevention_days (tenant_id, rule_id, day, outcome) {
+        tenant_id -> Text,
+        rule_id -> Text,
+        day -> BigInt,
+        outcome -> Text,
+        times -> BigInt,
+        saving -> BigInt,
+        last_at -> BigInt,
     }
 }
 

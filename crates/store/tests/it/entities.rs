@@ -22,7 +22,7 @@ testkit::both_databases! {
         add_acme(&db).await;
         let mut changed = tenant(ACME, "acme");
         (changed.state, changed.freeze_reason) = (FreezeState::Frozen, Some("unpaid".to_owned()));
-        changed.floor_price = Some(NanoUsd(30_000));
+        (changed.floor_price, changed.two_person_review) = (Some(NanoUsd(30_000)), true);
         let update = changed.clone();
         db.write(move |tx| tenants::update(tx, &update)).await.unwrap();
         let found = db.read(|tx| Ok::<_, StoreError>((tenants::find(tx, ACME)?, tenants::by_name(tx, "acme")?)));

@@ -96,6 +96,7 @@ fn proposal(n: u128) -> Proposal {
         definition: Some(rule(1).definition),
         confidence: Permille::new(700),
         proposed_by: ProposedBy::System,
+        created_by: None,
         provenance: Provenance {
             triggering_run: Some(RunId::from_bits(1)),
             triggering_incident: Some(incident(1).id()),

@@ -68,15 +68,15 @@ testkit::both_databases! {
         let say = |wrong| db.write(move |tx| preventions::say(tx, (ACME, PreventionId::from_bits(2)), wrong, ("key_1", None), at(2)));
         let wrong = |since| db.read(move |tx| preventions::false_positives(tx, ACME, RuleId::from_bits(1), since));
         say(true).await.unwrap();
-        assert_eq!((wrong(at(0)).await.unwrap(), wrong(at(2)).await.unwrap()), (1, 0));
-        say(false).await.unwrap();
-        assert_eq!(wrong(at(0)).await.unwrap(), 0);
-        let sums = db.read(|tx| preventions::sums(tx, ACME, RuleId::from_bits(1), at(0))).await.unwrap();
         let day = at(1).as_micros() / 86_400_000_000;
-        let sum = preventions::Sum {
-            day, outcome: PreventionOutcome::Prevented, times: 2, saving: NanoUsd(10), last_at: at(1),
+        let sum = |times, saving| preventions::Sum {
+            day, outcome: PreventionOutcome::Prevented, times, saving: NanoUsd(saving), last_at: at(1),
         };
-        assert_eq!(sums, [sum]);
+        assert_eq!((wrong(at(0)).await.unwrap(), wrong(at(2)).await.unwrap()), (vec![sum(1, 5)], Vec::new()));
+        say(false).await.unwrap();
+        assert_eq!(wrong(at(0)).await.unwrap(), []);
+        let sums = async |since| db.read(move |tx| preventions::sums(tx, ACME, RuleId::from_bits(1), since)).await.unwrap();
+        assert_eq!((sums(at(1)).await, sums(at(86_401)).await), (vec![sum(2, 10)], Vec::new()));
         let recorded = |run: u128| db.read(move |tx| preventions::is_recorded(tx, ACME, RunId::from_bits(run)));
         assert_eq!((recorded(2).await.unwrap(), recorded(3).await.unwrap()), (true, false));
         let of = db.read(|tx| preventions::rule_of(tx, ACME, PreventionId::from_bits(2))).await.unwrap();

@@ -47,7 +47,7 @@ pub(super) fn lifecycle() -> Vec<WordView> {
 
 pub(super) fn category() -> Vec<WordView> {
     all(|word| match word {
-        IncidentCategory::ExecutionFailure => "Execution Failure",
+        IncidentCategory::ExecutionFailure => "LLM Run Failure",
         IncidentCategory::BudgetExceeded => "Budget exceeded",
         IncidentCategory::RateLimit => "Rate Limit",
         IncidentCategory::ResourceExhaustion => "Resource Exhaustion",

@@ -12,6 +12,15 @@ pub(crate) fn rule_error(error: PolicyError) -> ApiError {
     match error {
         PolicyError::NotFound => ApiError::not_found(),
         PolicyError::Invalid(problems) => invalid("", problems),
+        PolicyError::TwoPersons => self_approval(
+            "A Policy Rule takes two persons here. Propose it, and let another person approve it.",
+        ),
+        PolicyError::Lockout => ApiError::new(
+            422,
+            "policy-self-lockout",
+            "Policy Rule locks everybody out",
+            "It asks about nothing and would refuse every LLM Run. Freeze the keys instead, or name a project or an agent.",
+        ),
         PolicyError::Scope => ApiError::new(
             403,
             "insufficient-scope",
@@ -60,6 +69,11 @@ pub(crate) fn rule_error(error: PolicyError) -> ApiError {
         PolicyError::Once(error) => idempotency::refusal(error),
         PolicyError::Store(error) => error.into(),
     }
+}
+
+/// One person wants to do what takes two.
+pub(crate) fn self_approval(detail: &str) -> ApiError {
+    ApiError::new(403, "self-approval", "Self-approval", detail)
 }
 
 /// What the rule asks about was never written down: to answer that it matches nothing would be wrong.

@@ -51,30 +51,44 @@ pub struct Conflict {
     pub kind: ConflictKind,
 }
 
-/// The active rules that a draft is at odds with, the blocking conflicts first. Only rules of the same stage and type
-/// whose scopes overlap are compared; a rule that is being tried (`DRY_RUN`) contradicts and shadows nothing.
-pub fn conflicts(
-    draft: &Definition,
-    signature: Option<SignatureId>,
-    active: &[ActiveRule<'_>],
-) -> Vec<Conflict> {
-    let demands = demands(draft.condition.as_deref());
-    let mut found: Vec<Conflict> = active
-        .iter()
-        .filter_map(|rule| {
-            let kind = between(draft, &demands, signature, rule)?;
-            Some(Conflict { rule: rule.id, kind })
-        })
-        .collect();
-    found.sort_by_key(|conflict| (conflict.kind, conflict.rule));
-    found
+/// Rules that are active, ready to be compared with any number of drafts: each condition is taken apart once.
+#[derive(Debug, Clone, Default)]
+pub struct ActiveRules<'a>(Vec<(ActiveRule<'a>, BTreeSet<String>)>);
+
+impl<'a> FromIterator<ActiveRule<'a>> for ActiveRules<'a> {
+    fn from_iter<I: IntoIterator<Item = ActiveRule<'a>>>(rules: I) -> Self {
+        let apart = |rule: ActiveRule<'a>| (rule, demands(rule.definition.condition.as_deref()));
+        Self(rules.into_iter().map(apart).collect())
+    }
+}
+
+impl ActiveRules<'_> {
+    /// The rules that a draft is at odds with, the blocking conflicts first; `but` is the rule that it is of. Only rules
+    /// of the same stage and type whose scopes overlap are compared; a rule that is being tried (`DRY_RUN`) contradicts
+    /// and shadows nothing.
+    pub fn conflicts(
+        &self,
+        draft: &Definition,
+        signature: Option<SignatureId>,
+        but: Option<RuleId>,
+    ) -> Vec<Conflict> {
+        let wanted = demands(draft.condition.as_deref());
+        let others = self.0.iter().filter(|(rule, _)| Some(rule.id) != but);
+        let mut found: Vec<Conflict> = others
+            .filter_map(|(rule, theirs)| {
+                let kind = between((draft, &wanted, signature), rule, theirs)?;
+                Some(Conflict { rule: rule.id, kind })
+            })
+            .collect();
+        found.sort_by_key(|conflict| (conflict.kind, conflict.rule));
+        found
+    }
 }
 
 fn between(
-    draft: &Definition,
-    wanted: &BTreeSet<String>,
-    signature: Option<SignatureId>,
+    (draft, wanted, signature): (&Definition, &BTreeSet<String>, Option<SignatureId>),
     rule: &ActiveRule<'_>,
+    theirs: &BTreeSet<String>,
 ) -> Option<ConflictKind> {
     let other = rule.definition;
     let comparable =
@@ -82,11 +96,10 @@ fn between(
     if !comparable {
         return None;
     }
-    let theirs = demands(other.condition.as_deref());
     let tried = draft.mode == EnforcementMode::DryRun || other.mode == EnforcementMode::DryRun;
-    if *wanted == theirs && draft.mode == other.mode && draft.min_confidence == other.min_confidence {
+    if wanted == theirs && draft.mode == other.mode && draft.min_confidence == other.min_confidence {
         Some(ConflictKind::Duplicate)
-    } else if *wanted == theirs && draft.mode != other.mode && !tried {
+    } else if wanted == theirs && draft.mode != other.mode && !tried {
         Some(ConflictKind::ContradictingMode)
     } else if signature.is_some() && signature == rule.signature {
         Some(ConflictKind::SameSignature)

@@ -163,7 +163,7 @@ fn conflicts_are_found_and_named() {
             definition: &other,
             signature: None,
         }];
-        let found = conflicts(&draft, None, &active);
+        let found = ActiveRules::from_iter(active).conflicts(&draft, None, None);
         let kinds: Vec<&'static str> = found.iter().map(|conflict| conflict.kind.into()).collect();
         assert_eq!(kinds, expected.into_iter().collect::<Vec<_>>(), "{other:?}");
     }
@@ -173,7 +173,7 @@ fn conflicts_are_found_and_named() {
         definition: &other,
         signature: Some(signature().id()),
     }];
-    let found = conflicts(&draft, Some(signature().id()), &active);
+    let found = ActiveRules::from_iter(active).conflicts(&draft, Some(signature().id()), None);
     assert_eq!(
         found
             .first()
@@ -188,7 +188,8 @@ fn conflicts_are_found_and_named() {
         signature: None,
     }];
     assert_eq!(
-        conflicts(&narrow, None, &active)
+        ActiveRules::from_iter(active)
+            .conflicts(&narrow, None, None)
             .first()
             .map(|conflict| conflict.kind),
         Some(ConflictKind::Duplicate)

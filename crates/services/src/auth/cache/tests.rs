@@ -36,6 +36,7 @@ fn actor() -> TenantActor {
         state: FreezeState::Active,
         freeze_reason: None,
         floor_price: None,
+        two_person_review: false,
         created_at: at(0),
     };
     TenantActor {

@@ -30,6 +30,7 @@ pub(crate) fn tenant(id: TenantId, name: &str) -> Tenant {
         state: FreezeState::Active,
         freeze_reason: None,
         floor_price: None,
+        two_person_review: false,
         created_at: at(0),
     }
 }
