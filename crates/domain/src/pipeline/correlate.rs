@@ -154,6 +154,12 @@ pub fn correlate(rules: &CorrelationRules, trigger: &Detection, known: &[Detecti
     correlated
 }
 
+/// Whether a detection is one of those that belong together, also where the threshold has left it out.
+pub fn belongs(rule: &CorrelationRule, together: &Correlation, detection: &Detection) -> bool {
+    let first = together.detections.first();
+    first.is_some_and(|one| key_parts(rule, one) == key_parts(rule, detection))
+}
+
 /// The worse one first; of equals the earlier; of those the one with the smaller id.
 pub(super) fn worst_first(one: &Detection, other: &Detection) -> Ordering {
     let rank = |detection: &Detection| {

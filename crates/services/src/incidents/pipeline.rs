@@ -6,7 +6,7 @@
 use std::sync::LazyLock;
 
 use domain::pipeline::candidates::{Built, build};
-use domain::pipeline::correlate::{Correlation, CorrelationRules, correlate, wanted};
+use domain::pipeline::correlate::{Correlation, CorrelationRules, belongs, correlate, wanted};
 use domain::pipeline::detect::{DetectionRules, detect};
 use domain::pipeline::gate::{self, GateInput, Known, evaluate};
 use domain::pipeline::policy::{LoadedPolicy, Policies};
@@ -17,7 +17,7 @@ use model::candidate::Candidate;
 use model::detection::Detection;
 use model::id::{CandidateId, IncidentId, TenantId};
 use model::incident::Promotion;
-use model::promotion::{Promoter, PromotionDecision, Verdict};
+use model::promotion::{Promoter, PromotionDecision, RejectionCode, Verdict};
 use model::signal::Signal;
 use model::time::Timestamp;
 use store::pipeline::Wanted;
@@ -174,8 +174,9 @@ pub(super) fn keep(tx: &mut impl Writes, signal: Signal, now: Timestamp) -> Resu
     })
 }
 
-/// Asks the gate about everything that what was noticed belongs to. Rules are asked in their order: the first candidate
-/// that is promoted counts, else the first. What is known of the service is looked up if a policy asks for it.
+/// Asks the gate about everything that what was noticed belongs to; what else a rule finds has had its turn. Rules are asked
+/// in their order: the first candidate that is promoted counts, else the first whose Incident is going on, else the first.
+/// What is known of the service is looked up if a policy asks for it.
 ///
 /// # Errors
 /// [`IncidentError::NotNoticed`] if no rule makes a candidate of it.
@@ -191,6 +192,10 @@ pub(super) fn decide(
     for trigger in &noticed.detections {
         let known = known(tx, &rules.correlation, trigger)?;
         for correlation in correlate(&rules.correlation, trigger, &known).correlations {
+            let rule = rules.correlation.get(&correlation.rule);
+            if !rule.is_some_and(|rule| belongs(rule, &correlation, trigger)) {
+                continue;
+            }
             let Some((candidate, decision)) = judge(tx, rules, &correlation, asked, now)? else {
                 continue;
             };
@@ -206,7 +211,14 @@ pub(super) fn decide(
             if is_promoted {
                 return Ok(decided);
             }
-            first.get_or_insert(decided);
+            let goes_on =
+                |of: &Promoted| of.decision.rejection_code == Some(RejectionCode::ActiveIncidentExists);
+            if first
+                .as_ref()
+                .is_none_or(|first| goes_on(&decided) && !goes_on(first))
+            {
+                first = Some(decided);
+            }
         }
     }
     let first = first.ok_or(IncidentError::NotNoticed)?;

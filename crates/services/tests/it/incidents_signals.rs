@@ -89,6 +89,21 @@ testkit::both_databases! {
         assert_eq!((one.replay.violations.as_slice(), one.replay.incident.as_ref()), (&[][..], Some(incident)));
     }
 
+    async fn what_belongs_to_nothing_that_is_going_on_is_added_to_nothing(db: TestDb) {
+        let world = World::new(db).await;
+        let custom = |service: &str, key: &str| SignalDraft {
+            source: SignalSource::CustomApi,
+            signal_type: SignalType::CustomEvent,
+            service: service.to_owned(),
+            ..alarm(&world, key, Severity::Sev3)
+        };
+        assert_eq!(said(&world, Severity::Sev3, 4).await.last().unwrap().verdict, Verdict::Promote);
+        let before = all(&world).await;
+        let other = taken(&world, custom("another", "one")).await.unwrap();
+        assert_eq!(other.said.and_then(|said| said.incident), None);
+        assert_eq!(all(&world).await, before, "what another service says is nothing of it");
+    }
+
     async fn the_same_signal_twice_is_one_and_nothing_follows_from_the_second(db: TestDb) {
         let world = World::new(db).await;
         let first = taken(&world, alarm(&world, "one", Severity::Sev3)).await.unwrap();

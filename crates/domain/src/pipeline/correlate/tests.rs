@@ -104,6 +104,19 @@ fn each_group_is_held_to_the_threshold_by_itself() {
 }
 
 #[test]
+fn a_detection_belongs_to_its_own_group_even_where_the_threshold_leaves_it_out() {
+    let rules = with(|rule| rule["threshold"]["maxDetections"] = json!(1));
+    let known = [seen("a", 1), seen("a", 2), seen("b", 3)];
+    let found = correlate(&rules, &known[2], &known).correlations;
+    let rule = rules.iter().next().unwrap();
+    let belong: Vec<_> = found
+        .iter()
+        .map(|together| known.each_ref().map(|it| belongs(rule, together, it)))
+        .collect();
+    assert_eq!(belong, [[true, true, false], [false, false, true]]);
+}
+
+#[test]
 fn of_more_than_the_threshold_allows_the_worst_are_taken() {
     let rules = with(|rule| rule["threshold"]["maxDetections"] = json!(2));
     let mut known: Vec<_> = (1..5).map(|second| seen("a", second)).collect();
