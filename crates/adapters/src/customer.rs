@@ -6,6 +6,7 @@ pub mod checks;
 pub mod cost_impact;
 pub mod effectiveness;
 pub mod history;
+pub mod incident_anomalies;
 pub mod incident_breaches;
 pub mod incidents;
 pub mod keys;

@@ -32,7 +32,7 @@ mod shared;
         v1::webhooks::list, v1::webhooks_change::create, v1::webhooks::get, v1::webhooks_change::update,
         v1::webhooks_change::delete, v1::webhooks_change::rotate, v1::webhooks::test, v1::webhooks::deliveries,
         v1::webhooks::redeliver,
-        v1::incidents_breaches::list,
+        v1::incidents_breaches::list, v1::incidents_anomalies::list,
         v1::proposals::list, v1::proposals::create, v1::proposals::get,
         v1::proposals::approve, v1::proposals::reject, v1::backtest::rule, v1::backtest::proposal,
         v1::contract::labels, v1::runtime::incidents, v1::runtime::rules, v1::runtime::limits,

@@ -80,6 +80,7 @@ fn incidents(config: &mut ServiceConfig) {
     resource!(config, "/api/v1/incidents/recurring", get => v1::incidents_learned::recurring);
     resource!(config, "/api/v1/incidents/stream", get => v1::incidents_stream::stream);
     resource!(config, "/api/v1/incidents/{incident_id}", get => v1::incidents::get);
+    resource!(config, "/api/v1/incidents/{incident_id}/anomalies", get => v1::incidents_anomalies::list);
     resource!(config, "/api/v1/incidents/{incident_id}/breaches", get => v1::incidents_breaches::list);
     resource!(config, "/api/v1/incidents/{incident_id}/events", get => v1::incidents::events);
     resource!(config, "/api/v1/incidents/{incident_id}/source-run", get => v1::incidents::source_run);

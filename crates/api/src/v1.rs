@@ -6,6 +6,7 @@ pub(crate) mod contract;
 pub(crate) mod effectiveness;
 pub(crate) mod holds;
 pub(crate) mod incidents;
+pub(crate) mod incidents_anomalies;
 pub(crate) mod incidents_breaches;
 pub(crate) mod incidents_learned;
 pub(crate) mod incidents_list;

@@ -7,6 +7,7 @@
 
 extern crate alloc;
 
+pub mod anomalies;
 pub mod attribution;
 pub mod estimate;
 pub mod incidents;

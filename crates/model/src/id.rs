@@ -147,6 +147,8 @@ ulid_ids! {
     LimitId = "LIM-";
     /// One cost record.
     CostId = "cr_";
+    /// One cost anomaly.
+    AnomalyId = "ca_";
     /// One ops event.
     EventId = "evt_";
     /// One breach of a limit.

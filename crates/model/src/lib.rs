@@ -39,6 +39,7 @@ pub mod detection;
 pub mod promotion;
 pub mod signal;
 
+pub mod anomaly;
 pub mod audit;
 pub mod breach;
 pub mod cost;

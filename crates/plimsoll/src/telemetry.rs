@@ -96,6 +96,7 @@ impl Metrics {
 fn of_pipeline() {
     use metrics::describe_counter;
 
+    metrics::counter!("plimsoll_cost_anomalies_total").increment(0);
     metrics::counter!("plimsoll_pipeline_signals_total").increment(0);
     metrics::counter!("plimsoll_pipeline_detections_total").increment(0);
     metrics::counter!("plimsoll_pipeline_candidates_total").increment(0);
@@ -104,9 +105,13 @@ fn of_pipeline() {
     }
     describe_counter!(
         "plimsoll_incidents_opened_total",
-        "Incidents of failed LLM Runs and of Limits that were hit"
+        "Incidents of failed LLM Runs, of Limits that were hit and of cost anomalies"
     );
     describe_counter!("plimsoll_incidents_recurred_total", "Failures added to one");
+    describe_counter!(
+        "plimsoll_cost_anomalies_total",
+        "Costs that are not usual or not allowed"
+    );
     describe_counter!("plimsoll_pipeline_signals_total", "Signals that came in");
     describe_counter!(
         "plimsoll_pipeline_detections_total",

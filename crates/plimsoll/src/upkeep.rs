@@ -24,6 +24,8 @@ const SWEEP_MESSAGES: Duration = Duration::from_mins(10);
 const EXPIRE_OVERRIDES: Duration = Duration::from_secs(10);
 const EXPLAIN_FAILURES: Duration = Duration::from_secs(1);
 const MEASURE_FAILURES: Duration = Duration::from_secs(1);
+/// What is spent is looked at as often as that: today's cost records are added up each time.
+const DETECT_ANOMALIES: Duration = Duration::from_mins(15);
 const EXPIRE_PROPOSALS: Duration = Duration::from_mins(1);
 /// Incidents are made again from their events, so many at a turn, all of them in turn.
 const REPLAY_INCIDENTS: Duration = Duration::from_secs(10);
@@ -105,7 +107,18 @@ fn governance(cx: &Context, shutdown: &Shutdown) -> Vec<JoinHandle<()>> {
     let proposals = cx.clone();
     let rates = cx.clone();
     let integrity = cx.clone();
+    let costs = cx.clone();
     vec![
+        every(DETECT_ANOMALIES, "detect_anomalies", shutdown, move || {
+            let cx = costs.clone();
+            async move {
+                let found = services::incidents::anomalies::detect_all(&cx).await?;
+                metrics::counter!("plimsoll_cost_anomalies_total").increment(found.anomalies);
+                metrics::counter!("plimsoll_incidents_opened_total").increment(found.incidents);
+                metrics::counter!("plimsoll_incidents_recurred_total").increment(found.again);
+                Ok::<_, store::StoreError>(())
+            }
+        }),
         every(EXPIRE_OVERRIDES, "expire_overrides", shutdown, move || {
             let cx = overrides.clone();
             async move { services::limits::overrides::expire(&cx).await.map(drop) }

@@ -1,5 +1,8 @@
 //! What was spent, by whom, on what?
 
+pub mod anomalies;
+pub mod days;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

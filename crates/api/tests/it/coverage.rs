@@ -107,6 +107,7 @@ const TABLE: [(&str, &str, Who); 110] = [
     ("GET", "/api/v1/incidents/recurring", Tenant(Read)),
     ("GET", "/api/v1/incidents/{incident_id}/cost-impact", Tenant(Read)),
     ("GET", "/api/v1/incidents/{incident_id}/learnings", Tenant(Read)),
+    ("GET", "/api/v1/incidents/{incident_id}/anomalies", Tenant(Read)),
     ("GET", "/api/v1/incidents/{incident_id}/breaches", Tenant(Read)),
     ("GET", "/api/v1/incidents/{incident_id}/events", Tenant(Read)),
     ("GET", "/api/v1/incidents/{incident_id}/source-run", Tenant(Read)),

@@ -191,3 +191,25 @@ async fn a_place_that_is_none_is_refused() {
         .await
         .is(400, "invalid-parameter");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_nothing_happens_for_15_seconds_a_comment_says_that_somebody_is_there() {
+    let world = World::new(TestDb::sqlite()).await;
+    let (key, began) = (world.key.clone(), tokio::time::Instant::now());
+    let mut listener = Listener::start(&world, &key, None).await;
+    while !listener.text.contains("\n\n: nothing has happened\n\n") {
+        let chunk = timeout(PATIENCE, listener.response.chunk())
+            .await
+            .expect("nothing came")
+            .unwrap();
+        listener
+            .text
+            .push_str(std::str::from_utf8(&chunk.expect("it ended")).unwrap());
+    }
+    assert_eq!(listener.text, "retry: 2000\n\n: nothing has happened\n\n");
+    assert!(
+        began.elapsed() >= Duration::from_secs(15),
+        "{:?}",
+        began.elapsed()
+    );
+}

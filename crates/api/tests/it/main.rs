@@ -9,6 +9,10 @@ mod control;
 #[cfg(test)]
 mod control_automation;
 #[cfg(test)]
+mod control_inputs;
+#[cfg(test)]
+mod control_listeners;
+#[cfg(test)]
 mod control_order;
 #[cfg(test)]
 mod control_promotion;
@@ -36,6 +40,8 @@ mod holds;
 mod idempotency;
 #[cfg(test)]
 mod incidents;
+#[cfg(test)]
+mod incidents_anomalies;
 #[cfg(test)]
 mod incidents_breaches;
 #[cfg(test)]

@@ -24,19 +24,19 @@ macro_rules! files {
 
 /// The rules that make detections.
 pub const DETECTION_RULES: &[File] = files! { "detection":
-    "budget-breached.v1.0.0" "external-alarm.v1.0.0" "external-event.v1.0.0" "high-severity-signal.v1.0.0"
+    "budget-breached.v1.0.0" "cost-anomaly.v1.0.0" "external-alarm.v1.0.0" "external-event.v1.0.0" "high-severity-signal.v1.0.0"
     "integrity-violated.v1.0.0" "llm-run-failed.v1.0.0" "manual-report.v1.0.0" "threshold-incident.v1.0.0"
     "threshold-violated.v1.0.0"
 };
 /// The rules that make candidates.
 pub const CORRELATION_RULES: &[File] = files! { "correlation":
-    "budget-breach.v1.0.0" "failed-run.v1.0.0" "high-severity.v1.0.0" "infrastructure-wide.v1.0.0"
+    "budget-breach.v1.0.0" "cost-anomaly.v1.0.0" "failed-run.v1.0.0" "high-severity.v1.0.0" "infrastructure-wide.v1.0.0"
     "integrity-violation.v1.0.0" "manual-report.v1.0.0" "rule-cluster.v1.0.0" "service-cascade.v1.0.0"
     "threshold-incident.v1.0.0" "threshold-violations.v1.0.0"
 };
 /// The policies of promotion.
 pub const POLICIES: &[File] = files! { "policies":
-    "budget-breaches.v1.0.0" "default.v1.0.0" "emergency.v1.0.0" "failed-runs.v1.0.0" "integrity-violations.v1.0.0"
+    "budget-breaches.v1.0.0" "cost-anomalies.v1.0.0" "default.v1.0.0" "emergency.v1.0.0" "failed-runs.v1.0.0" "integrity-violations.v1.0.0"
     "manual-reports.v1.0.0" "promotions-by-hand.v1.0.0" "threshold-incidents.v1.0.0" "threshold-violations.v1.0.0"
 };
 

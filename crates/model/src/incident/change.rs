@@ -1,5 +1,6 @@
 //! What can happen to an Incident, and what is said with it?
 
+use alloc::boxed::Box;
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
@@ -118,7 +119,7 @@ pub struct Promotion {
     pub detection_count: Option<i64>,
     /// By what authority a person let it through afterwards; none if nobody had to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub promoted_by: Option<AuthorityContext>,
+    pub promoted_by: Option<Box<AuthorityContext>>,
 }
 
 /// How an Incident is resolved.
@@ -183,7 +184,7 @@ pub struct Comment {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
     /// It comes to be, PENDING.
-    Created(alloc::boxed::Box<Creation>),
+    Created(Box<Creation>),
     /// It was promoted: OPEN.
     Opened(Promotion),
     /// Somebody works on it: MITIGATING.

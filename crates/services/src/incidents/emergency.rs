@@ -50,7 +50,10 @@ fn breaker(happened: &Transition) -> Option<&AuthorityContext> {
     let now = happened.after();
     let is_opened = now.state == IncidentState::Open
         && happened.event().previous_state.as_deref() == Some(IncidentState::Pending.as_str());
-    let promoted_by = now.promotion.as_ref().and_then(|said| said.promoted_by.as_ref());
+    let promoted_by = now
+        .promotion
+        .as_ref()
+        .and_then(|said| said.promoted_by.as_deref());
     let breaks = |by: &&AuthorityContext| by.authority_type == AuthorityType::EmergencyOverride;
     [Some(&now.authority), promoted_by.filter(|_| is_opened)]
         .into_iter()

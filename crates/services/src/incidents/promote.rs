@@ -147,7 +147,7 @@ fn open(
     let said = standing.incident.promotion.as_ref();
     let promotion = Promotion {
         detection_count: said.and_then(|said| said.detection_count),
-        promoted_by: Some(asked.authority.clone()),
+        promoted_by: Some(Box::new(asked.authority.clone())),
         ..pipeline::said(decision)
     };
     let step = StepOf {

@@ -80,3 +80,38 @@ diesel::table! {
         created_at -> BigInt,
     }
 }
+
+diesel::table! {
+    cost_days (tenant_id, entity_type, day, entity_id) {
+        tenant_id -> Text,
+        day -> BigInt,
+        entity_type -> Text,
+        entity_id -> Text,
+        cost -> BigInt,
+        requests -> BigInt,
+        input_tokens -> BigInt,
+        summed_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    cost_anomalies (tenant_id, id) {
+        tenant_id -> Text,
+        id -> Text,
+        day -> BigInt,
+        anomaly_type -> Text,
+        severity -> Text,
+        entity_type -> Text,
+        entity_id -> Text,
+        current_value -> BigInt,
+        expected -> BigInt,
+        deviation_pct -> BigInt,
+        threshold_pct -> BigInt,
+        days -> BigInt,
+        derived_cause -> Nullable<Text>,
+        limit_id -> Nullable<Text>,
+        incident_id -> Nullable<Text>,
+        detected_at -> BigInt,
+        updated_at -> BigInt,
+    }
+}

@@ -67,8 +67,7 @@ testkit::both_databases! {
 
     async fn every_foreign_key_has_an_index_and_stays_within_the_tenant(db: TestDb) {
         let mut raw = Raw::to(&db);
-        let indexes = pairs(raw.lines(raw.pick(SQLITE_INDEXES, POSTGRES_INDEXES)));
-        let keys = raw.lines(raw.pick(SQLITE_FOREIGN_KEYS, POSTGRES_FOREIGN_KEYS));
+        let (indexes, keys) = (indexes(&mut raw), foreign_keys(&mut raw));
         assert!(keys.len() >= 7, "{keys:?}");
         for line in keys {
             let parts: Vec<&str> = line.split(' ').collect();
@@ -163,6 +162,16 @@ const POSTGRES_FOREIGN_KEYS: &str = "SELECT c.relname || ' ' || \
       JOIN pg_attribute a ON a.attrelid = f.confrelid AND a.attnum = k.number) AS line \
      FROM pg_constraint f JOIN pg_class c ON c.oid = f.conrelid JOIN pg_class t ON t.oid = f.confrelid \
      WHERE f.contype = 'f'";
+
+/// Which columns each index has that covers all rows.
+pub(crate) fn indexes(raw: &mut Raw) -> Vec<(String, Vec<String>)> {
+    pairs(raw.lines(raw.pick(SQLITE_INDEXES, POSTGRES_INDEXES)))
+}
+
+/// `table columns target columns` of every foreign key.
+pub(crate) fn foreign_keys(raw: &mut Raw) -> Vec<String> {
+    raw.lines(raw.pick(SQLITE_FOREIGN_KEYS, POSTGRES_FOREIGN_KEYS))
+}
 
 fn unique_keys(raw: &mut Raw) -> Vec<(String, Vec<String>)> {
     let all = raw.lines(raw.pick(SQLITE_ALL_INDEXES, POSTGRES_ALL_INDEXES));

@@ -31,6 +31,8 @@ mod integrity;
 #[cfg(test)]
 mod ledger;
 #[cfg(test)]
+mod links;
+#[cfg(test)]
 mod migrations;
 #[cfg(test)]
 mod outages;

@@ -7,10 +7,12 @@ use alloc::borrow::ToOwned as _;
 use alloc::format;
 use alloc::string::{String, ToString as _};
 
+use model::anomaly::{Anomaly, AnomalyType};
 use model::breach::{Breach, BreachType};
 use model::integrity::IntegrityStatus;
 use model::json::Json;
 use model::limit::Consequence;
+use model::money::NanoUsd;
 use model::severity::Severity;
 use model::signal::{Certainty, SignalSource, SignalType};
 use model::time::Timestamp;
@@ -95,6 +97,45 @@ pub fn breach(breach: &Breach, service: &str, consequence: Option<Consequence>) 
         title: format!("{what}: Limit {limit}"),
         dedupe_key: limit,
         observed_at: breach.at,
+        attributes,
+        raw: String::new(),
+    })
+}
+
+/// A cost anomaly, as bad as it is. Its key is the anomaly, which is the same for a day.
+pub fn cost_anomaly(anomaly: &Anomaly, service: &str, observed_at: Timestamp) -> SignalDraft {
+    let found = &anomaly.finding;
+    let id = anomaly.id.to_string();
+    let signal_type = match found.anomaly_type {
+        AnomalyType::BudgetExceeded | AnomalyType::BudgetWarning => SignalType::BudgetBreached,
+        AnomalyType::AbsoluteSpike | AnomalyType::SustainedDrift => SignalType::ThresholdViolated,
+    };
+    let over = NanoUsd(found.current.0.saturating_sub(found.expected.0));
+    let attributes = Json::map([
+        ("anomalyId", Json::from(id.as_str())),
+        ("anomalyType", Json::from(found.anomaly_type.as_str())),
+        ("entityType", Json::from(found.entity.as_str())),
+        ("entityId", Json::from(found.entity_id.as_str())),
+        ("current", Json::from(found.current.0)),
+        ("expected", Json::from(found.expected.0)),
+        ("deviationPct", Json::from(found.deviation_pct)),
+        ("thresholdPct", Json::from(found.threshold_pct)),
+        ("day", Json::from(anomaly.day)),
+        ("dimensions", Json::map([("resourceId", Json::from(id.as_str()))])),
+    ]);
+    draft(SignalDraft {
+        source: SignalSource::Limit,
+        signal_type,
+        service: service.to_owned(),
+        severity: found.severity.severity(),
+        confidence: Certainty::Definitive,
+        title: format!(
+            "Cost anomaly: {} (+${})",
+            found.anomaly_type.as_str(),
+            over.to_usd_string()
+        ),
+        dedupe_key: id,
+        observed_at,
         attributes,
         raw: String::new(),
     })

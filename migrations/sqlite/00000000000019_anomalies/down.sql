@@ -1,0 +1,2 @@
+DROP TABLE cost_anomalies;
+DROP TABLE cost_days;
