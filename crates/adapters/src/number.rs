@@ -88,7 +88,7 @@ impl Serialize for Amount {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.unit {
             Unit::NanoUsd => Usd(NanoUsd(self.value)).serialize(serializer),
-            Unit::Tokens | Unit::Requests | Unit::Milliseconds | Unit::Percent => {
+            Unit::Tokens | Unit::Requests | Unit::Places | Unit::Milliseconds | Unit::Percent => {
                 serializer.serialize_i64(self.value)
             }
         }

@@ -7,6 +7,7 @@
 pub mod draft;
 pub mod history;
 pub mod matching;
+pub mod order;
 pub mod outcome;
 mod raise;
 pub mod rate;
@@ -23,14 +24,16 @@ use model::hold::HoldItem;
 use model::id::{LimitId, OverrideId, TenantId};
 use model::limit::{Enforcement, Limit, LimitCategory, LimitScope, LimitType, Unit};
 use model::time::Timestamp;
+use model::window::{Window, WindowSpec};
 
 pub use self::matching::applies;
+pub use self::order::{Retry, Stage, order};
 pub use self::remedy::Remedy;
 
 /// The engine's name in decision snapshots.
 pub const NAME: &str = "limits";
 /// The engine's version; raised with every change of what it decides.
-pub const VERSION: &str = "4";
+pub const VERSION: &str = "5";
 
 /// From which share of its maximum a limit is said to be approaching, in percent.
 pub const APPROACHING_PCT: i64 = 80;
@@ -62,6 +65,8 @@ pub struct CheckInput<'a> {
     pub now: Timestamp,
     /// What the request asks for.
     pub amounts: Amounts,
+    /// How many more LLM Runs it would be at one time; 1 for a single request.
+    pub concurrency: i64,
     /// Whether anybody knows what it will cost. What nobody knows is not zero: a strict money limit refuses it.
     pub cost_known: bool,
     /// The limits that apply to it.
@@ -121,7 +126,7 @@ pub struct Headroom {
     pub cost: Option<i64>,
     /// Tokens.
     pub tokens: Option<i64>,
-    /// Requests.
+    /// Requests, or places where LLM Runs at one time are limited.
     pub requests: Option<i64>,
 }
 
@@ -138,6 +143,10 @@ pub struct BreachFact {
     pub value: i64,
     /// The maximum.
     pub max: i64,
+    /// Whether the limit is an ALERT, so that an alert fires with it.
+    pub alert: bool,
+    /// Recorded only if it was not since then; none if it is recorded every time.
+    pub once_since: Option<Timestamp>,
 }
 
 /// What was decided, with its effects as data.
@@ -147,7 +156,7 @@ pub struct CheckOutput {
     pub outcome: Outcome,
     /// What is to be held; empty if refused.
     pub items: Vec<HoldItem>,
-    /// The limits that refuse, most severe first.
+    /// The limits that refuse, in the order in which they are asked ([`order`]).
     pub blocking: Vec<LimitReport>,
     /// The money limits that refuse because the cost is not known.
     pub unpriced: Vec<LimitReport>,
@@ -163,6 +172,8 @@ pub struct CheckOutput {
     pub breaches: Vec<BreachFact>,
     /// Whether a strict limit counts money or tokens, so that the request may not use more than it asks for.
     pub bounds_usage: bool,
+    /// How many limits were asked.
+    pub checks: usize,
 }
 
 /// Decides.
@@ -178,9 +189,12 @@ pub fn check(input: &CheckInput<'_>) -> CheckOutput {
         headroom: Headroom::default(),
         breaches: Vec::new(),
         bounds_usage: false,
+        checks: input.limits.len(),
     };
-    for state in input.limits {
-        if let Some(requested) = state.limit.limit_type.amount_of(&input.amounts) {
+    let mut limits: Vec<&LimitState<'_>> = input.limits.iter().collect();
+    limits.sort_by_cached_key(|state| order(state.limit));
+    for state in limits {
+        if let Some(requested) = asked_for(state.limit.limit_type, &input.amounts, input.concurrency) {
             weigh(input, state, requested, &mut output);
         } else if let Some(overrun) = state.limit.overrun {
             rate::weigh(input, state.limit, overrun, &mut output);
@@ -192,9 +206,6 @@ pub fn check(input: &CheckInput<'_>) -> CheckOutput {
         output
             .breaches
             .retain(|breach| breach.breach_type != BreachType::Breached);
-        output
-            .blocking
-            .sort_by_key(|report| (core::cmp::Reverse(report.enforcement), report.limit));
     }
     output.headroom = headroom(&output.reports, blocked);
     output
@@ -207,6 +218,14 @@ pub fn check(input: &CheckInput<'_>) -> CheckOutput {
         (false, true) => Outcome::Allow,
     };
     output
+}
+
+/// What a request asks for; none where only the finished run can tell.
+fn asked_for(limit_type: LimitType, amounts: &Amounts, concurrency: i64) -> Option<i64> {
+    if limit_type.is_given_back() {
+        return Some(concurrency);
+    }
+    limit_type.amount_of(amounts)
 }
 
 fn weigh(input: &CheckInput<'_>, state: &LimitState<'_>, requested: i64, output: &mut CheckOutput) {
@@ -245,7 +264,7 @@ fn weigh(input: &CheckInput<'_>, state: &LimitState<'_>, requested: i64, output:
     } else if refused {
         output.blocking.push(report.clone());
         // A crowded limit refuses what it has room for, and is not passed by it.
-        let passed = (after > max).then(|| breach(&report, refused_as(limit.category), after));
+        let passed = (after > max).then(|| breach(&report, refused_as(&report), after));
         output.breaches.extend(passed);
         output
             .warnings
@@ -253,7 +272,10 @@ fn weigh(input: &CheckInput<'_>, state: &LimitState<'_>, requested: i64, output:
     } else if over && requested > 0 {
         output.warnings.push(report.clone());
         if before <= max {
-            output.breaches.push(breach(&report, BreachType::Breached, after));
+            output.breaches.push(BreachFact {
+                once_since: told_since(limit, window, now),
+                ..breach(&report, BreachType::Breached, after)
+            });
         }
     } else if let Some(raise) = limit.raise.filter(|_| after > limit.max && requested > 0) {
         output.overrides.push((limit.tenant, raise.id));
@@ -284,11 +306,28 @@ fn breach(report: &LimitReport, breach_type: BreachType, value: i64) -> BreachFa
         breach_type,
         value,
         max: report.max,
+        alert: report.enforcement == Enforcement::Alert,
+        once_since: None,
     }
 }
 
-const fn refused_as(category: LimitCategory) -> BreachType {
-    match category {
+/// Since when a limit that lets pass is told to be passed at most once: the beginning of its window. What is given back
+/// has no window, and is told once a day (UTC).
+fn told_since(limit: &Limit, window: Window, now: Timestamp) -> Option<Timestamp> {
+    match limit.window {
+        WindowSpec::PerRun => None,
+        WindowSpec::Rolling { seconds } => Some(now.plus_seconds(i64::from(seconds).saturating_neg())),
+        WindowSpec::Calendar { .. } if limit.limit_type.is_given_back() => {
+            Some(Timestamp::start_of_day(now.day()))
+        }
+        WindowSpec::Calendar { .. } => Some(window.start),
+    }
+}
+
+const fn refused_as(report: &LimitReport) -> BreachType {
+    match report.category {
+        // That others are under way is part of how it works, as with a rate.
+        _ if report.limit_type.is_given_back() => BreachType::Throttled,
         LimitCategory::Budget => BreachType::Exhausted,
         LimitCategory::Rate => BreachType::Throttled,
         LimitCategory::Threshold => BreachType::Violated,
@@ -317,7 +356,7 @@ fn headroom(reports: &[LimitReport], blocked: bool) -> Headroom {
         let slot = match report.limit_type.unit() {
             Unit::NanoUsd => &mut headroom.cost,
             Unit::Tokens => &mut headroom.tokens,
-            Unit::Requests => &mut headroom.requests,
+            Unit::Requests | Unit::Places => &mut headroom.requests,
             Unit::Milliseconds | Unit::Percent => continue,
         };
         *slot = Some(slot.map_or(left, |least| least.min(left)));

@@ -43,6 +43,8 @@ wire_enum! {
         TokensOutput,
         /// Requests made.
         RequestsTotal,
+        /// LLM Runs at one time: each counts while its hold is open, and then gives its place back.
+        ConcurrentRuns,
         /// Requests in any second.
         RequestsPerSecond,
         /// Requests in any minute.
@@ -121,6 +123,8 @@ pub enum Unit {
     Tokens,
     /// Requests.
     Requests,
+    /// Places of LLM Runs that are under way.
+    Places,
     /// Milliseconds.
     Milliseconds,
     /// Percent.
@@ -143,12 +147,14 @@ impl LimitType {
             | Self::RequestsPerMinute
             | Self::RequestsPerHour
             | Self::RetryCount => Unit::Requests,
+            Self::ConcurrentRuns => Unit::Places,
             Self::LatencyMs | Self::DurationMs => Unit::Milliseconds,
             Self::ErrorRatePct => Unit::Percent,
         }
     }
 
-    /// What a request counts for; none where only the finished run can tell (latency, errors, retries).
+    /// What a request uses up; nothing of places, which are given back; none where only the finished run can tell
+    /// (latency, errors, retries).
     pub const fn amount_of(self, amounts: &Amounts) -> Option<i64> {
         match self {
             Self::CostUsd | Self::CostUsdPerRun => Some(amounts.cost.0),
@@ -161,6 +167,7 @@ impl LimitType {
             | Self::RequestsPerSecond
             | Self::RequestsPerMinute
             | Self::RequestsPerHour => Some(amounts.requests),
+            Self::ConcurrentRuns => Some(0),
             Self::LatencyMs | Self::DurationMs | Self::RetryCount | Self::ErrorRatePct => None,
         }
     }
@@ -175,6 +182,11 @@ impl LimitType {
         }
     }
 
+    /// Whether what is held is given back when the hold ends, however it ends: nothing of it is ever settled.
+    pub const fn is_given_back(self) -> bool {
+        matches!(self, Self::ConcurrentRuns)
+    }
+
     /// Whether a limit of this category may count this.
     pub const fn fits(self, category: LimitCategory) -> bool {
         match self {
@@ -185,6 +197,7 @@ impl LimitType {
             | Self::RequestsTotal => {
                 matches!(category, LimitCategory::Budget | LimitCategory::Rate)
             }
+            Self::ConcurrentRuns => matches!(category, LimitCategory::Budget),
             Self::RequestsPerSecond
             | Self::RequestsPerMinute
             | Self::RequestsPerHour
@@ -235,6 +248,10 @@ pub struct Limit {
     pub api_key_id: Option<KeyId>,
     /// Only requests for this model (exact name, or a prefix that ends in `*`), if given.
     pub model: Option<String>,
+    /// Only requests for this feature of the customer's product, if given.
+    pub feature: Option<String>,
+    /// Only requests for this user of the customer's, if given.
+    pub end_user: Option<String>,
     /// The most that may be used, in the unit of the type.
     pub max: i64,
     /// Over which time.
@@ -284,8 +301,8 @@ mod tests {
         );
         assert_eq!(
             words(&mut LimitType::iter().map(LimitType::as_str)),
-            "COST_USD TOKENS_TOTAL TOKENS_INPUT TOKENS_OUTPUT REQUESTS_TOTAL REQUESTS_PER_SECOND \
-             REQUESTS_PER_MINUTE REQUESTS_PER_HOUR TOKENS_PER_MINUTE TOKENS_PER_HOUR TOKENS_PER_RUN \
+            "COST_USD TOKENS_TOTAL TOKENS_INPUT TOKENS_OUTPUT REQUESTS_TOTAL CONCURRENT_RUNS \
+             REQUESTS_PER_SECOND REQUESTS_PER_MINUTE REQUESTS_PER_HOUR TOKENS_PER_MINUTE TOKENS_PER_HOUR TOKENS_PER_RUN \
              COST_USD_PER_RUN LATENCY_MS DURATION_MS RETRY_COUNT ERROR_RATE_PCT"
         );
     }

@@ -107,18 +107,8 @@ fn governance(cx: &Context, shutdown: &Shutdown) -> Vec<JoinHandle<()>> {
     let proposals = cx.clone();
     let rates = cx.clone();
     let integrity = cx.clone();
-    let costs = cx.clone();
     vec![
-        every(DETECT_ANOMALIES, "detect_anomalies", shutdown, move || {
-            let cx = costs.clone();
-            async move {
-                let found = services::incidents::anomalies::detect_all(&cx).await?;
-                metrics::counter!("plimsoll_cost_anomalies_total").increment(found.anomalies);
-                metrics::counter!("plimsoll_incidents_opened_total").increment(found.incidents);
-                metrics::counter!("plimsoll_incidents_recurred_total").increment(found.again);
-                Ok::<_, store::StoreError>(())
-            }
-        }),
+        anomalies(cx, shutdown),
         every(EXPIRE_OVERRIDES, "expire_overrides", shutdown, move || {
             let cx = overrides.clone();
             async move { services::limits::overrides::expire(&cx).await.map(drop) }
@@ -173,6 +163,20 @@ fn governance(cx: &Context, shutdown: &Shutdown) -> Vec<JoinHandle<()>> {
             }
         }),
     ]
+}
+
+fn anomalies(cx: &Context, shutdown: &Shutdown) -> JoinHandle<()> {
+    let cx = cx.clone();
+    every(DETECT_ANOMALIES, "detect_anomalies", shutdown, move || {
+        let cx = cx.clone();
+        async move {
+            let found = services::incidents::anomalies::detect_all(&cx).await?;
+            metrics::counter!("plimsoll_cost_anomalies_total").increment(found.anomalies);
+            metrics::counter!("plimsoll_incidents_opened_total").increment(found.incidents);
+            metrics::counter!("plimsoll_incidents_recurred_total").increment(found.again);
+            Ok::<_, store::StoreError>(())
+        }
+    })
 }
 
 /// The loops that tell the outside what has happened.

@@ -15,6 +15,8 @@ mod late;
 mod load;
 mod memory;
 mod moved;
+mod passing;
+mod passings;
 mod patience;
 mod room;
 mod rules;

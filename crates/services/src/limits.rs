@@ -112,6 +112,7 @@ pub async fn create(
             }
             refuse_twin(&known, &limit)?;
             check_key(tx, &limit)?;
+            written::refuse_unknown(tx, &limit)?;
             store::limits::insert(tx, &limit)?;
             refuse_too_many(tx, limit.tenant)?;
             audit::record(tx, ids.as_ref(), &author, told::created(&limit), now)?;
@@ -134,6 +135,8 @@ fn of_draft(draft: Draft, window: WindowSpec, (owner, id): (Owner, LimitId), now
         scope_id: draft.scope_id,
         api_key_id: draft.api_key_id,
         model: draft.model,
+        feature: draft.feature,
+        end_user: draft.end_user,
         max: draft.max,
         window,
         enforcement: draft.enforcement,
@@ -279,6 +282,8 @@ fn is_twin(known: &Limit, new: &Limit) -> bool {
         && known.scope_id == new.scope_id
         && known.api_key_id == new.api_key_id
         && known.model == new.model
+        && known.feature == new.feature
+        && known.end_user == new.end_user
         && known.window == new.window
         && known.enforcement == new.enforcement
 }

@@ -21,7 +21,7 @@ use crate::audit::{self, Author};
 use crate::context::Context;
 use crate::names;
 use crate::once::{Done, Once, OnceError, Render};
-use crate::owner::Owner;
+use crate::owner::{Named, Owner};
 
 pub use self::backtest::{Backtested, backtest};
 pub use self::change::{Change, update};
@@ -205,6 +205,7 @@ pub(crate) fn make(
     now: Timestamp,
 ) -> Result<Known, PolicyError> {
     lock_all(tx, owner)?;
+    refuse_unknown(tx, owner, &definition)?;
     let active = store::policy_rules::active(tx, owner.id())?;
     let conflicts = at_odds(&definition, &active, None);
     if let Some(twin) = conflicts.iter().find(|it| it.kind == ConflictKind::Duplicate) {
@@ -239,6 +240,28 @@ pub(crate) fn make(
     }
     audit::record(tx, ids, author, told::created(&rule), now)?;
     known(tx, rule, conflicts)
+}
+
+/// Refuses a rule about a project or an agent that the owner has not made: it would never match, and nobody would notice.
+fn refuse_unknown(tx: &mut impl Tx, owner: Owner, definition: &Definition) -> Result<(), PolicyError> {
+    let named = definition
+        .scope_id
+        .as_deref()
+        .and_then(|id| match definition.scope {
+            RuleScope::Project => Some(Named::Project(id)),
+            RuleScope::Agent => Some(Named::Agent(id)),
+            RuleScope::Global | RuleScope::Tenant => None,
+        });
+    let Some(named) = named else { return Ok(()) };
+    if named.is_made(tx, owner.id())? {
+        return Ok(());
+    }
+    let problem = FieldProblem {
+        field: "scope_id",
+        detail: named.problem().to_owned(),
+        condition: None,
+    };
+    Err(PolicyError::Invalid(vec![problem]))
 }
 
 /// The ACTIVE rules that a definition is at odds with; `but` is the rule that it is of.

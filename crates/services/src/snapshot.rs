@@ -48,6 +48,7 @@ pub(crate) fn of_check(
     let mut facts = serde_json::Map::new();
     facts.insert("now".to_owned(), json!(input.now.as_micros()));
     facts.insert("amounts".to_owned(), json!(input.amounts));
+    facts.insert("concurrency".to_owned(), json!(input.concurrency));
     facts.insert("limits".to_owned(), json!(limits));
     if !input.crowded.is_empty() {
         facts.insert("crowded".to_owned(), json!(input.crowded));

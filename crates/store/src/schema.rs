@@ -85,6 +85,8 @@ diesel::table! {
         scope_id -> Nullable<Text>,
         api_key_id -> Nullable<Text>,
         model -> Nullable<Text>,
+        feature -> Nullable<Text>,
+        end_user -> Nullable<Text>,
         max_value -> BigInt,
         reset_period -> Nullable<Text>,
         zone -> Nullable<Text>,

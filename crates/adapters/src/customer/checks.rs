@@ -122,7 +122,7 @@ pub struct HeadroomView {
     pub cost_remaining_nano_usd: Option<String>,
     /// Tokens.
     pub tokens_remaining: Option<i64>,
-    /// Requests.
+    /// Requests, or LLM Runs at one time where fewer of these are left.
     pub runs_remaining: Option<i64>,
 }
 
@@ -155,6 +155,16 @@ pub struct CheckView {
     /// In one sentence.
     #[schema(example = "Budget exceeded: `daily budget` has $5 of $50 left, $10 was requested.")]
     pub message: String,
+    /// The message code of the Limit that decides: of those that refuse the first one in the order in which Limits are
+    /// asked, else of the first warning; null if there is nothing to say.
+    #[schema(example = "DAILY_COST_BUDGET_EXCEEDED")]
+    pub message_code: Option<&'static str>,
+    /// The Limit that decides about a refusal.
+    pub blocking_limit_id: Option<String>,
+    /// What it counts.
+    pub blocking_limit_type: Option<&'static str>,
+    /// How many Limits apply, those of the installation included.
+    pub checks_performed: usize,
     /// The id under which the decision is kept; null for a simulation.
     pub decision_id: Option<String>,
     /// What to settle or release; null if nothing is held.
@@ -162,7 +172,7 @@ pub struct CheckView {
     /// When the hold ends by itself.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub expires_at: Option<Timestamp>,
-    /// The Limits that refuse, most severe first.
+    /// The Limits that refuse, in the order in which Limits are asked.
     pub blocking_limits: Vec<LimitReportView>,
     /// The Limits of the tenant's own that are passed without refusing, or nearly used up.
     pub warnings: Vec<LimitReportView>,
@@ -186,6 +196,7 @@ impl CheckView {
             .filter(|report| !report.is_platform())
             .map(Into::into)
             .collect();
+        let deciding = output.deciding();
         // That a limit of the platform is nearly used up is a warning to whoever runs the platform.
         let outcome = match output.outcome {
             Outcome::Warn if warnings.is_empty() => Outcome::Allow,
@@ -195,6 +206,12 @@ impl CheckView {
             decision: outcome.as_str(),
             allowed: outcome != Outcome::Block,
             message: message_of(output, outcome),
+            message_code: deciding
+                .map(|report| report.message_code)
+                .or_else(|| warnings.first().map(|warning| warning.message_code)),
+            blocking_limit_id: deciding.map(|report| report.limit.to_string()),
+            blocking_limit_type: deciding.map(|report| report.limit_type.as_str()),
+            checks_performed: output.checks,
             decision_id,
             hold_id: hold.map(|hold| hold.id.to_string()),
             expires_at: hold.map(|hold| hold.expires_at),
@@ -234,6 +251,7 @@ fn message_of(output: &CheckOutput, outcome: Outcome) -> String {
 
 fn refusal(report: &LimitReport) -> String {
     let words = match report.category {
+        _ if report.limit_type.is_given_back() => "Too many LLM Runs at one time",
         LimitCategory::Budget => "Budget exceeded",
         LimitCategory::Rate => "Rate limit exceeded",
         LimitCategory::Threshold => "Threshold exceeded",
@@ -242,6 +260,7 @@ fn refusal(report: &LimitReport) -> String {
         Unit::NanoUsd => ("", ""),
         Unit::Tokens => (" token", "s"),
         Unit::Requests => (" request", "s"),
+        Unit::Places => (" place", "s"),
         Unit::Milliseconds => (" ms", ""),
         Unit::Percent => (" %", ""),
     };
@@ -249,7 +268,9 @@ fn refusal(report: &LimitReport) -> String {
     let was = if many.is_empty() || one { "was" } else { "were" };
     let written = |value: i64| match report.limit_type.unit() {
         Unit::NanoUsd => NanoUsd(value).to_string(),
-        Unit::Tokens | Unit::Requests | Unit::Milliseconds | Unit::Percent => value.to_string(),
+        Unit::Tokens | Unit::Requests | Unit::Places | Unit::Milliseconds | Unit::Percent => {
+            value.to_string()
+        }
     };
     let when = report
         .resets_at

@@ -14,6 +14,19 @@ use crate::problem::FieldProblem;
 
 pub use self::handling::{ExceededView, HandlingView};
 
+/// Which requests of its scope a Limit is about; all of them where nothing is said.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct QualifiersView {
+    /// Only requests made with this key.
+    pub api_key_id: Option<String>,
+    /// Only requests for this model.
+    pub model: Option<String>,
+    /// Only requests for this feature of the product.
+    pub feature: Option<String>,
+    /// Only requests for this user of the customer's.
+    pub end_user: Option<String>,
+}
+
 /// A Limit.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct LimitView {
@@ -33,10 +46,9 @@ pub struct LimitView {
     pub scope: &'static str,
     /// Which project, agent or provider.
     pub scope_id: Option<String>,
-    /// Only requests made with this key.
-    pub api_key_id: Option<String>,
-    /// Only requests for this model.
-    pub model: Option<String>,
+    /// Which requests of the scope it is about.
+    #[serde(flatten)]
+    pub only: QualifiersView,
     /// Limit Value: USD for money, otherwise a whole number.
     #[schema(value_type = f64, example = 50)]
     pub max_value: Amount,
@@ -82,6 +94,8 @@ impl From<Limit> for LimitView {
             scope_id,
             api_key_id,
             model,
+            feature,
+            end_user,
             max,
             window,
             enforcement,
@@ -111,8 +125,12 @@ impl From<Limit> for LimitView {
             limit_type: limit_type.as_str(),
             scope: scope.as_str(),
             scope_id,
-            api_key_id: api_key_id.map(|id| id.to_string()),
-            model,
+            only: QualifiersView {
+                api_key_id: api_key_id.map(|id| id.to_string()),
+                model,
+                feature,
+                end_user,
+            },
             max_value,
             max_value_nano_usd: max_value.nano_usd(),
             reset_period,
@@ -161,7 +179,7 @@ pub struct WrittenLimitView {
     /// Whether more is used and held than the Limit Value: open holds stay valid, and nothing new passes until it is
     /// less.
     pub already_exceeded: bool,
-    /// What may be a mistake, such as a project that nobody has made.
+    /// What may be a mistake, such as a provider that is not configured.
     pub warnings: Vec<FieldProblem>,
 }
 
@@ -169,12 +187,8 @@ impl WrittenLimitView {
     /// The view of a limit that was written; `unknown_scope` if nobody knows what it is for.
     pub fn of(limit: Limit, already_exceeded: bool, unknown_scope: bool) -> Self {
         let detail = match limit.scope {
-            LimitScope::Project => {
-                "no project is called so (POST /api/v1/projects); LLM Runs may name it all the same"
-            }
-            LimitScope::Agent => {
-                "no agent is called so (POST /api/v1/agents); LLM Runs may name it all the same"
-            }
+            LimitScope::Project => "no project is called so (POST /api/v1/projects)",
+            LimitScope::Agent => "no agent is called so (POST /api/v1/agents)",
             LimitScope::Provider => "no configured provider is called so; checks may name it all the same",
             LimitScope::Global | LimitScope::Tenant => "nothing is called so",
         };
@@ -222,10 +236,9 @@ pub struct LimitUsageView {
     pub scope: &'static str,
     /// Which project, agent or provider.
     pub scope_id: Option<String>,
-    /// Only requests made with this key.
-    pub api_key_id: Option<String>,
-    /// Only requests for this model.
-    pub model: Option<String>,
+    /// Which requests of the scope it is about.
+    #[serde(flatten)]
+    pub only: QualifiersView,
     /// Limit Value: USD for money, otherwise a whole number.
     #[schema(value_type = Option<f64>)]
     pub max_value: Option<Amount>,
@@ -324,8 +337,7 @@ impl LimitUsageView {
             limit_type,
             scope,
             scope_id,
-            api_key_id,
-            model,
+            only,
             max_value,
             max_value_nano_usd,
             reset_period,
@@ -348,8 +360,7 @@ impl LimitUsageView {
             limit_type,
             scope,
             scope_id,
-            api_key_id,
-            model,
+            only,
             max_value: Some(max_value),
             max_value_nano_usd,
             effective_max_value: Some(effective_max),

@@ -286,7 +286,7 @@ impl StateBody {
                 retention_days: RETENTION_DAYS,
             }),
         };
-        Wish::Step(change, self.reason.clone())
+        Wish::Step(Box::new(change), self.reason.clone())
     }
 }
 

@@ -187,45 +187,28 @@ impl LlmError {
         }
     }
 
+    /// Refused by limits: the first one in their order decides the status, all of them whether to try again.
     fn refused(answer: Box<HoldAnswer>) -> Self {
         let message = adapters::customer::checks::message(&answer.output);
-        let blocking = &answer.output.blocking;
-        let has = |category| blocking.iter().any(|report| report.category == category);
-        let mut error = if blocking.is_empty() {
-            Self {
-                no_retry: true,
-                ..Self::new(422, "invalid_request_error", "unpriced_model", message)
-            }
-        } else if has(LimitCategory::Threshold) {
-            Self {
-                no_retry: true,
-                ..Self::new(403, "policy_violation", "threshold_exceeded", message)
-            }
-        } else if has(LimitCategory::Budget) {
-            // Whoever has waited is told when waiting will help.
-            let resets = blocking.iter().filter_map(|report| report.resets_at).max();
-            let resets = resets.filter(|_| answer.waited.is_some());
-            Self {
-                no_retry: true,
-                retry_after: resets.map(|at| at.seconds_until_from(answer.at).max(1)),
-                ..Self::new(429, "insufficient_quota", "insufficient_quota", message)
-            }
-        } else {
-            // The request fits when the last of the limits that refuse it has room.
-            let never = blocking.iter().any(|report| report.resets_at.is_none());
-            let wait = blocking.iter().filter_map(|report| report.resets_at).max();
-            let retry_after = wait
-                .filter(|_| !never)
-                .map(|at| at.seconds_until_from(answer.at).max(1));
-            let error = Self::new(429, "rate_limit_error", "rate_limit_exceeded", message);
-            Self {
-                retry_after,
-                no_retry: never,
-                ..error
-            }
+        let retry = answer.output.retry();
+        // Of a budget only whoever has waited is told when it resets: the SDKs would sleep until then.
+        let told = retry.at.filter(|_| retry.helps || answer.waited.is_some());
+        let full = |message| Self::new(429, "rate_limit_error", "rate_limit_exceeded", message);
+        let error = match answer.output.blocking.first() {
+            None => Self::new(422, "invalid_request_error", "unpriced_model", message),
+            Some(deciding) if deciding.limit_type.is_given_back() => full(message),
+            Some(deciding) => match deciding.category {
+                LimitCategory::Threshold => Self::new(403, "policy_violation", "threshold_exceeded", message),
+                LimitCategory::Budget => Self::new(429, "insufficient_quota", "insufficient_quota", message),
+                LimitCategory::Rate => full(message),
+            },
         };
-        error.refused = Some(answer);
-        error
+        Self {
+            no_retry: !retry.helps,
+            retry_after: told.map(|at| at.seconds_until_from(answer.at).max(1)),
+            refused: Some(answer),
+            ..error
+        }
     }
 }
 

@@ -22,6 +22,9 @@ use crate::problem::ApiError;
 /// Limits that are named in the headers, the one with the least room first.
 const LIMITS_MAX: usize = 5;
 
+/// Limits that are named in a warning.
+const WARNINGS_MAX: usize = 20;
+
 /// When all of a limit can be used again. After a request that may run, a rolling window is empty a whole window
 /// later; everything else is what the report says.
 fn full_at(report: &LimitReport, allowed: bool, now: Timestamp) -> Option<Timestamp> {
@@ -38,6 +41,18 @@ pub(crate) const POLICY_OUTCOME: &str = "x-plimsoll-policy-outcome";
 pub(crate) fn policy(response: &mut HttpResponseBuilder, outcome: Option<&str>) {
     if let Some(outcome) = outcome {
         response.insert_header((POLICY_OUTCOME, outcome));
+    }
+}
+
+/// The Limits of the tenant's own that are passed and let pass, or nearly used up: a list of RFC 9651.
+fn warnings(response: &mut HttpResponseBuilder, output: &CheckOutput) {
+    let own = output.warnings.iter().filter(|report| !report.is_platform());
+    let told = own
+        .take(WARNINGS_MAX)
+        .map(|report| format!("\"{}\";code={}", report.limit, report.message_code));
+    let told: Vec<String> = told.collect();
+    if !told.is_empty() {
+        response.insert_header(("x-plimsoll-limit-warnings", told.join(", ")));
     }
 }
 
@@ -64,6 +79,7 @@ pub(crate) fn limits(
         let unit = match report.limit_type.unit() {
             Unit::NanoUsd => ";qu=\"x-nano-usd\"",
             Unit::Tokens => ";qu=\"x-tokens\"",
+            Unit::Places => ";qu=\"concurrent-requests\"",
             Unit::Requests | Unit::Milliseconds | Unit::Percent => ";qu=\"requests\"",
         };
         // Writing to a `String` cannot fail.
@@ -76,6 +92,7 @@ pub(crate) fn limits(
             write!(state, ";t={}", at.seconds_until_from(now)).ok();
         }
     }
+    warnings(response, output);
     if !policy.is_empty() {
         response.insert_header(("RateLimit-Policy", policy));
         response.insert_header(("RateLimit", state));

@@ -81,7 +81,7 @@ const COST_HEADER: [(&str, &str); 1] = [(
     "What it cost, if that is known when the answer begins: not of a stream",
 )];
 
-const LIMIT_HEADERS: [(&str, &str); 3] = [
+const LIMIT_HEADERS: [(&str, &str); 4] = [
     (
         "RateLimit-Policy",
         "The Limits with the least room: maximum, unit and window (IETF draft)",
@@ -93,6 +93,10 @@ const LIMIT_HEADERS: [(&str, &str); 3] = [
     (
         "x-ratelimit-remaining-requests",
         "One of six, with `limit`, `remaining`, `reset` and `requests`, `tokens`; on Anthropic's routes in Anthropic's names. Never money",
+    ),
+    (
+        "x-plimsoll-limit-warnings",
+        "The Limits that are passed and let pass, or nearly used up, each with its message code: `\"LIM-…\";code=LIMIT_APPROACHING` (RFC 9651)",
     ),
 ];
 

@@ -1,6 +1,7 @@
 //! `/api/v1/limits`: look at limits, ask them, and try them out.
 
 mod errors;
+mod said;
 pub(crate) mod usage;
 
 use actix_web::web::{Data, Path};
@@ -11,7 +12,6 @@ use adapters::problem::Problem;
 use model::hold::Subject;
 use model::id::{LimitId, Slug};
 use model::limit::{LimitCategory, LimitStatus};
-use model::money::NanoUsd;
 use model::page::{Cursor, PageRequest};
 use serde::Deserialize;
 use services::auth::TenantActor;
@@ -33,6 +33,7 @@ use crate::state::State;
 use crate::text;
 
 pub(crate) use self::errors::{check_error, ledger_error, limit_error, tampered};
+use self::said::{one_cost, one_name, tokens};
 
 /// The shortest and the longest life of a hold, in seconds.
 const TTL_SECONDS: std::ops::RangeInclusive<i64> = 1..=86_400;
@@ -149,19 +150,29 @@ pub(crate) struct CheckBody {
     estimated_output_tokens: Option<i64>,
     /// Requests, default 1.
     run_count: Option<i64>,
+    /// How many more LLM Runs it would be at one time, default 1; 0 if they are one after the other.
+    concurrency_delta: Option<i64>,
     /// The project.
     #[schema(value_type = Option<String>)]
     project_id: Option<Slug>,
     /// The agent.
     #[schema(value_type = Option<String>)]
     agent_id: Option<Slug>,
+    /// Another name of `agent_id`.
+    #[schema(value_type = Option<String>)]
+    worker_id: Option<Slug>,
     /// The product feature.
     #[schema(value_type = Option<String>)]
     feature: Option<Slug>,
+    /// Another name of `feature`.
+    #[schema(value_type = Option<String>)]
+    feature_id: Option<Slug>,
     /// The conversation.
     session_id: Option<String>,
     /// The customer's own user.
     end_user: Option<String>,
+    /// Another name of `end_user`.
+    user_id: Option<String>,
     /// The provider, such as `openai`; with `model` it prices the tokens if no cost is given.
     #[schema(value_type = Option<String>)]
     provider: Option<Slug>,
@@ -178,6 +189,10 @@ impl Body for CheckBody {
         "decision",
         "allowed",
         "message",
+        "message_code",
+        "blocking_limit_id",
+        "blocking_limit_type",
+        "checks_performed",
         "decision_id",
         "hold_id",
         "expires_at",
@@ -200,9 +215,14 @@ impl CheckBody {
         if !(1..=1_000_000).contains(&requests) {
             return Err(ApiError::field("/run_count", "must be 1 to 1000000"));
         }
+        let concurrency = self.concurrency_delta.unwrap_or(1);
+        if !(0..=1_000_000).contains(&concurrency) {
+            return Err(ApiError::field("/concurrency_delta", "must be 0 to 1000000"));
+        }
         for (pointer, word) in [
             ("/session_id", &self.session_id),
             ("/end_user", &self.end_user),
+            ("/user_id", &self.user_id),
             ("/model", &self.model),
         ] {
             text::word(pointer, word.as_deref())?;
@@ -213,10 +233,10 @@ impl CheckBody {
             subject: Subject {
                 api_key_id: Some(actor.key.id),
                 project_id: self.project_id.map(|id| id.to_string()),
-                agent_id: self.agent_id.map(|id| id.to_string()),
-                feature: self.feature.map(|id| id.to_string()),
+                agent_id: one_name("/worker_id", self.agent_id, self.worker_id)?.map(|id| id.to_string()),
+                feature: one_name("/feature_id", self.feature, self.feature_id)?.map(|id| id.to_string()),
                 session_id: self.session_id,
-                end_user: self.end_user,
+                end_user: one_name("/user_id", self.end_user, self.user_id)?,
                 provider: self.provider.map(|id| id.to_string()),
                 model: self.model,
             },
@@ -224,58 +244,9 @@ impl CheckBody {
             input_tokens: input,
             output_tokens: output,
             requests,
+            concurrency,
             ttl_ms: ttl * 1000,
         })
-    }
-}
-
-fn one_cost(body: &CheckBody) -> Result<Option<NanoUsd>, ApiError> {
-    let cents = body.estimated_cost_cents.map(|cents| {
-        cents
-            .checked_mul(NanoUsd::PER_CENT)
-            .map(NanoUsd)
-            .ok_or_else(|| ApiError::field("/estimated_cost_cents", "is too large"))
-    });
-    let given = [
-        ("/estimated_cost_usd", body.estimated_cost_usd.map(|cost| cost.0)),
-        ("/estimated_cost_cents", cents.transpose()?),
-        (
-            "/estimated_cost_nano_usd",
-            body.estimated_cost_nano_usd.map(NanoUsd),
-        ),
-    ];
-    let mut costs = given
-        .into_iter()
-        .filter_map(|(pointer, cost)| Some((pointer, cost?)));
-    let Some((pointer, cost)) = costs.next() else {
-        return Ok(None);
-    };
-    if let Some((another, _)) = costs.next() {
-        return Err(ApiError::field(another, "give the cost once, in one unit"));
-    }
-    if cost < NanoUsd::ZERO {
-        return Err(ApiError::field(pointer, "must not be negative"));
-    }
-    Ok(Some(cost))
-}
-
-fn tokens(body: &CheckBody) -> Result<(i64, i64), ApiError> {
-    text::counts(&[
-        ("/estimated_tokens", body.estimated_tokens),
-        ("/estimated_input_tokens", body.estimated_input_tokens),
-        ("/estimated_output_tokens", body.estimated_output_tokens),
-    ])?;
-    match (
-        body.estimated_tokens,
-        body.estimated_input_tokens,
-        body.estimated_output_tokens,
-    ) {
-        (Some(total), None, None) => Ok((total, 0)),
-        (None, input, output) => Ok((input.unwrap_or(0), output.unwrap_or(0))),
-        (Some(_), _, _) => Err(ApiError::field(
-            "/estimated_tokens",
-            "give either the total or input and output",
-        )),
     }
 }
 

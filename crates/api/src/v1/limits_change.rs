@@ -42,18 +42,22 @@ pub(crate) struct LimitBody {
     /// TENANT if it is left out.
     #[schema(value_type = Option<String>, example = "TENANT")]
     scope: Option<LimitScope>,
-    /// Which project, agent or provider. LLM Runs may name what nobody has made, so any name is taken; one that nobody
-    /// knows is answered with a warning.
+    /// Which project, agent or provider. A project and an agent have to be made before; a provider that is not configured
+    /// is answered with a warning, because checks may name it.
     scope_id: Option<String>,
     /// Only requests made with this key.
     #[schema(value_type = Option<String>)]
     api_key_id: Option<KeyId>,
     /// Only requests for this model: its exact name, or a prefix that ends in `*`.
     model: Option<String>,
+    /// Only requests for this feature of the product, as `x-plimsoll-feature` says it.
+    feature: Option<String>,
+    /// Only requests for this user of the customer's, as `x-plimsoll-end-user` or `user` in the body say it.
+    end_user: Option<String>,
     /// Limit Value: USD for money, otherwise a whole number.
     #[schema(value_type = f64, example = 50)]
     max_value: Decimal,
-    /// DAILY, WEEKLY, MONTHLY or NONE (BUDGET).
+    /// DAILY, WEEKLY, MONTHLY or NONE (BUDGET). Of `CONCURRENT_RUNS` it is NONE, also where it is left out.
     #[schema(value_type = Option<String>, example = "DAILY")]
     reset_period: Option<ResetPeriod>,
     /// The IANA zone whose midnight resets it (BUDGET); UTC if it is left out.
@@ -107,6 +111,8 @@ impl LimitBody {
             scope_id: self.scope_id,
             api_key_id: self.api_key_id,
             model: self.model,
+            feature: self.feature,
+            end_user: self.end_user,
             reset_period: self.reset_period,
             zone: self.time_zone,
             week_start: self.week_start,
@@ -133,7 +139,7 @@ pub(crate) fn max_value(pointer: &str, limit_type: LimitType, value: Decimal) ->
     let nano = value.0.0;
     match limit_type.unit() {
         Unit::NanoUsd => Ok(nano),
-        Unit::Tokens | Unit::Requests | Unit::Milliseconds | Unit::Percent => {
+        Unit::Tokens | Unit::Requests | Unit::Places | Unit::Milliseconds | Unit::Percent => {
             if nano % model::money::NanoUsd::PER_USD == 0 {
                 Ok(nano / model::money::NanoUsd::PER_USD)
             } else {
@@ -230,6 +236,8 @@ impl Body for ChangeBody {
         "scope_id",
         "api_key_id",
         "model",
+        "feature",
+        "end_user",
         "max_value_nano_usd",
         "time_zone",
         "week_start",

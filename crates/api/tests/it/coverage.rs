@@ -28,7 +28,7 @@ pub(crate) enum Who {
 
 use Who::{Operator, Sdk, Signed, Tenant};
 
-const TABLE: [(&str, &str, Who); 110] = [
+const TABLE: [(&str, &str, Who); 111] = [
     ("POST", "/v1/chat/completions", Sdk),
     ("POST", "/v1/completions", Sdk),
     ("POST", "/v1/embeddings", Sdk),

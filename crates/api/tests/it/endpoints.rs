@@ -9,6 +9,7 @@ use crate::log::Log;
 testkit::both_databases! {
     async fn limits_are_made_listed_changed_used_and_disabled(db: TestDb) {
         let world = World::new(db).await;
+        world.post("/api/v1/agents", &json!({ "agent_id": "support" })).send().await.ok(201);
         let mut log = Log::default();
         let made = log.send("a budget", world.post("/api/v1/limits", &budget(50))).await;
         let path = format!("/api/v1/limits/{}", made.text("/limit_id"));
@@ -79,6 +80,7 @@ testkit::both_databases! {
 
     async fn policy_rules_are_made_changed_retired_and_shown_with_their_versions(db: TestDb) {
         let world = World::new(db).await;
+        world.post("/api/v1/agents", &json!({ "agent_id": "support" })).send().await.ok(201);
         let mut log = Log::default();
         let rules = "/api/v1/policies/rules";
         log.send("nothing yet", world.get(rules)).await.ok(200);

@@ -53,6 +53,8 @@ mod keys;
 #[cfg(test)]
 mod keys_operators;
 #[cfg(test)]
+mod limits_told;
+#[cfg(test)]
 mod llm;
 #[cfg(test)]
 mod llm_answers;

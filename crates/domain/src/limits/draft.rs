@@ -33,6 +33,10 @@ pub struct Draft {
     pub api_key_id: Option<KeyId>,
     /// Only requests for this model.
     pub model: Option<String>,
+    /// Only requests for this feature.
+    pub feature: Option<String>,
+    /// Only requests for this user of the customer's.
+    pub end_user: Option<String>,
     /// The most, in the unit of the type.
     pub max: i64,
     /// When the counter starts again (BUDGET).
@@ -109,12 +113,30 @@ pub fn validate(draft: &Draft) -> Result<WindowSpec, Vec<Problem>> {
     {
         wrong("model", "1 to 200 characters, none of them invisible");
     }
+    qualifiers(draft, &mut wrong);
     let window = window(draft, &mut wrong);
     handling::check(draft, &mut wrong);
     if problems.is_empty() {
         Ok(window)
     } else {
         Err(problems)
+    }
+}
+
+fn qualifiers(draft: &Draft, wrong: &mut impl FnMut(&'static str, &'static str)) {
+    let is_slug = |feature: &String| feature.parse::<model::id::Slug>().is_ok();
+    if draft.feature.as_ref().is_some_and(|feature| !is_slug(feature)) {
+        wrong(
+            "feature",
+            "1 to 64 characters out of letters, digits, `.`, `_` and `-`",
+        );
+    }
+    // As long as requests may say it.
+    let is_name = |user: &String| {
+        (1..=200).contains(&user.chars().count()) && !user.trim().is_empty() && !user.chars().any(is_hidden)
+    };
+    if draft.end_user.as_ref().is_some_and(|user| !is_name(user)) {
+        wrong("end_user", "1 to 200 characters, none of them invisible");
     }
 }
 
@@ -130,6 +152,23 @@ fn window(draft: &Draft, wrong: &mut impl FnMut(&'static str, &'static str)) -> 
     }
     match draft.category {
         LimitCategory::Threshold => WindowSpec::PerRun,
+        LimitCategory::Budget if draft.limit_type.is_given_back() => {
+            if draft
+                .reset_period
+                .is_some_and(|period| period != ResetPeriod::None)
+                || draft.zone.as_ref().is_some_and(|zone| *zone != Zone::UTC)
+            {
+                wrong(
+                    "reset_period",
+                    "what is given back is never reset: NONE, or nothing",
+                );
+            }
+            WindowSpec::Calendar {
+                period: ResetPeriod::None,
+                zone: Zone::UTC,
+                week_start: Weekday::Monday,
+            }
+        }
         LimitCategory::Budget => {
             let Some(period) = draft.reset_period else {
                 wrong("reset_period", "a BUDGET needs DAILY, WEEKLY, MONTHLY or NONE");
@@ -176,6 +215,8 @@ mod tests {
             scope_id: None,
             api_key_id: None,
             model: None,
+            feature: None,
+            end_user: None,
             max: 1,
             reset_period: Some(ResetPeriod::Daily),
             zone: None,

@@ -20,7 +20,7 @@ use model::time::Timestamp;
 
 use self::book::Book;
 use super::report::APPROACHING;
-use super::{CheckInput, LimitState, applies, check};
+use super::{CheckInput, LimitState, applies, asked_for, check};
 
 pub use self::report::{DaySum, Mark, Note, Peak, Report, Tally, WindowSum};
 
@@ -78,7 +78,7 @@ impl Replay {
     fn ask(&mut self, run: &Run) {
         let (limit, now) = (&self.limit, run.started_at);
         let amounts = run.estimated;
-        let requested = limit.limit_type.amount_of(&amounts).unwrap_or_default();
+        let requested = asked_for(limit.limit_type, &amounts, 1).unwrap_or_default();
         self.asked.advance(&limit.window, now);
         if requested > 0 {
             let after = self.asked.total().saturating_add(requested);
@@ -96,6 +96,7 @@ impl Replay {
         let output = check(&CheckInput {
             now,
             amounts,
+            concurrency: 1,
             cost_known: run.estimated_cost().is_some(),
             limits: &[state],
             crowded: &[],

@@ -18,6 +18,13 @@ pub fn applies(limit: &Limit, subject: &Subject) -> bool {
             .model
             .as_deref()
             .is_none_or(|pattern| subject.model.as_deref().is_some_and(|m| glob(pattern, m)))
+        && qualifies(limit.feature.as_deref(), subject.feature.as_deref())
+        && qualifies(limit.end_user.as_deref(), subject.end_user.as_deref())
+}
+
+/// Whether a limit that is about this one alone, if it is, is about the request.
+fn qualifies(only: Option<&str>, subject: Option<&str>) -> bool {
+    only.is_none() || only == subject
 }
 
 fn names(scope: Option<&str>, subject: Option<&str>) -> bool {
@@ -55,6 +62,8 @@ mod tests {
             scope_id: scope_id.map(Into::into),
             api_key_id: None,
             model: None,
+            feature: None,
+            end_user: None,
             max: 1,
             window: WindowSpec::PerRun,
             enforcement: Enforcement::Block,
@@ -72,6 +81,8 @@ mod tests {
             api_key_id: Some(KeyId::from_bits(9)),
             project_id: Some("search".to_string()),
             agent_id: Some("crawler".to_string()),
+            feature: Some("answers".to_string()),
+            end_user: Some("ada".to_string()),
             provider: Some("openai".to_string()),
             model: Some("gpt-4o-mini".to_string()),
             ..Subject::default()
@@ -153,5 +164,25 @@ mod tests {
             },
             &Subject::default()
         ));
+    }
+
+    #[test]
+    fn a_limit_of_a_feature_and_of_an_end_user_is_about_exactly_these() {
+        let only = |feature: Option<&str>, end_user: Option<&str>| Limit {
+            feature: feature.map(Into::into),
+            end_user: end_user.map(Into::into),
+            ..limit(LimitScope::Tenant, None)
+        };
+        for (limit, expected) in [
+            (only(Some("answers"), None), true),
+            (only(None, Some("ada")), true),
+            (only(Some("answers"), Some("ada")), true),
+            (only(Some("answers"), Some("ada ")), false),
+            (only(Some("other"), Some("ada")), false),
+            (only(Some("answers*"), None), false),
+        ] {
+            assert_eq!(applies(&limit, &subject()), expected, "{limit:?}");
+            assert!(!applies(&limit, &Subject::default()), "{limit:?}");
+        }
     }
 }

@@ -102,6 +102,8 @@ pub fn violations(bounds: &[RunBound], outcome: RunOutcome) -> Vec<Violation> {
                 breach_type: BreachType::Violated,
                 value,
                 max: bound.max,
+                alert: false,
+                once_since: None,
             },
             name: bound.name.clone(),
             limit_type: bound.limit_type,

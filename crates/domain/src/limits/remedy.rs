@@ -35,7 +35,10 @@ impl CheckOutput {
             return None;
         }
         // What is larger than the whole limit, or is measured by itself, fits no sooner for having waited.
-        let helps = |report: &LimitReport| report.resets_at.is_some() && report.requested <= report.max;
+        let helps = |report: &LimitReport| {
+            let has_room_once = report.resets_at.is_some() || report.limit_type.is_given_back();
+            has_room_once && report.requested <= report.max
+        };
         self.blocking.iter().all(helps).then_some(Remedy::Wait)
     }
 }

@@ -6,6 +6,7 @@ use model::limit::{Limit, LimitCategory, LimitType};
 use model::time::Timestamp;
 use model::window::{ResetPeriod, Window, WindowSpec};
 
+use super::order::{is_worker, period};
 use super::{LimitReport, LimitState};
 
 /// The message code of a limit that is nearly used up.
@@ -13,13 +14,16 @@ pub(super) const APPROACHING: &str = "LIMIT_APPROACHING";
 
 /// The message code of a limit that is passed, as in the contract.
 pub(super) fn message_code(limit: &Limit) -> &'static str {
-    let period = match &limit.window {
-        WindowSpec::Calendar { period, .. } => Some(*period),
-        WindowSpec::Rolling { .. } | WindowSpec::PerRun => None,
-    };
-    match (limit.category, limit.limit_type, period) {
+    let worker = is_worker(limit);
+    match (limit.category, limit.limit_type, period(limit)) {
         (LimitCategory::Rate, _, _) => "RATE_LIMIT_EXCEEDED",
+        (_, LimitType::ConcurrentRuns, _) => "CONCURRENT_RUN_LIMIT_EXCEEDED",
+        (_, LimitType::TokensPerRun, _) if worker => "WORKER_TOKEN_LIMIT_EXCEEDED",
+        (_, LimitType::RequestsTotal, _) if worker => "WORKER_DAILY_LIMIT_EXCEEDED",
         (LimitCategory::Threshold, _, _) => "THRESHOLD_LIMIT_EXCEEDED",
+        // Whose budget it is says more than how often it resets.
+        (_, LimitType::CostUsd, _) if limit.feature.is_some() => "FEATURE_COST_BUDGET_EXCEEDED",
+        (_, LimitType::CostUsd, _) if limit.end_user.is_some() => "USER_COST_BUDGET_EXCEEDED",
         (_, LimitType::CostUsd, Some(ResetPeriod::Daily)) => "DAILY_COST_BUDGET_EXCEEDED",
         (_, LimitType::CostUsd, Some(ResetPeriod::Monthly)) => "MONTHLY_COST_BUDGET_EXCEEDED",
         (_, LimitType::TokensTotal, Some(ResetPeriod::Monthly)) => "MONTHLY_TOKEN_LIMIT_EXCEEDED",

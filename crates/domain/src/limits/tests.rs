@@ -1,7 +1,10 @@
 //! The table of what the limits engine decides.
 
+mod codes;
 mod failures;
+mod ordered;
 mod outcomes;
+mod places;
 mod raised;
 mod remedies;
 mod table;
@@ -35,6 +38,8 @@ fn budget(id: u128, usd: i64) -> Limit {
         scope_id: None,
         api_key_id: None,
         model: None,
+        feature: None,
+        end_user: None,
         max: usd * USD,
         window: WindowSpec::Calendar {
             period: ResetPeriod::Daily,
@@ -83,6 +88,7 @@ fn decide(limits: &[LimitState<'_>], amounts: Amounts) -> CheckOutput {
     check(&CheckInput {
         now: now(),
         amounts,
+        concurrency: 1,
         cost_known: true,
         limits,
         crowded: &[],
@@ -345,6 +351,7 @@ fn a_cost_that_nobody_knows_is_refused_by_a_strict_money_limit_only() {
         check(&CheckInput {
             now: now(),
             amounts: usd(0),
+            concurrency: 1,
             cost_known: false,
             limits: &limits,
             crowded: &[],

@@ -21,6 +21,8 @@ impl Limit {
             scope_id,
             api_key_id,
             model,
+            feature,
+            end_user,
             max,
             window,
             enforcement,
@@ -46,6 +48,11 @@ impl Limit {
         let form = handled(window_of(form, window), handling)
             .text("enforcement", enforcement.as_str())
             .text("status", status.as_str());
+        // These came later: what has neither says what it has always said, and so does its hash.
+        let form = [("feature", feature), ("end_user", end_user)]
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value.as_deref()?)))
+            .fold(form, |form, (name, value)| form.text(name, value));
         let Some(raise) = raise else {
             return form.optional("raise", None);
         };

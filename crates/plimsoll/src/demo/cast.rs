@@ -130,6 +130,10 @@ async fn extras(cx: &Context, harbour: &Member) -> Result<()> {
         enforcement: Enforcement::Warn,
         ..draft("monthly budget of support")
     };
+    let project = "support".parse().context("the name of a project")?;
+    services::tenants::create_project(cx, harbour.tenant.id, project, None)
+        .await
+        .context("the project could not be made")?;
     for limit in [per_run, support] {
         add(cx, &harbour.tenant, limit).await?;
     }
@@ -153,6 +157,8 @@ fn draft(name: &str) -> Draft {
         scope_id: None,
         api_key_id: None,
         model: None,
+        feature: None,
+        end_user: None,
         max: 0,
         reset_period: Some(ResetPeriod::Daily),
         zone: None,

@@ -160,6 +160,8 @@ fn limit(n: u128, at: Timestamp) -> Limit {
         scope_id: None,
         api_key_id: None,
         model: Some(format!("model-{n}")),
+        feature: None,
+        end_user: None,
         max: 1_000_000_000,
         raise: None,
         overrun: None,

@@ -279,6 +279,8 @@ fn breached(limit: &Limit, answer: &HoldAnswer) -> Option<BreachFact> {
         breach_type: BreachType::Breached,
         value: used.saturating_add(report.requested),
         max: report.max,
+        alert: false,
+        once_since: None,
     })
 }
 
@@ -309,6 +311,7 @@ async fn authorise(
         tenant: request.actor.tenant_id(),
         subject: Arc::new(subject),
         amounts,
+        concurrency: 1,
         cost_known: cost.is_some(),
         ttl_ms: cx.gateway.settings.hold_ttl_ms,
         hold: HoldId::generate(cx.ids.as_ref()),

@@ -94,6 +94,7 @@ pub(super) fn breaches(cx: &Context, run: &Run, passed: &[Violation], now: Times
             breach_type,
             value,
             max,
+            ..
         } = violation.breach;
         Breach {
             id: BreachId::generate(cx.ids.as_ref()),

@@ -220,7 +220,9 @@ fn unlinked(tx: &mut impl Tx, group: &[Breach]) -> Result<Vec<Breach>, StoreErro
 /// Whether an Incident may come of it: money ran out, or the Limit says so. A rate that is full is no Incident.
 fn calls_for_one(limit: &Limit, how: BreachType) -> bool {
     match how {
-        BreachType::Exhausted | BreachType::Breached => limit.category == LimitCategory::Budget,
+        BreachType::Exhausted | BreachType::Breached => {
+            limit.category == LimitCategory::Budget && !limit.limit_type.is_given_back()
+        }
         BreachType::Violated => limit.handling.consequence == Some(Consequence::Incident),
         BreachType::Throttled => false,
     }

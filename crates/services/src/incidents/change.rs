@@ -41,7 +41,7 @@ pub struct Asked {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wish {
     /// One step of the machine, with the reason for it.
-    Step(Change, Option<String>),
+    Step(Box<Change>, Option<String>),
     /// A state that nothing leads back to: the machine says so.
     Back(IncidentState),
     /// That it is seen; nothing happens to what somebody has seen already.
@@ -131,7 +131,7 @@ fn steps(
     match wish {
         Wish::Step(change, reason) => Ok(vec![Transition::of(
             standing,
-            step(change.clone(), reason.clone()),
+            step((**change).clone(), reason.clone()),
         )?]),
         Wish::Back(to) => {
             let from = incident.state;

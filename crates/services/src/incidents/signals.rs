@@ -14,13 +14,14 @@ use model::principal::PrincipalAction;
 use model::promotion::{RejectionCode, Verdict};
 use model::signal::Signal;
 use model::time::Timestamp;
-use store::{StoreError, TxError, WriteTx};
+use store::{StoreError, Tx, TxError, WriteTx};
 
 use super::pipeline::{self, Promoted};
 use super::{IncidentError, Opened, again};
 use crate::audit::Author;
 use crate::context::Context;
 use crate::identity::TooOften;
+use crate::ledger::Replay;
 use crate::measure::{self, Counted};
 use crate::once::{Done, Once, OnceError, Render};
 use crate::principals::{Signed, SpendError, Toll};
@@ -124,13 +125,12 @@ pub async fn take(
         .db
         .write(move |tx| -> Result<(Done<Taken>, Counted), TakeError> {
             let once = sender.once.as_ref();
-            let answered = |tx: &mut WriteTx<'_>| once.map(|once| once.before(tx)).transpose();
-            if let Some(before) = answered(tx)?.flatten() {
+            if let Some(before) = answered(tx, once)? {
                 return Ok((Done::Before(before), Counted::default()));
             }
             if let Some(Err(error)) = sender.signed.as_ref().map(|signed| signed.spend(tx)) {
                 // Somebody who sent the same signature with the same key at the same instant was faster.
-                let before = answered(tx)?.flatten().ok_or(error)?;
+                let before = answered(tx, once)?.ok_or(error)?;
                 return Ok((Done::Before(before), Counted::default()));
             }
             let now = clock.now();
@@ -146,6 +146,11 @@ pub async fn take(
         .await?;
     measure::pipeline(&counted);
     Ok(done)
+}
+
+/// What was answered under the key of the request, if it has one.
+fn answered(tx: &mut impl Tx, once: Option<&Once>) -> Result<Option<Replay>, OnceError> {
+    once.map_or(Ok(None), |once| once.before(tx))
 }
 
 fn commit(

@@ -232,6 +232,8 @@ fn rate_limit(id: LimitId, key: &ApiKey, rpm: u32, now: Timestamp) -> Limit {
         scope_id: None,
         api_key_id: Some(key.id),
         model: None,
+        feature: None,
+        end_user: None,
         max: i64::from(rpm),
         window: WindowSpec::Rolling { seconds: 60 },
         enforcement: Enforcement::Block,

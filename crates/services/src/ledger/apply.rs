@@ -27,6 +27,7 @@ use super::judged::{Ruled, Verdict};
 use super::late::passed;
 use super::load::{Counters, applying};
 use super::memory::Witness;
+use super::passing::Passing;
 use super::patience::provisional;
 use super::told;
 use crate::snapshot::{self, Beside};
@@ -43,7 +44,9 @@ pub(super) struct Effects {
     /// Runs whose hold has expired: their process is gone. With what is told of each.
     lost: BTreeMap<(TenantId, RunId), OpsEvent>,
     costs: Vec<CostRecord>,
-    breaches: Vec<Breach>,
+    pub(super) breaches: Vec<Breach>,
+    /// Breaches of limits that let pass, which are recorded once in a window.
+    pub(super) passings: Vec<Passing>,
     pub(super) decisions: Vec<DecisionSnapshot>,
     pub(super) events: Vec<OpsEvent>,
     pub(super) ruled: Ruled,
@@ -106,6 +109,7 @@ impl Batch<'_> {
         let input = CheckInput {
             now: self.now,
             amounts: command.amounts,
+            concurrency: command.concurrency,
             cost_known: command.cost_known,
             limits: &states,
             crowded: &crowded,
@@ -191,7 +195,7 @@ impl Batch<'_> {
                 ..refused
             },
         };
-        if let Some(blocking) = output.blocking.first().or(output.unpriced.first()) {
+        if let Some(blocking) = output.deciding() {
             let metadata = serde_json::json!({
                 "policy_id": blocking.limit, "reason": refusal_code(output), "run_id": run.id,
             });
@@ -206,30 +210,6 @@ impl Batch<'_> {
         }
         self.effects.started.push(run.clone());
         Some(run)
-    }
-
-    fn record_breaches(&mut self, command: &HoldCommand, output: &CheckOutput) {
-        let allowed = output.outcome != Outcome::Block;
-        let degraded = command
-            .instead
-            .iter()
-            .filter(|_| allowed)
-            .flat_map(|instead| &instead.breaches);
-        for fact in output.breaches.iter().chain(degraded) {
-            let breach = Breach {
-                id: BreachId::generate(self.ids),
-                tenant: command.tenant,
-                limit_owner: fact.owner,
-                limit: fact.limit,
-                run: command.run.as_ref().map(|run| run.id),
-                decision: command.decision,
-                breach_type: fact.breach_type,
-                value: fact.value,
-                max: fact.max,
-                at: self.now,
-            };
-            self.record_breach(breach, &command.correlation_id);
-        }
     }
 
     fn hold(&self, tenant: TenantId, id: HoldId) -> Option<&Hold> {
@@ -275,7 +255,7 @@ impl Batch<'_> {
         }
         self.effects.finished.extend(command.run.as_deref().cloned());
         for breach in &command.breaches {
-            self.record_breach(breach.clone(), "");
+            self.record_breach(breach.clone(), "", false);
         }
         // Of a run whose hold expired before it has been told that it failed; unless that is in this very batch,
         // and then what the run itself says is told instead.
@@ -304,12 +284,6 @@ impl Batch<'_> {
         Ok(Answer::Ended(Box::new(EndAnswer { hold, overruns })))
     }
 
-    fn record_breach(&mut self, breach: Breach, correlation_id: &str) {
-        let told = told::breached(self.ids, &breach, correlation_id);
-        self.effects.ruled.told.push(told);
-        self.effects.breaches.push(breach);
-    }
-
     /// Says that more was used than was held, and records where that, or what is settled late, passes the maximum.
     fn record_overrun(&mut self, hold: &Hold, change: &Change, late: bool) {
         let key = counter_of(change);
@@ -333,7 +307,7 @@ impl Batch<'_> {
             max,
             at: self.now,
         };
-        self.record_breach(breach, "");
+        self.record_breach(breach, "", false);
     }
 }
 
@@ -368,12 +342,13 @@ fn lost(hold: &Hold, run: RunId, id: EventId, now: Timestamp) -> OpsEvent {
 
 /// A stable word for why a request is refused.
 fn refusal_code(output: &CheckOutput) -> Option<&'static str> {
-    let unpriced = output.unpriced.first().map(|_| "unpriced_model");
-    output
-        .blocking
-        .first()
-        .map(|report| report.message_code)
-        .or(unpriced)
+    let deciding = output.deciding()?;
+    let has_room = output.blocking.is_empty();
+    Some(if has_room {
+        "unpriced_model"
+    } else {
+        deciding.message_code
+    })
 }
 
 fn cost_record(hold: &Hold, used: Amounts, facts: &super::command::CostFacts, now: Timestamp) -> CostRecord {

@@ -83,6 +83,7 @@ impl<'a> Batch<'a> {
         self.known = self.lasting.memory.recall(tx)?;
         self.load(tx, commands)?;
         let answers = commands.iter().map(|command| self.answer(command)).collect();
+        self.record_passings(tx)?;
         self.effects.write(tx, self.now)?;
         let witness = self.effects.witness();
         self.lasting.memory.keep(tx, self.known, witness)?;

@@ -36,6 +36,8 @@ pub struct HoldCommand {
     pub subject: Arc<Subject>,
     /// The most it can use.
     pub amounts: Amounts,
+    /// How many more LLM Runs it would be at one time; 1 for a single one.
+    pub concurrency: i64,
     /// Whether the cost in `amounts` is known; if not, a strict money limit refuses.
     pub cost_known: bool,
     /// After how many milliseconds the hold ends by itself.

@@ -37,6 +37,16 @@ pub(super) fn breached(ids: &dyn IdGenerator, breach: &Breach, correlation_id: &
     }
 }
 
+/// That an ALERT limit was passed. What others have used of a limit that is not the tenant's own is not told.
+pub(super) fn alerted(ids: &dyn IdGenerator, breach: &Breach, correlation_id: &str) -> TimelineEntry {
+    TimelineEntry {
+        id: TimelineId::generate(ids),
+        event_type: "alert_fired",
+        summary: "A Limit was passed that is to raise an alert".to_owned(),
+        ..breached(ids, breach, correlation_id)
+    }
+}
+
 /// That a provider reported more than was held.
 pub(super) fn overrun(ids: &dyn IdGenerator, hold: &Hold, change: &Change, now: Timestamp) -> TimelineEntry {
     let of = |item: &&model::hold::HoldItem| item.limit == change.limit;

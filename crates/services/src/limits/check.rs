@@ -58,6 +58,8 @@ pub struct CheckRequest {
     pub output_tokens: i64,
     /// Requests.
     pub requests: i64,
+    /// How many more LLM Runs it would be at one time.
+    pub concurrency: i64,
     /// After how many milliseconds the hold ends by itself.
     pub ttl_ms: i64,
 }
@@ -81,6 +83,7 @@ pub async fn check(
         tenant: request.tenant,
         subject: Arc::new(request.subject),
         amounts,
+        concurrency: request.concurrency,
         cost_known,
         ttl_ms: request.ttl_ms,
         hold,
@@ -107,7 +110,8 @@ pub async fn simulate(
     render: Render<CheckOutput>,
 ) -> Result<Done<CheckOutput>, CheckError> {
     let now = cx.clock.now();
-    let wanted = amounts(cx, &request);
+    let (amounts, cost_known) = amounts(cx, &request);
+    let wanted = (amounts, cost_known, request.concurrency);
     let (tenant, subject) = (request.tenant, request.subject);
     let Some(once) = once else {
         let read = cx.db.read(move |tx| would_be(tx, tenant, &subject, wanted, now));
@@ -133,7 +137,7 @@ fn would_be(
     tx: &mut impl Tx,
     tenant: TenantId,
     subject: &Subject,
-    (amounts, cost_known): (Amounts, bool),
+    (amounts, cost_known, concurrency): (Amounts, bool, i64),
     now: Timestamp,
 ) -> StoreResult<CheckOutput> {
     let states = super::usage::states(tx, tenant, now)?;
@@ -148,6 +152,7 @@ fn would_be(
     Ok(domain::limits::check(&CheckInput {
         now,
         amounts,
+        concurrency,
         cost_known,
         limits: &applying,
         crowded: &[],

@@ -20,6 +20,8 @@ pub(super) fn state(limit: &Limit) -> Value {
         "scope_id": limit.scope_id,
         "api_key_id": limit.api_key_id,
         "model": limit.model,
+        "feature": limit.feature,
+        "end_user": limit.end_user,
         "max": limit.max,
         "window": window(limit),
         "enforcement": limit.enforcement,

@@ -1,11 +1,14 @@
 //! What should somebody know who has just made or changed a limit?
 
+use domain::limits::draft::Problem;
 use model::limit::{Limit, LimitCategory, LimitScope};
 use model::time::Timestamp;
 use store::counters::CounterKey;
 use store::{StoreResult, Tx};
 
+use super::LimitError;
 use crate::context::Context;
+use crate::owner::Named;
 
 /// A limit that was made or changed just now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,8 +17,8 @@ pub struct Written {
     pub limit: Limit,
     /// Whether more is settled and held than it allows: nothing new passes until that is less.
     pub already_exceeded: bool,
-    /// Whether nobody has made the project or agent that it names, or no configured provider is called so. That is
-    /// no mistake, because requests may name what they like, but it may be a misspelling.
+    /// Whether no configured provider is called as it names it. That is no mistake, because checks may name what they
+    /// like, but it may be a misspelling. Nor need a project or agent be there of a limit that is older than this question.
     pub unknown_scope: bool,
 }
 
@@ -67,19 +70,33 @@ fn used(tx: &mut impl Tx, limit: &Limit, now: Timestamp) -> StoreResult<i64> {
 }
 
 fn knows(tx: &mut impl Tx, limit: &Limit, providers: &[String]) -> StoreResult<bool> {
-    let Some(id) = limit.scope_id.as_deref() else {
-        return Ok(true);
-    };
-    Ok(match limit.scope {
-        LimitScope::Global | LimitScope::Tenant => true,
-        LimitScope::Provider => providers.iter().any(|provider| provider == id),
-        LimitScope::Project => {
-            let projects = store::tenants::projects(tx, limit.tenant)?;
-            projects.iter().any(|project| project.id.as_str() == id)
-        }
-        LimitScope::Agent => {
-            let agents = store::tenants::agents(tx, limit.tenant)?;
-            agents.iter().any(|agent| agent.id.as_str() == id)
-        }
-    })
+    if let Some(named) = named(limit) {
+        return named.is_made(tx, limit.tenant);
+    }
+    // A check may name a provider that is called without us.
+    let is_called = |id: &String| providers.contains(id);
+    Ok(limit.scope != LimitScope::Provider || limit.scope_id.as_ref().is_none_or(is_called))
+}
+
+/// What the limit is about and the tenant has to have made.
+fn named(limit: &Limit) -> Option<Named<'_>> {
+    let id = limit.scope_id.as_deref()?;
+    match limit.scope {
+        LimitScope::Project => Some(Named::Project(id)),
+        LimitScope::Agent => Some(Named::Agent(id)),
+        LimitScope::Global | LimitScope::Tenant | LimitScope::Provider => None,
+    }
+}
+
+/// Refuses a limit about a project or an agent that the tenant has not made: it would never count anything, and nobody
+/// would notice.
+pub(super) fn refuse_unknown(tx: &mut impl Tx, limit: &Limit) -> Result<(), LimitError> {
+    let Some(named) = named(limit) else { return Ok(()) };
+    if named.is_made(tx, limit.tenant)? {
+        return Ok(());
+    }
+    Err(LimitError::Invalid(vec![Problem {
+        field: "scope_id",
+        detail: named.problem(),
+    }]))
 }

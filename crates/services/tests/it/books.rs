@@ -85,6 +85,8 @@ impl Books {
             scope_id: None,
             api_key_id: None,
             model: None,
+            feature: None,
+            end_user: None,
             max: nano,
             window: WindowSpec::Calendar {
                 period: ResetPeriod::Daily,
@@ -113,6 +115,21 @@ impl Books {
         }
     }
 
+    /// So many LLM Runs at one time.
+    pub(crate) fn places(&self, tenant: TenantId, max: i64) -> Limit {
+        Limit {
+            name: "places".to_owned(),
+            limit_type: LimitType::ConcurrentRuns,
+            max,
+            window: WindowSpec::Calendar {
+                period: ResetPeriod::None,
+                zone: Zone::UTC,
+                week_start: Weekday::Monday,
+            },
+            ..self.budget(tenant, 1)
+        }
+    }
+
     pub(crate) fn wish(&self, tenant: TenantId, nano: i64) -> HoldCommand {
         HoldCommand {
             tenant,
@@ -123,6 +140,7 @@ impl Books {
                 output_tokens: 1,
                 requests: 1,
             },
+            concurrency: 1,
             cost_known: true,
             ttl_ms: 60_000,
             hold: HoldId::generate(self.ids.as_ref()),
@@ -219,6 +237,7 @@ pub(crate) fn ended(answer: Result<Answer, LedgerError>) -> Result<EndAnswer, Le
 
 /// A strict limit of the whole tenant: daily for budgets, a minute for rates.
 pub(crate) fn draft(category: LimitCategory, limit_type: LimitType, max: i64) -> Draft {
+    let daily = category == LimitCategory::Budget && !limit_type.is_given_back();
     let counts_seconds = category == LimitCategory::Rate && limit_type.stated_seconds().is_none();
     Draft {
         name: format!("{category:?} {limit_type:?} {max}"),
@@ -229,8 +248,10 @@ pub(crate) fn draft(category: LimitCategory, limit_type: LimitType, max: i64) ->
         scope_id: None,
         api_key_id: None,
         model: None,
+        feature: None,
+        end_user: None,
         max,
-        reset_period: (category == LimitCategory::Budget).then_some(ResetPeriod::Daily),
+        reset_period: daily.then_some(ResetPeriod::Daily),
         zone: None,
         week_start: None,
         window_seconds: counts_seconds.then_some(60),

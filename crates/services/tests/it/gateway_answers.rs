@@ -276,6 +276,7 @@ testkit::both_databases! {
             scope_id: Some("support".to_owned()),
             ..output("true", EnforcementMode::Block)
         };
+        world.agent("support").await;
         create(&world, scoped).await.unwrap();
         got(&world, &chat(&json!({}))).await;
         let mut request = world.request(Operation::Chat, &chat(&json!({})));

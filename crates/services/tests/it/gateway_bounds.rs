@@ -165,6 +165,7 @@ impl World {
                 requests: 1,
                 ..model::amounts::Amounts::ZERO
             },
+            concurrency: 1,
             cost_known: true,
             ttl_ms: 60_000,
             hold: HoldId::generate(ids),

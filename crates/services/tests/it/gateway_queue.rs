@@ -144,6 +144,33 @@ testkit::both_databases! {
         assert_eq!(world.cx.ledger.waiting(), 0);
     }
 
+    async fn who_finds_no_place_waits_until_another_llm_run_ends(db: TestDb) {
+        let world = World::with(db, told_only()).await;
+        let limit = world.limit(waiting(draft(LimitCategory::Budget, LimitType::ConcurrentRuns, 1), 20_000)).await;
+        let hold = world.takes(1).await;
+        let first = world.starts(&request("a"));
+        world.until_waiting(1).await;
+        let second = world.starts(&request("b"));
+        world.until_waiting(2).await;
+        assert_eq!((world.usage(limit).await, world.upstream.request_count()), ((0, 1), 0));
+        world.lets_go(hold).await;
+        // The end of the first one makes room for the second.
+        read(first.await.unwrap().unwrap()).await;
+        read(second.await.unwrap().unwrap()).await;
+        assert_eq!(world.served_users(), ["a", "b"]);
+        assert_eq!((world.usage(limit).await, world.breaches(limit).await), ((0, 0), 0));
+        world.all_ended().await;
+    }
+
+    async fn who_finds_no_place_in_time_is_refused_and_may_try_again(db: TestDb) {
+        let world = World::with(db, looking_every(Duration::from_millis(10))).await;
+        world.limit(waiting(draft(LimitCategory::Budget, LimitType::ConcurrentRuns, 1), 100)).await;
+        world.takes(1).await;
+        let answer = world.refused(Operation::Chat, &request("a")).await;
+        let retry = answer.output.retry();
+        assert!(answer.waited.is_some() && retry.helps && retry.at.is_none());
+    }
+
     async fn what_finds_no_room_in_time_is_refused_and_recorded_once(db: TestDb) {
         let world = World::with(db, looking_every(Duration::from_millis(10))).await;
         let limit = world.limit(queue(most(), 150)).await;

@@ -1,6 +1,7 @@
 //! A whole Plimsoll without HTTP: a database, a clock, a tenant with a key, and a provider that does what the
 //! test says.
 
+mod made;
 mod providers;
 
 use std::sync::{Arc, Mutex};
@@ -203,6 +204,7 @@ impl World {
             input_tokens: 1,
             output_tokens: 1,
             requests: 1,
+            concurrency: 1,
             ttl_ms: 60_000,
         }
     }

@@ -60,7 +60,7 @@ fn wish(to: IncidentState) -> Wish {
             retention_days: 0,
         }),
     };
-    Wish::Step(step, Some(WHY.to_owned()))
+    Wish::Step(Box::new(step), Some(WHY.to_owned()))
 }
 
 fn at() -> model::time::Timestamp {

@@ -18,6 +18,7 @@ use crate::books::{Books, decided, end, ended, settle};
 
 const BUDGET: i64 = 50;
 const PER_MINUTE: usize = 6;
+const PLACES: usize = 4;
 const TTL_MS: i64 = 60_000;
 
 #[derive(Debug, Clone)]
@@ -79,6 +80,7 @@ struct World<'a> {
     tenant: TenantId,
     budget: LimitId,
     rate: LimitId,
+    places: LimitId,
     entries: Vec<Entry>,
 }
 
@@ -126,14 +128,16 @@ impl World<'_> {
             .filter(|e| e.in_minute(now))
             .map(Entry::requests)
             .sum();
-        let fits = (amount == 0 || used + amount <= BUDGET) && requests < PER_MINUTE;
+        let is_open = |e: &&Entry| e.status == HoldStatus::Pending;
+        let open = self.entries.iter().filter(is_open).count();
+        let fits = (amount == 0 || used + amount <= BUDGET) && requests < PER_MINUTE && open < PLACES;
         let mut wish = self.books.wish(self.tenant, amount);
         wish.ttl_ms = TTL_MS;
         let answer = decided(self.books.ledger.hold(wish).await);
         assert_eq!(
             answer.allowed(),
             fits,
-            "{used} used, {requests} requests, {amount} wanted"
+            "{used} used, {requests} requests, {open} open, {amount} wanted"
         );
         if let Some(hold) = answer.hold {
             let entry = Entry {
@@ -207,6 +211,9 @@ impl World<'_> {
         assert_eq!(self.books.counted(self.tenant, self.budget).await, expected);
         let expected = (sum(HoldStatus::Settled, |_| 1), sum(HoldStatus::Pending, |_| 1));
         assert_eq!(self.books.counted(self.tenant, self.rate).await, expected);
+        // Of places nothing is ever used up.
+        let expected = (0, sum(HoldStatus::Pending, |_| 1));
+        assert_eq!(self.books.counted(self.tenant, self.places).await, expected);
         self.books.balance().await;
     }
 }
@@ -226,11 +233,14 @@ fn any_history_is_what_the_model_says(db: TestDb, cases: u32) {
             let rate = books
                 .limit(books.rate(tenant, i64::try_from(PER_MINUTE).unwrap(), 60))
                 .await;
+            let places = i64::try_from(PLACES).unwrap();
+            let places = books.limit(books.places(tenant, places)).await;
             let mut world = World {
                 books: &books,
                 tenant,
                 budget,
                 rate,
+                places,
                 entries: Vec::new(),
             };
             for step in &steps {

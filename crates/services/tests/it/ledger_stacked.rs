@@ -42,6 +42,7 @@ fn subject(world: &World, client: usize) -> Subject {
     Subject {
         project_id: Some(format!("project-{}", client % 2)),
         agent_id: Some(format!("agent-{}", client % 5)),
+        feature: client.is_multiple_of(4).then(|| "answers".to_owned()),
         api_key_id: client.is_multiple_of(3).then_some(world.key.key.id),
         ..Subject::default()
     }
@@ -65,7 +66,13 @@ async fn stack(world: &World) -> Vec<Stacked> {
     };
     // The locks of rolling windows are others than those of calendar ones.
     let rate = draft(LimitCategory::Rate, LimitType::RequestsPerHour, 110);
-    let all: [(Owner, Draft, i64, i64, Applies); 6] = [
+    // Places are given back, so that there are enough in the end.
+    let places = draft(LimitCategory::Budget, LimitType::ConcurrentRuns, 1_000);
+    let feature = Draft {
+        feature: Some("answers".to_owned()),
+        ..money(40)
+    };
+    let all: [(Owner, Draft, i64, i64, Applies); 8] = [
         (Owner::Platform, global, 130, COST, |_| true),
         (tenant, money(120), 120, COST, |_| true),
         (
@@ -80,7 +87,11 @@ async fn stack(world: &World) -> Vec<Stacked> {
         }),
         (tenant, key, 20, COST, |one| one.is_multiple_of(3)),
         (tenant, rate, 110, 1, |_| true),
+        (tenant, places, 1, 1, |_| false),
+        (tenant, feature, 40, COST, |one| one.is_multiple_of(4)),
     ];
+    world.project("project-0").await;
+    world.agent("agent-1").await;
     let mut stacked = Vec::new();
     for (owner, draft, requests, unit, applies) in all {
         let made =

@@ -48,6 +48,8 @@ async fn nearly_all(world: &World, less: i64) {
         scope_id: None,
         api_key_id: None,
         model: Some(format!("model-{number}")),
+        feature: None,
+        end_user: None,
         max: 1,
         window: WindowSpec::PerRun,
         enforcement: Enforcement::Block,

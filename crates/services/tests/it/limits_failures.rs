@@ -90,6 +90,7 @@ testkit::both_databases! {
         let world = World::new(db).await;
         let told = world.limit(error_rate(10, Enforcement::Alert)).await;
         let elsewhere = Draft { scope: LimitScope::Agent, scope_id: Some("somebody-else".to_owned()), ..error_rate(10, Enforcement::Block) };
+        world.agent("somebody-else").await;
         let elsewhere = world.limit(elsewhere).await;
         world.runs(3, 17).await;
         assert_eq!(measure_all(&world.cx).await.unwrap(), (1, 0));
@@ -115,6 +116,7 @@ testkit::both_databases! {
     async fn an_agent_whose_llm_runs_are_few_among_many_is_judged(db: TestDb) {
         let world = World::new(db).await;
         let of_agent = Draft { scope: LimitScope::Agent, scope_id: Some("quiet".to_owned()), ..error_rate(50, Enforcement::Block) };
+        world.agent("quiet").await;
         let limit = world.limit(of_agent).await;
         let ago = |seconds: i64| Spent { at: world.now().plus_seconds(-seconds), lasted_ms: 1, asked: 0, cost: 0 };
         let quiet = |number| {

@@ -19,6 +19,8 @@ mod gateway_clients;
 #[cfg(test)]
 mod gateway_degrade;
 #[cfg(test)]
+mod gateway_enforcements;
+#[cfg(test)]
 mod gateway_faults;
 #[cfg(test)]
 mod gateway_models;
@@ -75,6 +77,8 @@ mod ledger;
 #[cfg(test)]
 mod ledger_model;
 #[cfg(test)]
+mod ledger_places;
+#[cfg(test)]
 mod ledger_race;
 #[cfg(test)]
 mod ledger_scans;
@@ -88,6 +92,8 @@ mod limits_failures;
 mod limits_history;
 #[cfg(test)]
 mod limits_overrides;
+#[cfg(test)]
+mod limits_passings;
 #[cfg(test)]
 mod limits_window;
 #[cfg(test)]

@@ -45,6 +45,16 @@ struct Last {
     last_at: i64,
 }
 
+#[derive(Insertable)]
+#[diesel(table_name = limit_recent)]
+struct Told {
+    tenant_id: String,
+    limit_owner: String,
+    limit_id: String,
+    last_at: i64,
+    told_at: i64,
+}
+
 /// Adds breaches to their days, in one order everywhere.
 pub(super) fn count(tx: &mut impl Writes, breaches: &[Breach]) -> StoreResult<()> {
     let mut days: BTreeMap<(Name, i64), (i64, i64)> = BTreeMap::new();
@@ -106,6 +116,47 @@ fn last(tx: &mut impl Writes, (tenant, owner, limit): Name, last_at: i64) -> Sto
         recent::last_at.eq(later!(recent::last_at))
     );
     Ok(())
+}
+
+/// Notes that the limit was passed, and says whether that is the first time since then. Asked under the lock of the
+/// limit's counter.
+///
+/// # Errors
+/// What the database says.
+pub fn is_first_since(tx: &mut impl Writes, breach: &Breach, since: Timestamp) -> StoreResult<bool> {
+    use limit_recent as recent;
+    let name = (
+        breach.tenant.to_string(),
+        breach.limit_owner.to_string(),
+        breach.limit.to_string(),
+    );
+    let told_at: Option<Option<i64>> = recent::table
+        .find(name.clone())
+        .select(recent::told_at)
+        .first(tx.conn())
+        .optional()?;
+    if told_at
+        .flatten()
+        .is_some_and(|told_at| told_at >= since.as_micros())
+    {
+        return Ok(false);
+    }
+    let (tenant_id, limit_owner, limit_id) = name;
+    let row = Told {
+        tenant_id,
+        limit_owner,
+        limit_id,
+        last_at: breach.at.as_micros(),
+        told_at: breach.at.as_micros(),
+    };
+    upsert!(
+        tx.conn(),
+        recent::table,
+        &row,
+        (recent::tenant_id, recent::limit_owner, recent::limit_id),
+        recent::told_at.eq(excluded(recent::told_at))
+    );
+    Ok(true)
 }
 
 /// How often a tenant's requests have breached limits of an owner since; those that were not are left out.

@@ -95,6 +95,7 @@ diesel::table! {
         limit_owner -> Text,
         limit_id -> Text,
         last_at -> BigInt,
+        told_at -> Nullable<BigInt>,
     }
 }
 

@@ -139,6 +139,8 @@ testkit::both_databases! {
             scope_id: Some("search".to_owned()),
             api_key_id: Some(KeyId::from_bits(3)),
             model: Some("gpt-4*".to_owned()),
+            feature: Some("summary".to_owned()),
+            end_user: Some("ü 7".to_owned()),
             ..limit(2)
         };
         let rate = Limit {

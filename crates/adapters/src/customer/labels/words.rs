@@ -122,6 +122,7 @@ pub(super) fn limit_type() -> Vec<WordView> {
         LimitType::TokensInput => "Input Tokens",
         LimitType::TokensOutput => "Output Tokens",
         LimitType::RequestsTotal => "Requests",
+        LimitType::ConcurrentRuns => "LLM Runs at One Time",
         LimitType::RequestsPerSecond => "Requests per Second",
         LimitType::RequestsPerMinute => "Requests per Minute",
         LimitType::RequestsPerHour => "Requests per Hour",

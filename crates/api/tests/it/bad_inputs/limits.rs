@@ -109,21 +109,47 @@ testkit::both_databases! {
         world.put(&second, &json!({ "name": "renamed" })).send().await.ok(200);
     }
 
-    async fn a_limit_for_what_nobody_knows_is_made_with_a_warning(db: TestDb) {
+    async fn a_limit_for_what_nobody_has_made_is_not_made(db: TestDb) {
         let world = World::new(db).await;
-        for (scope, id) in [("PROJECT", "serach"), ("AGENT", "crawlr"), ("PROVIDER", "opneai")] {
-            let limit = with(&json!({ "scope": scope, "scope_id": id }));
-            let made = world.post("/api/v1/limits", &limit).send().await;
-            assert_eq!(made.ok(201).text("/warnings/0/pointer"), "/scope_id", "row 103: {scope}");
+        let (_, other) = world.other_tenant("other").await;
+        let project = world.post("/api/v1/projects", &json!({ "project_id": "search" }));
+        project.with(&other).send().await.ok(201);
+        let about = |scope: &str, id: &str| with(&json!({ "scope": scope, "scope_id": id }));
+        for (scope, id) in [("PROJECT", "serach"), ("AGENT", "crawlr"), ("PROJECT", "search")] {
+            let refused = world.post("/api/v1/limits", &about(scope, id)).send().await;
+            assert_eq!(refused.is(422, "validation-failed").text("/errors/0/pointer"), "/scope_id", "row 103: {scope}");
         }
+        // A check may name a provider that is called without us.
+        let unknown = world.post("/api/v1/limits", &about("PROVIDER", "opneai")).send().await;
+        assert_eq!(unknown.ok(201).text("/warnings/0/pointer"), "/scope_id");
         world.post("/api/v1/projects", &json!({ "project_id": "search" })).send().await.ok(201);
         world.post("/api/v1/agents", &json!({ "agent_id": "crawler" })).send().await.ok(201);
         for (scope, id) in [("PROJECT", "search"), ("AGENT", "crawler"), ("PROVIDER", "openai")] {
-            let limit = with(&json!({ "scope": scope, "scope_id": id }));
-            let made = world.post("/api/v1/limits", &limit).send().await;
+            let made = world.post("/api/v1/limits", &about(scope, id)).send().await;
             assert_eq!(made.ok(201).at("/warnings"), json!([]), "{scope}");
             assert_eq!(made.at("/already_exceeded"), false);
         }
+    }
+
+    async fn a_rule_for_what_is_another_tenants_is_not_made(db: TestDb) {
+        let world = World::new(db).await;
+        let (_, other) = world.other_tenant("other").await;
+        for (path, id) in [("projects", "project_id"), ("agents", "agent_id")] {
+            let mut body = json!({});
+            body[id] = json!("search");
+            world.post(&format!("/api/v1/{path}"), &body).with(&other).send().await.ok(201);
+        }
+        let rule = |scope: &str| {
+            let body = json!({ "name": "r", "condition": "run.stream", "enforcement_mode": "WARN", "scope": scope, "scope_id": "search" });
+            world.post("/api/v1/policies/rules", &body)
+        };
+        for scope in ["PROJECT", "AGENT"] {
+            let refused = rule(scope).send().await;
+            assert_eq!(refused.is(422, "validation-failed").text("/errors/0/pointer"), "/scope_id", "row 109: {scope}");
+        }
+        assert_eq!(world.get("/api/v1/policies/rules").send().await.at("/items"), json!([]));
+        world.post("/api/v1/projects", &json!({ "project_id": "search" })).send().await.ok(201);
+        rule("PROJECT").send().await.ok(201);
     }
 
     async fn every_type_of_limit_is_in_force_until_it_is_disabled(db: TestDb) {

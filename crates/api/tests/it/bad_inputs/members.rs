@@ -15,10 +15,12 @@ async fn routes(world: &World) -> Vec<(String, &'static str, bool, Value)> {
         .send()
         .await
         .text("/api_key_id");
+    let agent = world.post("/api/v1/agents", &json!({ "agent_id": "crawler" }));
+    agent.send().await.ok(201);
     let tenant = format!("/api/v1/ops/tenants/{}", world.tenant);
     let rate = json!({
         "name": "a rate", "description": "d", "limit_category": "RATE", "limit_type": "REQUESTS_PER_HOUR", "max_value": 9,
-        "scope": "AGENT", "scope_id": "a", "model": "m", "enforcement": "WARN",
+        "scope": "AGENT", "scope_id": "crawler", "model": "m", "enforcement": "WARN",
     });
     let global = json!({
         "name": "all", "limit_category": "RATE", "limit_type": "REQUESTS_PER_HOUR", "max_value": 9, "scope": "GLOBAL",

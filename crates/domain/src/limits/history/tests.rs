@@ -34,6 +34,8 @@ fn limit(kind: (LimitCategory, LimitType), window: WindowSpec, max: i64) -> Limi
         scope_id: None,
         api_key_id: None,
         model: None,
+        feature: None,
+        end_user: None,
         max,
         window,
         enforcement: Enforcement::Block,
@@ -318,4 +320,17 @@ fn nothing_comes_of_no_runs() {
     assert_eq!((report.looked_at, report.hits, report.peak), (0, None, None));
     assert_eq!((report.days.len(), report.windows.len()), (3, 0));
     assert_eq!(report.notes(), [Note::CountersBeganEmpty, Note::HoldsWithoutRuns]);
+}
+
+#[test]
+fn of_what_goes_on_at_one_time_only_what_overlaps_is_refused() {
+    let one_place = Limit {
+        limit_type: LimitType::ConcurrentRuns,
+        ..budget(ResetPeriod::None, "UTC", 1)
+    };
+    let report = replay(one_place, &a_spreadsheet());
+    // Run 6 starts while run 5 goes on; run 7 starts as it ends.
+    assert_eq!((report.blocked.runs, ids(&report)), (1, Some((6, 6))));
+    let peak = report.peak.map(|peak| (peak.value, peak.mark.run.bits()));
+    assert_eq!(peak, Some((2, 6)));
 }

@@ -105,6 +105,7 @@ fn who_is_served_something_cheaper_and_who_came_after_a_raise_passes() {
     let degraded = check(&CheckInput {
         now: now(),
         amounts: usd(1),
+        concurrency: 1,
         cost_known: true,
         limits: &states,
         crowded: &[],

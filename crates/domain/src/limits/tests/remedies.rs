@@ -79,6 +79,7 @@ fn a_crowded_queue_limit_refuses_what_it_has_room_for_and_other_limits_do_not_kn
         let output = check(&CheckInput {
             now: now(),
             amounts: usd(1),
+            concurrency: 1,
             cost_known: true,
             limits: &limits,
             crowded: &[limit.id],
@@ -112,6 +113,7 @@ fn what_nobody_has_a_price_for_may_be_served_as_something_cheaper_that_has_one()
         let output = check(&CheckInput {
             now: now(),
             amounts: usd(0),
+            concurrency: 1,
             cost_known: false,
             limits: &states,
             crowded: &[],

@@ -165,6 +165,13 @@ const RESETS: &str = "
     DAILY Asia/Kolkata MONDAY 2026-11-21T18:29:59Z 2026-11-21T18:30:00Z
     DAILY Asia/Kathmandu MONDAY 2026-11-21T18:15:00Z 2026-11-22T18:15:00Z
     DAILY Pacific/Kiritimati MONDAY 2026-11-21T09:59:59Z 2026-11-21T10:00:00Z
+    # Days of 23 and of 25 hours.
+    DAILY Europe/Berlin MONDAY 2026-03-28T23:00:00Z 2026-03-29T22:00:00Z
+    DAILY Europe/Berlin MONDAY 2026-10-24T22:00:00Z 2026-10-25T23:00:00Z
+    DAILY America/New_York MONDAY 2026-11-01T04:00:00Z 2026-11-02T05:00:00Z
+    # A midnight that is not there, and one before which an hour comes twice.
+    DAILY America/Santiago MONDAY 2026-09-05T12:00:00Z 2026-09-06T04:00:00Z
+    DAILY America/Santiago MONDAY 2026-04-05T03:30:00Z 2026-04-05T04:00:00Z
     # A leap day, in a leap year and in none.
     DAILY UTC MONDAY 2028-02-28T12:00:00Z 2028-02-29T00:00:00Z
     MONTHLY UTC MONDAY 2028-02-29T12:00:00Z 2028-03-01T00:00:00Z
@@ -174,6 +181,10 @@ const RESETS: &str = "
     MONTHLY America/Los_Angeles MONDAY 2026-02-01T07:59:59Z 2026-02-01T08:00:00Z
     # A month in which the clocks change begins and ends at midnight of its own time.
     MONTHLY Europe/Berlin MONDAY 2026-03-15T00:00:00Z 2026-03-31T22:00:00Z
+    # The end of a year, in a month and in a week.
+    MONTHLY UTC MONDAY 2026-12-31T23:59:59Z 2027-01-01T00:00:00Z
+    WEEKLY UTC MONDAY 2026-12-31T12:00:00Z 2027-01-04T00:00:00Z
+    WEEKLY America/New_York SUNDAY 2026-03-08T05:00:00Z 2026-03-15T04:00:00Z
     # Weeks that begin on other days, over a change of the clocks.
     WEEKLY Europe/Berlin SUNDAY 2026-10-24T12:00:00Z 2026-10-24T22:00:00Z
     WEEKLY Europe/Berlin SATURDAY 2026-10-24T12:00:00Z 2026-10-30T23:00:00Z
@@ -208,6 +219,7 @@ fn a_budget_that_is_used_up_says_when_its_zone_begins_anew() {
         let output = check(&CheckInput {
             now,
             amounts: usd(1),
+            concurrency: 1,
             cost_known: true,
             limits: &limits,
             crowded: &[],

@@ -18,6 +18,8 @@ fn limit(id: u128) -> Limit {
         scope_id: None,
         api_key_id: None,
         model: None,
+        feature: None,
+        end_user: None,
         max: 1,
         window: WindowSpec::Rolling { seconds: 60 },
         enforcement: Enforcement::Queue,

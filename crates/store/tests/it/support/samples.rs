@@ -66,6 +66,8 @@ pub(crate) fn limit(n: u128) -> Limit {
         api_key_id: None,
         // No two samples count the same.
         model: Some(format!("model-{n}")),
+        feature: None,
+        end_user: None,
         max: 50_000_000_000,
         window: WindowSpec::Calendar {
             period: ResetPeriod::Daily,

@@ -67,6 +67,13 @@ async fn caller(connection: &mut Connection, operator: &str, number: usize) -> O
     let (Some(secret), Some(key)) = (key["secret"].as_str(), key["api_key_id"].as_str()) else {
         return Err(format!("a key without its secret: {key}").into());
     };
+    post(
+        connection,
+        "/api/v1/projects",
+        secret,
+        &json!({"project_id": "search"}),
+    )
+    .await?;
     for limit in limits(key) {
         post(connection, "/api/v1/limits", secret, &limit).await?;
     }

@@ -37,6 +37,7 @@ fn life(limit: &Limit, runs: &[Run]) -> Vec<u128> {
             let output = check(&CheckInput {
                 now,
                 amounts: run.estimated,
+                concurrency: 1,
                 cost_known: true,
                 limits: &[state],
                 crowded: &[],

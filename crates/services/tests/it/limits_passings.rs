@@ -1,0 +1,138 @@
+//! Is it told once in a window that a limit which lets pass was passed, and does an alert fire with it?
+
+use std::sync::Arc;
+
+use domain::settle::{Authority, End};
+use model::id::{HoldId, LimitId, TenantId};
+use model::limit::{Enforcement, Limit, LimitCategory, LimitType};
+use model::time::Timestamp;
+use model::window::WindowSpec;
+use testkit::db::TestDb;
+
+use crate::books::{Books, decided, end, ended, settle};
+
+struct Told {
+    books: Arc<Books>,
+    tenant: TenantId,
+}
+
+impl Told {
+    async fn new(db: TestDb) -> Self {
+        let books = Arc::new(Books::new(db));
+        let tenant = books.tenant().await;
+        Self { books, tenant }
+    }
+
+    async fn limit(&self, enforcement: Enforcement, of: Limit) -> LimitId {
+        self.books.limit(Limit { enforcement, ..of }).await
+    }
+
+    async fn takes(&self, nano: i64) -> HoldId {
+        let answer = self.books.hold(self.tenant, nano).await;
+        answer.hold.map(|hold| hold.id).unwrap()
+    }
+
+    async fn lets_go(&self, hold: HoldId) {
+        let release = end(self.tenant, hold, End::Release, Authority::Client);
+        ended(self.books.ledger.end(release).await).unwrap();
+    }
+
+    async fn breaches(&self, limit: LimitId) -> i64 {
+        let (tenant, since) = (self.tenant, Timestamp::from_micros(0));
+        let counted = self
+            .books
+            .db
+            .read(move |tx| store::breaches::count(tx, tenant, limit, since));
+        counted.await.unwrap()
+    }
+
+    /// What the timeline says of the limit, first to last.
+    async fn events(&self, limit: LimitId) -> Vec<String> {
+        let (tenant, id) = (self.tenant, limit.to_string());
+        let events = self
+            .books
+            .db
+            .read(move |tx| store::timeline::events_of(tx, tenant, &id));
+        events.await.unwrap()
+    }
+}
+
+testkit::both_databases! {
+    async fn what_swings_around_the_maximum_is_told_once_in_a_day(db: TestDb) {
+        let told = Told::new(db).await;
+        let warn = told.limit(Enforcement::Warn, told.books.budget(told.tenant, 10)).await;
+        told.takes(8).await;
+        for _ in 0..5 {
+            let hold = told.takes(8).await;
+            told.lets_go(hold).await;
+        }
+        assert_eq!(told.breaches(warn).await, 1);
+        assert_eq!(told.events(warn).await, ["limit_breached"]);
+        told.books.clock.advance_seconds(86_400);
+        let hold = told.takes(8).await;
+        assert_eq!(told.breaches(warn).await, 1, "the new day has begun with nothing");
+        told.takes(8).await;
+        told.lets_go(hold).await;
+        told.takes(8).await;
+        assert_eq!(told.breaches(warn).await, 2);
+        told.books.balance().await;
+    }
+
+    async fn an_alert_fires_once_in_a_window_however_many_pass_at_once(db: TestDb) {
+        let told = Told::new(db).await;
+        let alert = told.limit(Enforcement::Alert, told.books.budget(told.tenant, 1_000)).await;
+        let ledgers = [told.books.ledger.clone(), told.books.another()];
+        let mut waiting = Vec::new();
+        for number in 0..64 {
+            let (books, tenant) = (Arc::clone(&told.books), told.tenant);
+            let ledger = ledgers[number % ledgers.len()].clone();
+            waiting.push(tokio::spawn(async move {
+                // All of them pass it, and each gives everything back.
+                let hold = decided(ledger.hold(books.wish(tenant, 1_001)).await).hold.unwrap();
+                ended(ledger.end(end(tenant, hold.id, End::Release, Authority::Client)).await).unwrap();
+            }));
+        }
+        for task in waiting {
+            task.await.unwrap();
+        }
+        assert_eq!(told.breaches(alert).await, 1);
+        assert_eq!(told.events(alert).await, ["limit_breached", "alert_fired"]);
+        told.books.balance().await;
+    }
+
+    async fn of_a_rate_it_is_told_again_when_a_whole_window_is_over(db: TestDb) {
+        let told = Told::new(db).await;
+        let rate = Limit {
+            category: LimitCategory::Rate,
+            limit_type: LimitType::CostUsd,
+            window: WindowSpec::Rolling { seconds: 60 },
+            ..told.books.budget(told.tenant, 10)
+        };
+        let alert = told.limit(Enforcement::Alert, rate).await;
+        let passes = || async {
+            let hold = told.takes(11).await;
+            told.lets_go(hold).await;
+        };
+        passes().await;
+        told.books.clock.advance_seconds(59);
+        passes().await;
+        assert_eq!(told.breaches(alert).await, 1);
+        told.books.clock.advance_seconds(2);
+        passes().await;
+        passes().await;
+        assert_eq!(told.breaches(alert).await, 2);
+        assert_eq!(told.events(alert).await, ["limit_breached", "alert_fired", "limit_breached", "alert_fired"]);
+    }
+
+    async fn what_refuses_is_told_every_time_and_fires_no_alert(db: TestDb) {
+        let told = Told::new(db).await;
+        let block = told.limit(Enforcement::Block, told.books.budget(told.tenant, 10)).await;
+        for _ in 0..2 {
+            assert!(!told.books.hold(told.tenant, 11).await.allowed());
+        }
+        assert_eq!(told.events(block).await, ["limit_breached", "limit_breached"]);
+        let hold = told.takes(10).await;
+        ended(told.books.ledger.end(end(told.tenant, hold, settle(10), Authority::Client)).await).unwrap();
+        assert_eq!(told.breaches(block).await, 2);
+    }
+}
