@@ -125,8 +125,13 @@ pub async fn of_incident(
         .await
 }
 
-/// Adds up the days that are not done: today, and those that nobody has looked at since they were over.
+/// Adds up the days that are not done, from the first on that cost something: today, and those that nobody has looked at
+/// since they were over. Of a tenant that spends nothing nothing is written.
 async fn add_up(cx: &Context, tenant: TenantId, (from, now): (i64, Timestamp)) -> Result<(), StoreError> {
+    let first = cx.db.read(move |tx| days::first(tx, tenant, from));
+    let Some(from) = first.await? else {
+        return Ok(());
+    };
     let summed = cx.db.read(move |tx| days::summed(tx, tenant, from)).await?;
     let is_done = |(day, at): &(i64, Timestamp)| {
         let over = Timestamp::start_of_day(day.saturating_add(1));

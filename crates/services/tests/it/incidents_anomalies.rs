@@ -50,6 +50,20 @@ async fn all(world: &World) -> Vec<Anomaly> {
 }
 
 testkit::both_databases! {
+    async fn of_a_tenant_that_spends_nothing_nothing_is_written(db: TestDb) {
+        let world = World::new(db).await;
+        let tenant = world.tenant;
+        let summed = || world.cx.db.read(move |tx| days::summed(tx, tenant, 0));
+        assert_eq!(detect_all(&world.cx).await.unwrap(), Found::default());
+        assert_eq!(summed().await.unwrap(), []);
+        spends(&world, "ada", 10).await;
+        world.clock.advance_seconds(2 * DAY);
+        detect_all(&world.cx).await.unwrap();
+        let first = world.now().day() - 2;
+        let summed: Vec<_> = summed().await.unwrap().into_iter().map(|(day, _)| day).collect();
+        assert_eq!(summed, [first, first + 1, first + 2], "from the first day on that cost something");
+    }
+
     async fn a_user_that_spends_twice_as_much_on_two_days_is_found_and_opens_an_incident(db: TestDb) {
         let world = World::new(db).await;
         for _ in 0..14 {

@@ -50,6 +50,21 @@ pub fn summed(tx: &mut impl Tx, tenant: TenantId, from: i64) -> StoreResult<Vec<
     Ok(rows.into_iter().map(at).collect())
 }
 
+/// The first day from `from` on of which there is a cost record.
+///
+/// # Errors
+/// What the database says.
+pub fn first(tx: &mut impl Tx, tenant: TenantId, from: i64) -> StoreResult<Option<i64>> {
+    let first: Option<i64> = cost_records::table
+        .filter(cost_records::tenant_id.eq(tenant.to_string()))
+        .filter(cost_records::created_at.ge(Timestamp::start_of_day(from).as_micros()))
+        .order(cost_records::created_at)
+        .select(cost_records::created_at)
+        .first(tx.conn())
+        .optional()?;
+    Ok(first.map(|at| Timestamp::from_micros(at).day()))
+}
+
 /// What a day cost as its cost records say: the tenant, and the users and features that cost most.
 ///
 /// # Errors
