@@ -22,6 +22,8 @@ use crate::seats::Seats;
 const HISTORIES: usize = 2;
 /// How many of a tenant listen to what happens at once, in this process.
 pub(crate) const STREAMS_MAX: usize = 10;
+/// How many of all tenants do, if nothing else is configured.
+const STREAMS_TOTAL: usize = 1_000;
 
 /// The one thing that is handed to every service. Made once, by the binary.
 #[derive(Clone)]
@@ -86,8 +88,8 @@ impl Context {
             gateway,
             journal: Arc::default(),
             post: Arc::default(),
-            histories: Arc::new(Seats::new(HISTORIES)),
-            streams: Arc::new(Seats::new(STREAMS_MAX)),
+            histories: Arc::new(Seats::new(HISTORIES, usize::MAX)),
+            streams: Arc::new(Seats::new(STREAMS_MAX, STREAMS_TOTAL)),
             cursor_key: Arc::default(),
             input_key: Arc::default(),
         }
@@ -109,6 +111,15 @@ impl Context {
     pub fn with_post(self, post: Post) -> Self {
         Self {
             post: Arc::new(post),
+            ..self
+        }
+    }
+
+    /// The same where so many of all tenants may listen to what happens at once.
+    #[must_use]
+    pub fn with_streams(self, total: usize) -> Self {
+        Self {
+            streams: Arc::new(Seats::new(STREAMS_MAX, total)),
             ..self
         }
     }

@@ -175,6 +175,14 @@ pub struct WebhooksConfig {
     pub private_addresses: ForDevelopment,
 }
 
+/// Incidents.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IncidentsConfig {
+    /// How many listen to this process at once, of all tenants.
+    pub streams_max: usize,
+}
+
 /// Calls to providers.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -96,3 +96,5 @@ mod principals_rates;
 mod proposals;
 #[cfg(test)]
 mod webhooks;
+#[cfg(test)]
+mod webhooks_bounds;
