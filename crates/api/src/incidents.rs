@@ -16,6 +16,7 @@ use model::incident::Incident;
 use model::principal::PrincipalAction;
 use serde_json::Value;
 use services::automation;
+use services::incidents::archive::retention;
 use services::incidents::change::{Asked, change};
 use services::incidents::report::{Report, Reporter, report_incident};
 use services::limits::Done;
@@ -236,6 +237,6 @@ pub(crate) async fn change_state(
         once: is_keyed.then_some(once),
         signed: Some(signed.signed.clone()),
     };
-    let done = change(&state.cx, asked, said.wish(), rendered).await?;
+    let done = change(&state.cx, asked, said.wish(retention(&state.cx)), rendered).await?;
     Ok(answered(200, &done))
 }

@@ -4,6 +4,7 @@
 //! ops events agree about it: all of it is one transaction.
 
 mod again;
+pub mod archive;
 pub mod breaches;
 pub mod change;
 pub mod cost_impact;

@@ -47,6 +47,8 @@ mod incidents;
 #[cfg(test)]
 mod incidents_again;
 #[cfg(test)]
+mod incidents_archive;
+#[cfg(test)]
 mod incidents_breaches;
 #[cfg(test)]
 mod incidents_pipeline;
