@@ -171,11 +171,56 @@ fn check_curl(home: Home) {
     let found = signers.world.home.run(&["replay", "incident", "--all"]);
     assert_eq!(found.code, 0, "{}{}", found.stdout, found.stderr);
 
-    forged(&signers);
+    let authorization = forged(&signers);
+    told(&signers, &authorization);
 }
 
-/// What curl has signed and somebody else sends, altered.
-fn forged(signers: &Signers) {
+/// What is counted and logged of all of that.
+fn told(signers: &Signers, authorization: &str) {
+    let mut command = Command::new("curl");
+    command.args(["-sS", "--noproxy", "*", &signers.world.server.metrics_url]);
+    let metrics = output(command).stdout;
+    for (outcome, count) in [("keyed", 3), ("hit", 1), ("conflict", 1)] {
+        let line = format!("plimsoll_idempotency_total{{outcome=\"{outcome}\"}} {count}\n");
+        assert!(metrics.contains(&line), "{line}{metrics}");
+    }
+    let log = signers.world.server.stderr();
+    let signer = format!("\"access_key\":\"{}\"", signers.access_key);
+    let refused = "a signed request was refused";
+    for (what, who, code) in [
+        ("a signed request was answered", signer.as_str(), "\"status\":201"),
+        (refused, &signer, "SIGNATURE_REPLAYED"),
+        (refused, &signer, "SIGNATURE_MISMATCH"),
+        (refused, "PLIMAAAAAAAAAAAAAAAA", "SIGNATURE_MISMATCH"),
+    ] {
+        let is_told = |line: &str| {
+            [what, who, code, "127.0.0.1"]
+                .iter()
+                .all(|part| line.contains(part))
+        };
+        assert!(log.lines().any(is_told), "{what} {who} {code}: {log}");
+    }
+    let replayed = log
+        .lines()
+        .find(|line| line.contains("SIGNATURE_REPLAYED"))
+        .unwrap();
+    assert!(
+        replayed.contains(":principal/pager") && replayed.contains("\"method\":\"PATCH\""),
+        "{replayed}"
+    );
+    let (_, signature) = authorization.rsplit_once("Signature=").unwrap();
+    for secret in [
+        signature,
+        &signers.secret,
+        "For the forger",
+        "service=api-gateway",
+    ] {
+        assert!(!log.contains(secret), "{secret}");
+    }
+}
+
+/// What curl has signed and somebody else sends, altered; the `Authorization` of one that was right.
+fn forged(signers: &Signers) -> String {
     let made = signers.curl(
         "POST",
         "/incidents",
@@ -229,6 +274,7 @@ fn forged(signers: &Signers) {
         (&now.body["state"], &now.body["metadata"]["version"]),
         (&json!("MITIGATING"), &json!(3))
     );
+    authorization
 }
 
 fn check_botocore(home: Home) {
