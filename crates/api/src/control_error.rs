@@ -178,8 +178,6 @@ impl From<TooOften> for IncidentError {
 
 impl From<NotAllowed> for IncidentError {
     fn from(error: NotAllowed) -> Self {
-        // The request is on record under the same correlation id.
-        tracing::warn!(%error, "a principal asked for more than its roles allow");
         Self::new(403, "UNAUTHORIZED", sentence(&error.to_string()))
     }
 }

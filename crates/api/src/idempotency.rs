@@ -63,7 +63,7 @@ pub(crate) fn once(
 
 /// One more request with a key, or one of them that was answered before, or one whose key is another request's, or that of
 /// a request which is not answered yet.
-fn count(outcome: &'static str) {
+pub(crate) fn count(outcome: &'static str) {
     metrics::counter!("plimsoll_idempotency_total", "outcome" => outcome).increment(1);
 }
 

@@ -17,6 +17,7 @@ use model::incident::Incident;
 use model::principal::PrincipalAction;
 use serde_json::Value;
 use services::automation;
+use services::incidents::archive::retention;
 use services::incidents::change::{Asked, change};
 use services::incidents::report::{Report, Reporter, report_incident};
 use services::limits::Done;
@@ -38,7 +39,10 @@ fn rendered(incident: &Incident) -> String {
 }
 
 /// The answer to a change: now, or as it was given before.
-fn answer<T>(status: u16, done: &Done<T>) -> HttpResponse {
+fn answer<T>(status: u16, done: &Done<T>, is_keyed: bool) -> HttpResponse {
+    if is_keyed && matches!(done, Done::Before(_)) {
+        idempotency::count("hit");
+    }
     let (status, body, replayed) = match done {
         Done::Now(_, body) => (status, body, "false"),
         // What is created twice is created once; the second answer is a reading of it.
@@ -51,8 +55,8 @@ fn answer<T>(status: u16, done: &Done<T>) -> HttpResponse {
 }
 
 /// The same of an Incident.
-fn answered(status: u16, done: &Done<Incident>) -> HttpResponse {
-    let mut response = answer(status, done);
+fn answered(status: u16, done: &Done<Incident>, is_keyed: bool) -> HttpResponse {
+    let mut response = answer(status, done, is_keyed);
     if let Done::Now(incident, _) = done {
         let mut set = |name, text: String| {
             if let Ok(value) = HeaderValue::try_from(text) {
@@ -129,6 +133,9 @@ fn once(
     );
     let sent = idempotency::key(request).map_err(|error| IncidentError::header("Idempotency-Key", error))?;
     let is_sent = sent.is_some();
+    if is_sent {
+        idempotency::count("keyed");
+    }
     let own = || infra::secrets::sha256_hex(format!("{principal}:{operation}:{fingerprint}").as_bytes());
     let once = Once {
         tenant: signed.signed.tenant_id(),
@@ -184,7 +191,7 @@ pub(crate) async fn create(
         body: String::from_utf8_lossy(&signed.body).into_owned(),
     };
     let done = report_incident(&state.cx, reporter, wanted, rendered).await?;
-    Ok(answered(201, &done))
+    Ok(answered(201, &done, is_keyed))
 }
 
 fn id_of(text: &str) -> Result<IncidentId, IncidentError> {
@@ -217,8 +224,9 @@ pub(crate) async fn change_state(
 ) -> Result<HttpResponse, IncidentError> {
     let parts = |said: &StateBody| (said.authority.clone(), said.expected_version);
     let (asked, said) = asked(&state, &signed, &request, ("incidents.transition", &id), parts).await?;
-    let done = change(&state.cx, asked, said.wish(), rendered).await?;
-    Ok(answered(200, &done))
+    let is_keyed = asked.once.is_some();
+    let done = change(&state.cx, asked, said.wish(retention(&state.cx)), rendered).await?;
+    Ok(answered(200, &done, is_keyed))
 }
 
 /// Who asks for a change of which Incident, and in which words.
@@ -272,6 +280,7 @@ pub(crate) async fn promote(
 ) -> Result<HttpResponse, IncidentError> {
     let parts = |said: &PromotionBody| (said.authority.clone(), said.expected_version);
     let (asked, _) = asked(&state, &signed, &request, ("incidents.promote", &id), parts).await?;
+    let is_keyed = asked.once.is_some();
     let done = services::incidents::promote::promote(&state.cx, asked, rendered).await?;
-    Ok(answered(200, &done))
+    Ok(answered(200, &done, is_keyed))
 }

@@ -85,7 +85,8 @@ pub(crate) async fn around<B: MessageBody + 'static>(
             .unwrap_or_else(|| "unmatched".to_owned());
         measure(&route, method.as_str(), response.status().as_u16(), started);
         if let Some(state) = &state {
-            let note = || journal::note(state, &route, known_method(method.as_str()), response);
+            let took = started.elapsed();
+            let note = || journal::note(state, &route, known_method(method.as_str()), response, took);
             infra::correlation::sync_scope(context, note);
         }
     } else if let Some(state) = &state {

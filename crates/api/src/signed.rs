@@ -6,6 +6,7 @@ use std::pin::Pin;
 use actix_web::web::{Bytes, Data};
 use actix_web::{FromRequest, HttpRequest, dev};
 use infra::sigv4::Request;
+use model::principal::AccessKeyId;
 use services::principals::{self, Signed};
 
 use crate::body;
@@ -46,12 +47,21 @@ impl FromRequest for SignedRequest {
                 headers: &headers,
                 body: &body,
             };
+            journal::names(&request, named(&headers));
             let from = request.peer_addr().map(|peer| peer.ip());
             let signed = principals::authenticate(&state.cx, &presented, from).await?;
             journal::is_of(&request, signed.tenant_id());
+            journal::is_signed(&request, &signed);
             Ok(Self { signed, body })
         })
     }
+}
+
+/// The access key that a request names; nothing else of what it says of itself.
+fn named(headers: &[(&str, &[u8])]) -> Option<AccessKeyId> {
+    let (_, value) = headers.iter().find(|(name, _)| *name == "authorization")?;
+    let (_, rest) = std::str::from_utf8(value).ok()?.split_once("Credential=")?;
+    rest.split_once('/')?.0.parse().ok()
 }
 
 #[cfg(test)]

@@ -22,9 +22,10 @@ use layers::Layer;
 
 pub use error::{ConfigError, Problem, Source};
 pub use sections::{
-    AskUsage, AuthorityRatesConfig, DatabaseConfig, FloorPrice, ForDevelopment, GatewayConfig, LogConfig,
-    MetricsExposure, NetworkFilesystem, OutputCap, PriceOverride, PricesConfig, RatesConfig, SecretsConfig,
-    ServerConfig, SigningConfig, UpstreamConfig, UpstreamKind, Upstreams, WebhooksConfig,
+    AskUsage, AuthorityRatesConfig, DatabaseConfig, FloorPrice, ForDevelopment, GatewayConfig,
+    IncidentsConfig, LogConfig, MetricsExposure, NetworkFilesystem, OutputCap, PriceOverride, PricesConfig,
+    RatesConfig, SecretsConfig, ServerConfig, SigningConfig, UpstreamConfig, UpstreamKind, Upstreams,
+    WebhooksConfig,
 };
 
 /// The file that is read when nobody names one; it need not exist.
@@ -52,6 +53,8 @@ pub struct Config {
     pub rates: RatesConfig,
     /// Messages to those who want to be told.
     pub webhooks: WebhooksConfig,
+    /// Incidents.
+    pub incidents: IncidentsConfig,
     /// Calls to providers.
     pub gateway: GatewayConfig,
     /// The providers.

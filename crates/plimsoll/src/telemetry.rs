@@ -54,7 +54,7 @@ impl Metrics {
         metrics::counter!("plimsoll_policy_rules_skipped_total").increment(0);
         metrics::counter!("plimsoll_incidents_opened_total").increment(0);
         metrics::counter!("plimsoll_incidents_recurred_total").increment(0);
-        for result in ["clean", "broken"] {
+        for result in ["clean", "broken", "failed"] {
             metrics::counter!("plimsoll_incident_replays_total", "result" => result).increment(0);
         }
         of_principals();

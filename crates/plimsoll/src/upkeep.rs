@@ -5,12 +5,10 @@
 
 use std::fmt::Display;
 use std::future::Future;
-use std::sync::Arc;
 use std::time::Duration;
 
 use infra::shutdown::Shutdown;
 use services::Context;
-use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -30,6 +28,7 @@ const EXPIRE_PROPOSALS: Duration = Duration::from_mins(1);
 /// Incidents are made again from their events, so many at a turn, all of them in turn.
 const REPLAY_INCIDENTS: Duration = Duration::from_secs(10);
 const REPLAYED_AT_A_TURN: i64 = 100;
+const ARCHIVE_INCIDENTS: Duration = Duration::from_mins(10);
 const CHECK_INTEGRITY: Duration = Duration::from_mins(10);
 /// Every limit is compared with its history once in so many seconds.
 const INTEGRITY_AGE_SECONDS: i64 = 3_600;
@@ -141,6 +140,7 @@ fn governance(cx: &Context, shutdown: &Shutdown) -> Vec<JoinHandle<()>> {
             }
         }),
         replaying(cx, shutdown),
+        archiving(cx, shutdown),
         every(EXPIRE_PROPOSALS, "expire_proposals", shutdown, move || {
             let cx = proposals.clone();
             async move { services::proposals::expire(&cx).await.map(drop) }
@@ -209,21 +209,37 @@ fn messages(cx: &Context, shutdown: &Shutdown) -> Vec<JoinHandle<()>> {
 
 fn replaying(cx: &Context, shutdown: &Shutdown) -> JoinHandle<()> {
     let cx = cx.clone();
-    let place = Arc::new(Mutex::new(None));
     every(REPLAY_INCIDENTS, "replay_incidents", shutdown, move || {
-        let (cx, place) = (cx.clone(), Arc::clone(&place));
+        let cx = cx.clone();
         async move {
-            let mut place = place.lock().await;
-            let found = services::incidents::integrity::verify(&cx, *place, REPLAYED_AT_A_TURN).await?;
-            *place = found.last;
-            let broken = u64::try_from(found.broken.len()).unwrap_or(u64::MAX);
-            metrics::counter!("plimsoll_incident_replays_total", "result" => "clean")
-                .increment(found.incidents.saturating_sub(broken));
-            metrics::counter!("plimsoll_incident_replays_total", "result" => "broken").increment(broken);
-            for (_, id, violations) in &found.broken {
+            let turn = services::incidents::integrity::verify(&cx, REPLAYED_AT_A_TURN).await?;
+            let broken = u64::try_from(turn.broken.len()).unwrap_or(u64::MAX);
+            let failed = u64::try_from(turn.failed.len()).unwrap_or(u64::MAX);
+            let clean = turn.incidents.saturating_sub(broken);
+            for (result, count) in [("clean", clean), ("broken", broken), ("failed", failed)] {
+                metrics::counter!("plimsoll_incident_replays_total", "result" => result).increment(count);
+            }
+            for (_, id, violations) in &turn.broken {
                 tracing::error!(incident_id = %id, ?violations, "an Incident is not what its events say");
             }
-            Ok::<_, services::incidents::IncidentError>(())
+            for (_, id, error) in &turn.failed {
+                tracing::error!(incident_id = %id, %error, "what an Incident's events say could not be read or told");
+            }
+            Ok::<_, store::StoreError>(())
+        }
+    })
+}
+
+fn archiving(cx: &Context, shutdown: &Shutdown) -> JoinHandle<()> {
+    let cx = cx.clone();
+    every(ARCHIVE_INCIDENTS, "archive_incidents", shutdown, move || {
+        let cx = cx.clone();
+        async move {
+            let archived = services::incidents::archive::archive_due(&cx).await?;
+            if archived > 0 {
+                tracing::info!(archived, "Incidents were closed for long enough and are archived");
+            }
+            Ok::<_, store::StoreError>(())
         }
     })
 }

@@ -72,7 +72,9 @@ pub(crate) fn context(config: &Config) -> Result<Context> {
     )
     .with_environment(config.server.environment)
     .with_identity(identity(config)?)
-    .with_post(post(&config.webhooks)?))
+    .with_post(post(&config.webhooks)?)
+    .with_archive_after_days(i64::from(config.incidents.archive_after_days))
+    .with_streams(config.incidents.streams_max))
 }
 
 /// The way to those who are sent messages.

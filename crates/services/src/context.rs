@@ -22,6 +22,10 @@ use crate::seats::Seats;
 const HISTORIES: usize = 2;
 /// How many of a tenant listen to what happens at once, in this process.
 pub(crate) const STREAMS_MAX: usize = 10;
+/// How many of all tenants do, if nothing else is configured.
+const STREAMS_TOTAL: usize = 1_000;
+/// After how many days a closed Incident is archived, if nothing else is configured.
+const ARCHIVE_AFTER_DAYS: i64 = 90;
 
 /// The one thing that is handed to every service. Made once, by the binary.
 #[derive(Clone)]
@@ -54,6 +58,8 @@ pub struct Context {
     pub(crate) histories: Arc<Seats>,
     /// Who listens to what happens.
     pub(crate) streams: Arc<Seats>,
+    /// After how many days a closed Incident is archived.
+    pub(crate) archive_after_days: i64,
     /// What cursors are signed with, once it has been read.
     pub(crate) cursor_key: Arc<OnceCell<String>>,
     /// What the inputs of requests are hashed with, once it has been read.
@@ -86,8 +92,9 @@ impl Context {
             gateway,
             journal: Arc::default(),
             post: Arc::default(),
-            histories: Arc::new(Seats::new(HISTORIES)),
-            streams: Arc::new(Seats::new(STREAMS_MAX)),
+            histories: Arc::new(Seats::new(HISTORIES, usize::MAX)),
+            streams: Arc::new(Seats::new(STREAMS_MAX, STREAMS_TOTAL)),
+            archive_after_days: ARCHIVE_AFTER_DAYS,
             cursor_key: Arc::default(),
             input_key: Arc::default(),
         }
@@ -109,6 +116,24 @@ impl Context {
     pub fn with_post(self, post: Post) -> Self {
         Self {
             post: Arc::new(post),
+            ..self
+        }
+    }
+
+    /// The same where closed Incidents are archived after so many days.
+    #[must_use]
+    pub fn with_archive_after_days(self, archive_after_days: i64) -> Self {
+        Self {
+            archive_after_days,
+            ..self
+        }
+    }
+
+    /// The same where so many of all tenants may listen to what happens at once.
+    #[must_use]
+    pub fn with_streams(self, total: usize) -> Self {
+        Self {
+            streams: Arc::new(Seats::new(STREAMS_MAX, total)),
             ..self
         }
     }

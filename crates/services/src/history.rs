@@ -50,7 +50,7 @@ impl Stretch {
 
 /// The right to go through the history of this tenant, if it does so less often than it may at once.
 pub fn seat(cx: &Context, tenant: TenantId) -> Option<Seat> {
-    cx.histories.take(tenant)
+    cx.histories.take(tenant).ok()
 }
 
 /// What was gone through.

@@ -5,6 +5,7 @@
 
 mod again;
 pub mod anomalies;
+pub mod archive;
 pub mod breaches;
 pub mod change;
 pub mod cost_impact;

@@ -42,7 +42,7 @@ pub async fn place(cx: &Context) -> Result<u64, StoreError> {
                 .db
                 .write(move |tx| place_of(tx, ids.as_ref(), tenant, now))
                 .await?;
-            is_rest |= i64::try_from(done.len()).is_ok_and(|done| done == PLACED);
+            is_rest |= i64::try_from(done.len()).is_ok_and(|done| done >= PLACED);
             placed = placed.saturating_add(u64::try_from(done.len()).unwrap_or(u64::MAX));
             done.iter().for_each(note);
         }
@@ -147,13 +147,18 @@ pub async fn lag_seconds(cx: &Context) -> Result<i64, StoreError> {
 /// # Errors
 /// What the database says.
 pub async fn sweep(cx: &Context) -> Result<u64, StoreError> {
-    let before = cx.clock.now().plus_seconds(-RETENTION_DAYS * 86_400);
+    let now = cx.clock.now();
+    let before = now.plus_seconds(-RETENTION_DAYS * 86_400);
     let mut swept = 0_u64;
     let tenants = cx
         .db
         .read(move |tx| store::outbox::old(tx, before, TENANTS))
         .await?;
     for tenant in tenants {
+        // A receiver that was being turned off when its messages were written down; they would keep all behind them.
+        cx.db
+            .write(move |tx| store::webhooks::deliveries::give_up_stopped(tx, tenant, now))
+            .await?;
         loop {
             let done = cx
                 .db

@@ -7,8 +7,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use workers::webhooks::{Reach, Sender};
 
+use crate::seats::Seats;
+
 /// Receivers to whom this process sends at the same time.
 const AT_ONCE: usize = 128;
+/// Receivers of one tenant among them: those that hang keep nobody else waiting.
+const OF_TENANT: usize = 16;
 
 /// The way out, and who is on it.
 #[derive(Debug)]
@@ -16,6 +20,7 @@ pub struct Post {
     pub(crate) sender: Option<Sender>,
     pub(crate) tasks: TaskTracker,
     pub(crate) slots: Arc<Semaphore>,
+    pub(crate) shares: Arc<Seats>,
     /// That the process stops.
     pub(crate) ends: CancellationToken,
 }
@@ -27,6 +32,7 @@ impl Post {
             sender,
             tasks: TaskTracker::new(),
             slots: Arc::new(Semaphore::new(AT_ONCE)),
+            shares: Arc::new(Seats::new(OF_TENANT, AT_ONCE)),
             ends: CancellationToken::new(),
         }
     }

@@ -9,6 +9,7 @@ use model::id::TenantId;
 #[derive(Debug)]
 pub(crate) struct Seats {
     each: usize,
+    total: usize,
     taken: Mutex<BTreeMap<TenantId, usize>>,
 }
 
@@ -19,27 +20,51 @@ pub struct Seat {
     tenant: TenantId,
 }
 
+/// Why there is no seat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Full {
+    /// The tenant has as many as it may have.
+    Tenant,
+    /// All are taken.
+    All,
+}
+
 impl Seats {
-    /// So many seats for each tenant.
-    pub(crate) fn new(each: usize) -> Self {
+    /// So many seats for each tenant, and for all of them.
+    pub(crate) fn new(each: usize, total: usize) -> Self {
         Self {
             each,
+            total,
             taken: Mutex::default(),
         }
     }
 
     /// A seat for this tenant, if one is free.
-    pub(crate) fn take(self: &Arc<Self>, tenant: TenantId) -> Option<Seat> {
+    ///
+    /// # Errors
+    /// [`Full`].
+    pub(crate) fn take(self: &Arc<Self>, tenant: TenantId) -> Result<Seat, Full> {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_tenant = taken.entry(tenant).or_default();
-        if *of_tenant >= self.each {
-            return None;
+        if taken.get(&tenant).is_some_and(|taken| *taken >= self.each) {
+            return Err(Full::Tenant);
         }
-        *of_tenant += 1;
-        Some(Seat {
+        if taken.values().sum::<usize>() >= self.total {
+            return Err(Full::All);
+        }
+        *taken.entry(tenant).or_default() += 1;
+        Ok(Seat {
             seats: Arc::clone(self),
             tenant,
         })
+    }
+}
+
+impl Seats {
+    /// The tenants that have as many seats as they may.
+    pub(crate) fn full(&self) -> Vec<TenantId> {
+        let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let full = taken.iter().filter(|(_, taken)| **taken >= self.each);
+        full.map(|(tenant, _)| *tenant).collect()
     }
 }
 

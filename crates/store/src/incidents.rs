@@ -4,6 +4,7 @@
 //! Incident as it is now; and in the same transaction what is told to the outside of it.
 
 mod breaches;
+mod closed;
 mod events;
 mod listed;
 mod row;
@@ -26,6 +27,7 @@ use crate::totals::{self, Listing};
 use crate::tx::{Tx, Writes};
 
 pub use self::breaches::{breaches_of, latest, link_breaches, of_breach};
+pub use self::closed::{Closed, closed};
 pub use self::events::events;
 pub use self::listed::{Filter, Listed, list, page};
 pub use self::runs::{led_to, of_failure, of_run, of_signature, runs_of};

@@ -1,10 +1,22 @@
 //! What belongs to the installation itself?
 
 use diesel::prelude::*;
+use model::id::{IncidentId, TenantId};
 
+use crate::dialect::upsert;
 use crate::error::{StoreError, StoreResult};
 use crate::schema::installation;
-use crate::tx::Tx;
+use crate::tx::{Tx, WriteTx};
+
+/// The name of the place that [`replayed_up_to`] tells.
+const REPLAYED: &str = "incidents_replayed_up_to";
+
+#[derive(Insertable, AsChangeset)]
+#[diesel(table_name = installation)]
+struct Row<'a> {
+    name: &'a str,
+    value: &'a str,
+}
 
 /// The key under which the cursors of lists are signed; made with the schema, the same for every node.
 ///
@@ -32,4 +44,35 @@ fn key(tx: &mut impl Tx, name: &str) -> StoreResult<String> {
             table: "installation",
             column: "value",
         })
+}
+
+/// The Incident that was made again from its events last, of all tenants in the order of their ids; none if the first is
+/// next.
+///
+/// # Errors
+/// What the database says.
+pub fn replayed_up_to(tx: &mut impl Tx) -> StoreResult<Option<(TenantId, IncidentId)>> {
+    let place: Option<String> = installation::table
+        .find(REPLAYED)
+        .select(installation::value)
+        .get_result(tx.conn())
+        .optional()?;
+    let place = place.as_deref().and_then(|place| place.split_once(' '));
+    // What cannot be read is no place: they are begun anew.
+    Ok(place.and_then(|(tenant, id)| tenant.parse().ok().zip(id.parse().ok())))
+}
+
+/// Notes it.
+///
+/// # Errors
+/// What the database says.
+pub fn set_replayed_up_to(tx: &mut WriteTx<'_>, place: Option<(TenantId, IncidentId)>) -> StoreResult<()> {
+    use crate::tx::sealed::Connected as _;
+    let value = place.map(|(tenant, id)| format!("{tenant} {id}"));
+    let row = Row {
+        name: REPLAYED,
+        value: value.as_deref().unwrap_or_default(),
+    };
+    upsert!(tx.conn(), installation::table, &row, installation::name);
+    Ok(())
 }

@@ -5,8 +5,6 @@
 //! later with a smaller one. Places are given afterwards, to what is committed, one tenant at a time under the tenant's
 //! head: they have no gaps, and whoever has read up to one has missed nothing before it.
 
-use std::collections::BTreeMap;
-
 use diesel::prelude::*;
 use model::id::TenantId;
 use model::incident::Transition;
@@ -77,27 +75,30 @@ pub fn unplaced(tx: &mut impl Tx, most: i64) -> StoreResult<Vec<TenantId>> {
         .collect()
 }
 
-/// Gives places to messages of a tenant that are committed, at most `most`, and says which: in the order of the events of
-/// each Incident, and otherwise as they happened.
+/// Gives places to messages of a tenant that are committed, the oldest `most`, and says which: as they happened, of each
+/// Incident in the order of its events.
 ///
 /// # Errors
 /// [`StoreError::Contention`] if somebody else has given places meanwhile: repeated, the transaction comes behind it.
 pub fn place(tx: &mut WriteTx<'_>, tenant: TenantId, now: Timestamp, most: i64) -> StoreResult<Vec<Placed>> {
     use crate::tx::sealed::Connected as _;
     let head = make_head(tx, tenant)?;
+    // No event of an Incident is before the one that it follows (`Transition`), whatever becomes of clocks.
     let rows: Vec<Row> = outbox::table
         .filter(outbox::tenant_id.eq(tenant.to_string()))
         .filter(outbox::place.is_null())
-        .order((outbox::incident_id, outbox::seq))
+        .order((outbox::at, outbox::incident_id, outbox::seq))
         .limit(most)
         .select(Row::as_select())
         .load(tx.conn())?;
-    let messages: Vec<Message> = rows.into_iter().map(message).collect::<StoreResult<_>>()?;
-    let placed: Vec<Placed> = in_order(messages)
+    let placed: Vec<Placed> = rows
         .into_iter()
         .zip(head.placed.saturating_add(1)..)
-        .map(|(message, place)| Placed { place, message })
-        .collect();
+        .map(|(row, place)| {
+            let message = message(row)?;
+            Ok(Placed { place, message })
+        })
+        .collect::<StoreResult<_>>()?;
     let Some(last) = placed.last() else {
         return Ok(placed);
     };
@@ -129,21 +130,6 @@ fn make_head(tx: &mut WriteTx<'_>, tenant: TenantId) -> StoreResult<Head> {
     }];
     let _is_new = insert_new!(tx.conn(), outbox_heads::table, &rows);
     head(tx, tenant)
-}
-
-/// As they happened; of one Incident in the order of its events, also where a clock went back.
-fn in_order(messages: Vec<Message>) -> Vec<Message> {
-    let mut latest = BTreeMap::new();
-    let mut timed: Vec<(Timestamp, Message)> = messages
-        .into_iter()
-        .map(|message| {
-            let latest = latest.entry(message.incident).or_insert(message.at);
-            *latest = (*latest).max(message.at);
-            (*latest, message)
-        })
-        .collect();
-    timed.sort_by_key(|(at, message)| (*at, message.incident, message.seq));
-    timed.into_iter().map(|(_, message)| message).collect()
 }
 
 /// How far the messages of a tenant go.
@@ -298,40 +284,4 @@ fn message(row: Row) -> StoreResult<Message> {
         body: row.body,
         at: at(row.at),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use model::id::IncidentId;
-    use model::outbox::Topic;
-
-    use super::*;
-
-    fn message(incident: u128, seq: i64, at: i64) -> Message {
-        Message {
-            tenant: TenantId::from_bits(1),
-            incident: IncidentId::from_bits(incident),
-            seq,
-            id: String::new(),
-            topic: Topic::Updated,
-            body: String::new(),
-            at: Timestamp::from_micros(at),
-        }
-    }
-
-    #[test]
-    fn messages_stand_as_they_happened_and_those_of_an_incident_as_its_events_do() {
-        let by_key = vec![
-            message(1, 1, 30),
-            // The clock of another node went back.
-            message(1, 2, 10),
-            message(2, 1, 20),
-            message(3, 1, 40),
-        ];
-        let order: Vec<_> = in_order(by_key)
-            .into_iter()
-            .map(|one| (one.incident.bits(), one.seq))
-            .collect();
-        assert_eq!(order, [(2, 1), (1, 1), (1, 2), (3, 1)]);
-    }
 }

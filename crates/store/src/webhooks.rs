@@ -194,11 +194,17 @@ pub fn list(tx: &mut impl Tx, tenant: TenantId) -> StoreResult<Vec<Webhook>> {
     rows.into_iter().map(webhook).collect()
 }
 
-/// Receivers of all tenants to whom something is to be sent now and to whom nobody is sending, at most `most`.
+/// Receivers of all tenants but these to whom something is to be sent now and to whom nobody is sending, at most `most`.
 ///
 /// # Errors
 /// What the database says.
-pub fn due(tx: &mut impl Tx, now: Timestamp, most: i64) -> StoreResult<Vec<(TenantId, WebhookId)>> {
+pub fn due(
+    tx: &mut impl Tx,
+    now: Timestamp,
+    but: &[TenantId],
+    most: i64,
+) -> StoreResult<Vec<(TenantId, WebhookId)>> {
+    let but: Vec<String> = but.iter().map(ToString::to_string).collect();
     let now = now.as_micros();
     let waits = webhook_deliveries::table
         .filter(webhook_deliveries::tenant_id.eq(webhooks::tenant_id))
@@ -209,6 +215,7 @@ pub fn due(tx: &mut impl Tx, now: Timestamp, most: i64) -> StoreResult<Vec<(Tena
         .filter(webhooks::rests_until.le(now))
         .filter(webhooks::leased_until.le(now))
         .filter(exists(waits))
+        .filter(webhooks::tenant_id.ne_all(but))
         // Whoever was served longest ago comes first.
         .order((webhooks::leased_until, webhooks::tenant_id, webhooks::id))
         .limit(most)

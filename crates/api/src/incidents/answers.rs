@@ -7,6 +7,7 @@ use services::incidents::IncidentError as Cause;
 use services::once::OnceError;
 
 use crate::control_error::{IncidentError, sentence};
+use crate::idempotency;
 
 impl From<Cause> for IncidentError {
     fn from(error: Cause) -> Self {
@@ -41,6 +42,9 @@ impl From<Cause> for IncidentError {
 
 impl From<OnceError> for IncidentError {
     fn from(error: OnceError) -> Self {
+        if !matches!(error, OnceError::Store(_)) {
+            idempotency::count("conflict");
+        }
         match error {
             OnceError::Reused(at) => Self::new(
                 409,

@@ -24,8 +24,6 @@ use crate::control_error::IncidentError;
 
 /// How far the time of an authority may be from ours, in seconds.
 const SKEW_SECONDS: i64 = 300;
-/// How long a closed Incident stays before it may be put away.
-const RETENTION_DAYS: i64 = 90;
 
 /// By what authority somebody acts. Who it is follows from the signature.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -260,7 +258,7 @@ impl AuthorityBody {
 impl StateBody {
     /// What the caller wants to happen, and why. What is missing is left empty: the machine says so, after it has said
     /// whether the edge is there and who may go it.
-    pub(crate) fn wish(&self) -> Wish {
+    pub(crate) fn wish(&self, rule: Retention) -> Wish {
         let change = match self.new_state {
             IncidentState::Pending => return Wish::Back(self.new_state),
             // Only the gate opens an Incident: this is refused.
@@ -280,11 +278,7 @@ impl StateBody {
                 summary: self.post_mortem_summary.clone(),
             }),
             IncidentState::Cancelled => Change::Cancelled,
-            IncidentState::Archived => Change::Archived(Retention {
-                policy_id: "default-retention".to_owned(),
-                policy_version: "1.0.0".to_owned(),
-                retention_days: RETENTION_DAYS,
-            }),
+            IncidentState::Archived => Change::Archived(rule),
         };
         Wish::Step(Box::new(change), self.reason.clone())
     }

@@ -66,7 +66,7 @@ async fn switch(
     };
     let which = (said.scope.unwrap_or(AutomationScope::Tenant), is_paused);
     let done = automation::switch(&state.cx, by, which, rendered).await?;
-    Ok(answer(200, &done))
+    Ok(answer(200, &done, is_keyed))
 }
 
 /// Stop the product from opening Incidents by itself

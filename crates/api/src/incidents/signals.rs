@@ -177,7 +177,7 @@ pub(crate) async fn send(
     };
     let done = take(&state.cx, sender, draft, rendered).await?;
     let is_known = matches!(&done, Done::Now(taken, _) if !taken.is_new);
-    Ok(answer(if is_known { 200 } else { 201 }, &done))
+    Ok(answer(if is_known { 200 } else { 201 }, &done, is_keyed))
 }
 
 impl From<TakeError> for IncidentError {

@@ -3,13 +3,18 @@
 //! That it was made (added up by kind), that a resource ran out, and that something failed inside. LLM requests are
 //! told by the gateway, in the transaction that settles them.
 
+use std::time::Duration;
+
 use actix_web::HttpMessage as _;
 use actix_web::HttpRequest;
 use actix_web::dev::ServiceResponse;
 use infra::envelope::{ErrorEnvelope, ErrorId, ErrorSeverity, L2, SystemClass};
 use model::id::TenantId;
+use model::principal::AccessKeyId;
 use services::journal::ApiCall;
+use services::principals::Signed;
 
+use crate::control_error::IncidentError;
 use crate::problem::ApiError;
 use crate::state::State;
 
@@ -22,8 +27,91 @@ pub(crate) fn is_of(request: &HttpRequest, tenant: TenantId) {
     request.extensions_mut().insert(Caller(tenant));
 }
 
-/// Notes what was answered.
-pub(super) fn note<B>(state: &State, route: &str, method: &str, response: &ServiceResponse<B>) {
+/// Who has signed a request, or says so.
+#[derive(Debug, Clone)]
+struct Signer {
+    access_key: Option<AccessKeyId>,
+    /// The ARN, if the signature is right.
+    principal: Option<String>,
+}
+
+/// Notes which access key a request names, before anything is known of it.
+pub(crate) fn names(request: &HttpRequest, access_key: Option<AccessKeyId>) {
+    let signer = Signer {
+        access_key,
+        principal: None,
+    };
+    request.extensions_mut().insert(signer);
+}
+
+/// Notes who has signed a request.
+pub(crate) fn is_signed(request: &HttpRequest, by: &Signed) {
+    let signer = Signer {
+        access_key: Some(by.access_key),
+        principal: Some(by.arn()),
+    };
+    request.extensions_mut().insert(signer);
+}
+
+/// One line for each signed request: who, from where, what, and what became of it. Neither what was sent nor the signature
+/// is in it.
+fn tell_signed<B>(method: &str, response: &ServiceResponse<B>, took: Duration) {
+    let request = response.request();
+    let Some(signer) = request.extensions().get::<Signer>().cloned() else {
+        return;
+    };
+    let status = response.status().as_u16();
+    let access_key = signer.access_key.map(|key| key.to_string()).unwrap_or_default();
+    let principal = signer.principal.unwrap_or_default();
+    let address = request
+        .peer_addr()
+        .map(|peer| peer.ip().to_string())
+        .unwrap_or_default();
+    let request_id = infra::correlation::current_id();
+    let (path, ms) = (request.path(), took.as_millis());
+    let error = response.response().error();
+    let error = error.and_then(|error| error.as_error::<IncidentError>());
+    let code = error.map_or("", |error| error.code);
+    if let (401 | 403, Some(error)) = (status, error) {
+        let reason = &error.message;
+        tracing::warn!(
+            request_id,
+            access_key,
+            principal,
+            address,
+            method,
+            path,
+            status,
+            code,
+            reason,
+            ms,
+            "a signed request was refused"
+        );
+    } else {
+        tracing::info!(
+            request_id,
+            access_key,
+            principal,
+            address,
+            method,
+            path,
+            status,
+            code,
+            ms,
+            "a signed request was answered"
+        );
+    }
+}
+
+/// Notes what was answered, after how long.
+pub(super) fn note<B>(
+    state: &State,
+    route: &str,
+    method: &str,
+    response: &ServiceResponse<B>,
+    took: Duration,
+) {
+    tell_signed(method, response, took);
     let status = response.status().as_u16();
     let error = response
         .response()

@@ -33,7 +33,8 @@ pub(crate) struct StreamQuery {
 /// Listen to what happens to Incidents
 ///
 /// Server-sent events: `id` is the place of the message, `event` its type and `data` what a webhook is sent. A comment comes
-/// when nothing has happened for 15 seconds. The answer ends after ten minutes; a client that comes back with the last `id`
+/// when nothing has happened for 15 seconds. The answer ends after ten minutes, and within a second when
+/// the key is revoked or frozen or its tenant frozen; a client that comes back with the last `id`
 /// misses nothing of the last seven days. Where something is no longer kept, an event `gap` says so.
 #[utoipa::path(get, path = "/api/v1/incidents/stream", operation_id = "stream_incidents", tag = "Incidents",
     params(StreamQuery, ("Last-Event-ID" = Option<i64>, Header)),
@@ -47,7 +48,7 @@ pub(crate) async fn stream(
     query: Query<StreamQuery>,
 ) -> Result<HttpResponse, ApiError> {
     let after = place(&request, &query)?;
-    let listening = listen(&state.cx, actor.0.tenant_id(), after)
+    let listening = listen(&state.cx, &actor.0, after)
         .await
         .map_err(|error| match error {
             StreamError::Busy => ApiError::new(
@@ -55,6 +56,13 @@ pub(crate) async fn stream(
                 "rate-limited",
                 "Rate limited",
                 "Ten of you listen to this process already. End one of them.",
+            )
+            .retry_after(2),
+            StreamError::Full => ApiError::new(
+                503,
+                "too-many-streams",
+                "Too many streams",
+                "As many listen to this process as may. Try again in a moment.",
             )
             .retry_after(2),
             StreamError::Store(error) => error.into(),

@@ -61,6 +61,15 @@ impl World {
     }
 
     pub(crate) async fn with(db: TestDb, settings: Settings) -> Self {
+        Self::with_context(db, settings, |cx| cx).await
+    }
+
+    /// The same with a context that is changed before the server starts.
+    pub(crate) async fn with_context(
+        db: TestDb,
+        settings: Settings,
+        changed: impl FnOnce(Context) -> Context,
+    ) -> Self {
         let upstream = Scripted::synthetic();
         let clock = FixedClock::start();
         let gateway = Gateway::new(
@@ -83,6 +92,7 @@ impl World {
             ..IdentitySettings::default()
         };
         let cx = Context::new(db.db(), now, CountingIds::start(), prices, gateway).with_identity(identity);
+        let cx = changed(cx);
         let operator = services::tenants::bootstrap(&cx).await.unwrap().unwrap();
         let tenant = services::tenants::create(&cx, Author::system(), "acme")
             .await

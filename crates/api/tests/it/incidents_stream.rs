@@ -1,16 +1,19 @@
 //! Does a stream tell what happens, to whom it happened, and all of it?
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use model::id::TenantId;
+use model::key::KeyScope;
 use model::time::Clock as _;
 use serde_json::Value;
+use services::keys::KeyChange;
+use services::tenants::TenantChange;
 use testkit::db::TestDb;
 use testkit::governance::{add_incidents, incident, resolved};
 use tokio::time::timeout;
 
-use crate::harness::World;
+use crate::harness::{World, settings};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -73,6 +76,17 @@ impl Listener {
         }
     }
 
+    /// Waits until the answer ends.
+    async fn ends(&mut self) {
+        while let Some(chunk) = timeout(PATIENCE, self.response.chunk())
+            .await
+            .expect("it goes on")
+            .unwrap()
+        {
+            self.text.push_str(std::str::from_utf8(&chunk).unwrap());
+        }
+    }
+
     async fn some(&mut self, count: usize) -> Vec<Event> {
         let mut events = Vec::new();
         while events.len() < count {
@@ -87,6 +101,28 @@ async fn happens(world: &World, tenant: TenantId, number: u128) {
     let whole = resolved(incident(tenant, number, world.clock.now()), world.clock.now());
     add_incidents(&world.cx.db, vec![whole]).await;
     services::outbox::place(&world.cx).await.unwrap();
+}
+
+/// Takes the right to listen from whoever has this key.
+async fn loses(world: &World, how: &str, key: &str) {
+    let by = services::audit::Author::system();
+    if how == "tenant" {
+        let frozen = TenantChange::Freeze { reason: None };
+        services::tenants::change(&world.cx, by, world.tenant, frozen)
+            .await
+            .unwrap();
+        return;
+    }
+    let actor = services::auth::tenant(&world.cx, key, KeyScope::Read)
+        .await
+        .unwrap();
+    let change = match how {
+        "revoke" => KeyChange::Revoke,
+        _ => KeyChange::Freeze { reason: None },
+    };
+    services::keys::change(&world.cx, world.tenant, by, actor.key.id, change)
+        .await
+        .unwrap();
 }
 
 fn ids(events: &[Event]) -> Vec<i64> {
@@ -120,6 +156,20 @@ testkit::both_databases! {
         assert_eq!(ids(&them.some(3).await), [2, 3, 4], "each tenant has places of its own");
     }
 
+    async fn who_may_no_longer_listen_hears_no_more_after_a_second(db: TestDb) {
+        let world = World::new(db).await;
+        for (number, end) in (1..).zip(["revoke", "freeze", "tenant"]) {
+            let key = world.key_with(&[KeyScope::Read]).await;
+            let mut listener = Listener::start(&world, &key, None).await;
+            happens(&world, world.tenant, number).await;
+            listener.some(3).await;
+            loses(&world, end, &key).await;
+            let began = Instant::now();
+            listener.ends().await;
+            assert!(began.elapsed() < Duration::from_secs(1), "{end}: {:?}", began.elapsed());
+        }
+    }
+
     async fn who_does_not_say_where_hears_what_happens_from_now_on(db: TestDb) {
         let world = World::new(db).await;
         happens(&world, world.tenant, 1).await;
@@ -142,6 +192,21 @@ testkit::both_databases! {
         let gap = strange.next().await;
         assert_eq!((gap.kind.as_str(), gap.id), ("gap", 8));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_more_listen_than_may_of_all_tenants() {
+    let world = World::with_context(TestDb::sqlite(), settings(), |cx| cx.with_streams(2)).await;
+    let (_, their_key) = world.other_tenant("rival").await;
+    let one = Listener::start(&world, &world.key, None).await;
+    let other = Listener::start(&world, &their_key, None).await;
+    let refused = ask(&world, &their_key, None).await;
+    assert_eq!(
+        (refused.status().as_u16(), &refused.headers()["retry-after"]),
+        (503, &"2".parse().unwrap())
+    );
+    assert!(refused.text().await.unwrap().contains("too-many-streams"));
+    drop((one, other));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -94,7 +94,7 @@ async fn a_refusal_that_depends_on_the_request_alone_is_said_in_these_words() {
 }
 
 /// Codes that no request of these tests can provoke, and why.
-const UNSEEN: [(&str, &str); 14] = [
+const UNSEEN: [(&str, &str); 15] = [
     (
         "headers-too-large",
         "asserted with the bad inputs: the request is too long to be written down",
@@ -126,6 +126,10 @@ const UNSEEN: [(&str, &str); 14] = [
     ("storage-full", "the disk is full"),
     ("storage-unavailable", "the database is away"),
     ("timed-out", "the database hangs"),
+    (
+        "too-many-streams",
+        "asserted with the stream: all places have to be taken",
+    ),
     (
         "uri-too-long",
         "asserted with the bad inputs: the request is too long to be written down",

@@ -73,7 +73,7 @@ const BURST: Kind = Kind::Whole(0..=1_000_000);
 const REFUSE_OR_ALLOW: Kind = Kind::OneOf(&["refuse", "allow"]);
 
 /// All of them, in reading order.
-pub(super) static KEYS: [Key; 60] = [
+pub(super) static KEYS: [Key; 62] = [
     key("server.listen", Kind::Address, "127.0.0.1:8080"),
     key("server.metrics_listen", Kind::Address, "127.0.0.1:9090"),
     key(
@@ -126,6 +126,8 @@ pub(super) static KEYS: [Key; 60] = [
     key("rates.emergency_override.burst", BURST, "3"),
     key("webhooks.plain_http", REFUSE_OR_ALLOW, "refuse"),
     key("webhooks.private_addresses", REFUSE_OR_ALLOW, "refuse"),
+    key("incidents.archive_after_days", Kind::Whole(1..=36_500), "90"),
+    key("incidents.streams_max", Kind::Whole(1..=100_000), "1000"),
     key("gateway.connect_timeout_ms", millis(MINUTE_MS), "5000"),
     key("gateway.first_byte_timeout_ms", millis(HOUR_MS), "600000"),
     key("gateway.idle_timeout_ms", millis(HOUR_MS), "60000"),

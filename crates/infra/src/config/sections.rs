@@ -175,6 +175,16 @@ pub struct WebhooksConfig {
     pub private_addresses: ForDevelopment,
 }
 
+/// Incidents.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IncidentsConfig {
+    /// After how many days a closed one is archived.
+    pub archive_after_days: u32,
+    /// How many listen to this process at once, of all tenants.
+    pub streams_max: usize,
+}
+
 /// Calls to providers.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]

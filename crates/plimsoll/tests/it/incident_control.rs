@@ -1,11 +1,15 @@
 //! Do signed requests of other people's programs drive an Incident through its whole life, and are forged ones refused?
 
+mod told;
+
 use std::process::Command;
 
 use serde_json::{Value, json};
 
 use crate::harness::{Ended, Home, World, output};
 use crate::sdk;
+
+use self::told::{signalled, told};
 
 const DONE: &str = "the bad deployment was rolled back";
 
@@ -172,45 +176,12 @@ fn check_curl(home: Home) {
     assert_eq!(found.code, 0, "{}{}", found.stdout, found.stderr);
 
     signalled(&signers, &replayed.date);
-    forged(&signers);
+    let authorization = forged(&signers);
+    told(&signers, &authorization);
 }
 
-/// Somebody's monitoring sends a signal, signed at this time.
-fn signalled(signers: &Signers, date: &str) {
-    let [year, month, day, hour, minute] =
-        [0..4, 4..6, 6..8, 9..11, 11..13].map(|part| date.get(part).unwrap());
-    let signal = json!({
-        "source": "CUSTOM_API", "signalType": "METRIC_BREACH", "service": "checkout", "severity": "SEV3",
-        "confidence": "HIGH", "dedupeKey": "checkout-latency", "title": "Latency of checkout",
-        "observedAt": format!("{year}-{month}-{day}T{hour}:{minute}:00Z"), "authority": {"authorityType": "ON_CALL_SRE"},
-    })
-    .to_string();
-    let taken = signers.curl("POST", "/signals", &["-d", &signal]);
-    assert_eq!(
-        (taken.status, &taken.body["isNew"]),
-        (201, &json!(true)),
-        "{}",
-        taken.body
-    );
-    let again = signers.curl("POST", "/signals", &["-H", "x-amz-nonce: 2", "-d", &signal]);
-    assert_eq!(
-        (again.status, &again.body["isNew"]),
-        (200, &json!(false)),
-        "{}",
-        again.body
-    );
-    signers
-        .plain("POST", "/signals", &["-d", &signal])
-        .is(401, "AUTHENTICATION_REQUIRED");
-    let nobodys = "/incidents/inc_00000000000000000000000000000000/promotion";
-    let body = json!({"authority": {"authorityType": "ON_CALL_SRE"}}).to_string();
-    signers
-        .curl("POST", nobodys, &["-d", &body])
-        .is(404, "INCIDENT_NOT_FOUND");
-}
-
-/// What curl has signed and somebody else sends, altered.
-fn forged(signers: &Signers) {
+/// What curl has signed and somebody else sends, altered; the `Authorization` of one that was right.
+fn forged(signers: &Signers) -> String {
     let made = signers.curl(
         "POST",
         "/incidents",
@@ -264,6 +235,7 @@ fn forged(signers: &Signers) {
         (&now.body["state"], &now.body["metadata"]["version"]),
         (&json!("MITIGATING"), &json!(3))
     );
+    authorization
 }
 
 fn check_botocore(home: Home) {

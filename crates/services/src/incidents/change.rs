@@ -57,6 +57,13 @@ pub enum Wish {
     },
 }
 
+impl Wish {
+    /// Whether it comes from the console of customers, where one that nobody has approved is not there.
+    fn is_of_customers(&self) -> bool {
+        matches!(self, Self::Acknowledge | Self::Resolve { .. })
+    }
+}
+
 /// Changes an Incident. The same wish of an acknowledgement twice changes nothing the second time.
 ///
 /// # Errors
@@ -86,6 +93,9 @@ pub async fn change(
             }
             let standing =
                 store::incidents::standing(tx, asked.tenant, asked.id)?.ok_or(IncidentError::NotFound)?;
+            if wish.is_of_customers() && standing.incident.lifecycle().is_none() {
+                return Err(IncidentError::NotFound);
+            }
             let actual = standing.incident.version;
             if let Some(expected) = asked.expected_version.filter(|expected| *expected != actual) {
                 return Err(IncidentError::Outdated { expected, actual });

@@ -8,9 +8,10 @@ use model::incident::{CauseType, Creation, IncidentCategory, IncidentSource, Vio
 use model::integrity::IntegrityStatus;
 use model::money::NanoUsd;
 use model::severity::Severity;
+use store::StoreError;
 
 use super::pipeline::{self, Asked};
-use super::replay::{self, Verified};
+use super::replay;
 use super::{ENGINE, IncidentError, Opened, open};
 use crate::audit::Author;
 use crate::context::Context;
@@ -18,21 +19,57 @@ use crate::context::Context;
 /// The service that its Incidents are about.
 const SERVICE: &str = "incident-store";
 
+/// What a turn of [`verify`] came to.
+#[derive(Debug, Default)]
+pub struct Turn {
+    /// How many Incidents were made again.
+    pub incidents: u64,
+    /// Those that are not what their events say, with what does not fit.
+    pub broken: Vec<(TenantId, IncidentId, Vec<Violation>)>,
+    /// Those that could not be made again, or about which no Incident could be opened, with what was in the way.
+    pub failed: Vec<(TenantId, IncidentId, IncidentError)>,
+    /// Whether it came to the last of all.
+    pub is_last: bool,
+}
+
 /// Makes the next Incidents again, at most this many, and opens an Incident for each that is not what its events say. One
-/// that has been told before is not told again.
+/// that has been told before is not told again. Every turn, of whichever process, goes on where the last one has come to,
+/// also behind what failed, which is looked at again when all the others have been.
 ///
 /// # Errors
 /// What the database says.
-pub async fn verify(
-    cx: &Context,
-    after: Option<(TenantId, IncidentId)>,
-    most: i64,
-) -> Result<Verified, IncidentError> {
-    let verified = replay::some(cx, after, most).await?;
-    for (tenant, id, violations) in &verified.broken {
-        raise(cx, (*tenant, *id), violations).await?;
+pub async fn verify(cx: &Context, most: i64) -> Result<Turn, StoreError> {
+    let ids = cx.db.read(move |tx| {
+        let after = store::installation::replayed_up_to(tx)?;
+        store::incidents::after(tx, after, most)
+    });
+    let ids = ids.await?;
+    let mut turn = Turn {
+        is_last: i64::try_from(ids.len()).is_ok_and(|found| found < most),
+        ..Turn::default()
+    };
+    let place = ids.last().copied().filter(|_| !turn.is_last);
+    for (tenant, id) in ids {
+        let violations = match replay::one(cx, tenant, id).await {
+            Ok(replayed) => replayed.replay.violations,
+            Err(error) => {
+                turn.failed.push((tenant, id, error));
+                continue;
+            }
+        };
+        turn.incidents += 1;
+        if violations.is_empty() {
+            continue;
+        }
+        if let Err(error) = raise(cx, (tenant, id), &violations).await {
+            turn.failed.push((tenant, id, error));
+        }
+        turn.broken.push((tenant, id, violations));
     }
-    Ok(verified)
+    cx.db
+        .write(move |tx| store::installation::set_replayed_up_to(tx, place))
+        .await?;
+    Ok(turn)
 }
 
 async fn raise(

@@ -6,30 +6,36 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use model::id::TenantId;
+use model::key::KeyScope;
 use model::outbox::Placed;
 use store::StoreError;
 use tokio::time::{Instant, sleep};
 
 use super::read;
+use crate::auth::{self, AuthError, TenantActor};
 use crate::context::{Context, STREAMS_MAX};
-use crate::seats::Seat;
+use crate::seats::{Full, Seat};
 
 /// Messages that are read at a time.
 const PAGE: i64 = 100;
 /// How long it takes at the most until a message that has its place is told.
 const POLL: Duration = Duration::from_millis(500);
+/// How long it is believed that somebody may still listen: who has lost the right to hears nothing after a second.
+const ALLOWED: Duration = Duration::from_millis(500);
 /// After how long a silence is broken, so that everybody between knows that somebody is there.
 const SILENCE: Duration = Duration::from_secs(15);
-/// How long somebody listens: whoever has lost the right to is heard of no longer than that.
+/// How long somebody listens.
 const LONGEST: Duration = Duration::from_mins(10);
 
 /// Why nobody can listen.
 #[derive(Debug, thiserror::Error)]
 pub enum StreamError {
-    /// As many listen as may.
+    /// As many of the tenant listen as may.
     #[error("{STREAMS_MAX} listen already")]
     Busy,
+    /// As many of all tenants listen to this process as may.
+    #[error("as many listen as may")]
+    Full,
     /// The database failed.
     #[error("the messages could not be read")]
     Store(#[from] StoreError),
@@ -50,25 +56,32 @@ pub enum Told {
 #[derive(Debug)]
 pub struct Listening {
     cx: Context,
-    tenant: TenantId,
+    actor: TenantActor,
     place: i64,
     told: VecDeque<Told>,
+    allowed_until: Instant,
     ends_at: Instant,
     _seat: Seat,
 }
 
-/// Begins to listen behind a place; none for what happens from now on.
+/// Begins to listen behind a place; none for what happens from now on. It is over when the key is revoked, frozen or
+/// expired, or its tenant frozen.
 ///
 /// # Errors
 /// [`StreamError`].
-pub async fn listen(cx: &Context, tenant: TenantId, after: Option<i64>) -> Result<Listening, StreamError> {
-    let seat = cx.streams.take(tenant).ok_or(StreamError::Busy)?;
+pub async fn listen(cx: &Context, actor: &TenantActor, after: Option<i64>) -> Result<Listening, StreamError> {
+    let tenant = actor.tenant_id();
+    let seat = cx.streams.take(tenant).map_err(|full| match full {
+        Full::Tenant => StreamError::Busy,
+        Full::All => StreamError::Full,
+    })?;
     let head = read(cx, tenant, i64::MAX, 1).await?.head;
     let mut listening = Listening {
         cx: cx.clone(),
-        tenant,
+        actor: actor.clone(),
         place: after.unwrap_or(head.placed),
         told: VecDeque::new(),
+        allowed_until: Instant::now() + ALLOWED,
         ends_at: Instant::now() + LONGEST,
         _seat: seat,
     };
@@ -88,6 +101,9 @@ impl Listening {
     pub async fn next(&mut self) -> Result<Option<Told>, StoreError> {
         let silent_until = Instant::now() + SILENCE;
         loop {
+            if !self.is_allowed().await? {
+                return Ok(None);
+            }
             if let Some(told) = self.told.pop_front() {
                 return Ok(Some(told));
             }
@@ -107,9 +123,24 @@ impl Listening {
         }
     }
 
+    /// Whether whoever listens still may.
+    async fn is_allowed(&mut self) -> Result<bool, StoreError> {
+        if Instant::now() < self.allowed_until {
+            return Ok(true);
+        }
+        match auth::again(&self.cx, &self.actor, KeyScope::Read).await {
+            Ok(()) => {
+                self.allowed_until = Instant::now() + ALLOWED;
+                Ok(true)
+            }
+            Err(AuthError::Store(error)) => Err(error),
+            Err(_) => Ok(false),
+        }
+    }
+
     /// Reads on; false if there is nothing more now.
     async fn turn_page(&mut self) -> Result<bool, StoreError> {
-        let page = read(&self.cx, self.tenant, self.place, PAGE).await?;
+        let page = read(&self.cx, self.actor.tenant_id(), self.place, PAGE).await?;
         if self.place < page.head.swept {
             self.told.push_back(Told::Gap(page.head.swept));
         }

@@ -129,6 +129,10 @@ pub async fn update(
             next.updated_at = now;
             match change.enabled {
                 Some(true) => {
+                    if known.status != WebhookStatus::Enabled {
+                        // What was written down while it was being turned off.
+                        store::webhooks::deliveries::give_up(tx, (tenant, id), now)?;
+                    }
                     (next.status, next.status_reason) = (WebhookStatus::Enabled, None);
                     next.health = Health::NEW;
                     store::webhooks::set_health(tx, (tenant, id), next.health)?;

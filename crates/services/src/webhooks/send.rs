@@ -47,12 +47,17 @@ pub async fn deliver_due(cx: &Context) -> Result<Sent, StoreError> {
         return Ok(Sent::default());
     };
     let now = cx.clock.now();
+    // They would only stand in the way of those who have room.
+    let busy = post.shares.full();
     let due = cx
         .db
-        .read(move |tx| store::webhooks::due(tx, now, RECEIVERS))
+        .read(move |tx| store::webhooks::due(tx, now, &busy, RECEIVERS))
         .await?;
     let mut sent = Sent::default();
     for of in due {
+        let Ok(share) = post.shares.take(of.0) else {
+            continue;
+        };
         let Ok(slot) = post.slots.clone().try_acquire_owned() else {
             break;
         };
@@ -73,7 +78,7 @@ pub async fn deliver_due(cx: &Context) -> Result<Sent, StoreError> {
             if let Err(error) = turn.serve().await {
                 tracing::warn!(%error, webhook_id = %of.1, "messages could not be sent; they are sent later");
             }
-            drop(slot);
+            drop((slot, share));
         });
     }
     Ok(sent)

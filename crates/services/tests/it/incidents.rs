@@ -199,6 +199,21 @@ testkit::both_databases! {
         assert_eq!(resolutions.filter(|event| event.event_type == "STATE_CHANGED").count(), 1);
     }
 
+    async fn what_nobody_has_approved_is_not_there_for_a_customer_who_would_change_it(db: TestDb) {
+        let world = World::new(db).await;
+        let made = incident(world.tenant, 1, world.now());
+        let mut pending = made.history();
+        pending.truncate(1);
+        world.cx.db.write(move |tx| store::incidents::append(tx, &pending)).await.unwrap();
+        for wish in [Wish::Acknowledge, resolve()] {
+            let outdated = Asked { expected_version: Some(9), ..asked(&world, made.id()) };
+            for asked in [asked(&world, made.id()), outdated] {
+                let refused = change(&world.cx, asked, wish.clone(), |_| String::new()).await;
+                assert!(matches!(refused, Err(IncidentError::NotFound)), "{refused:?}");
+            }
+        }
+    }
+
     async fn a_failed_run_opens_one_incident_and_proposes_the_rule_that_would_have_prevented_it(db: TestDb) {
         let world = World::new(db).await;
         let run = failed(&world, 500).await;

@@ -51,6 +51,8 @@ mod incidents_again;
 #[cfg(test)]
 mod incidents_anomalies;
 #[cfg(test)]
+mod incidents_archive;
+#[cfg(test)]
 mod incidents_breaches;
 #[cfg(test)]
 mod incidents_pipeline;
@@ -108,3 +110,5 @@ mod principals_rates;
 mod proposals;
 #[cfg(test)]
 mod webhooks;
+#[cfg(test)]
+mod webhooks_bounds;

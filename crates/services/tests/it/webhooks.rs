@@ -18,17 +18,17 @@ use testkit::receiver::{Act, Received, Receiver, sender};
 
 use crate::harness::World;
 
-const DAY: u32 = 86_400;
+pub(crate) const DAY: u32 = 86_400;
 
 /// A world whose tenant may have webhooks.
-struct Sending {
-    world: World,
-    cx: Context,
+pub(crate) struct Sending {
+    pub(crate) world: World,
+    pub(crate) cx: Context,
     next: std::cell::Cell<u128>,
 }
 
 impl Sending {
-    async fn new(db: TestDb) -> Self {
+    pub(crate) async fn new(db: TestDb) -> Self {
         let world = World::new(db).await;
         let cx = world
             .cx
@@ -45,7 +45,7 @@ impl Sending {
         }
     }
 
-    async fn webhook(&self, receiver: &Receiver, topics: &[&str]) -> (TenantId, WebhookId) {
+    pub(crate) async fn webhook(&self, receiver: &Receiver, topics: &[&str]) -> (TenantId, WebhookId) {
         let wish = Wish {
             url: receiver.url(),
             description: None,
@@ -62,21 +62,21 @@ impl Sending {
     }
 
     /// Opens one more Incident.
-    async fn opens(&self) {
+    pub(crate) async fn opens(&self) {
         self.next.set(self.next.get() + 1);
         let opened = incident(self.world.tenant, self.next.get(), self.world.now());
         add_incidents(&self.cx.db, vec![opened]).await;
     }
 
     /// Places and sends all that is due.
-    async fn goes_out(&self) {
+    pub(crate) async fn goes_out(&self) {
         services::outbox::place(&self.cx).await.unwrap();
         while deliver_due(&self.cx).await.unwrap().receivers > 0 {
             self.idle().await;
         }
     }
 
-    async fn idle(&self) {
+    pub(crate) async fn idle(&self) {
         for _ in 0..1_000 {
             if self.cx.post.is_idle() {
                 return;
@@ -86,7 +86,11 @@ impl Sending {
         panic!("it is still on its way");
     }
 
-    async fn deliveries(&self, of: (TenantId, WebhookId), status: Option<DeliveryStatus>) -> Vec<Delivery> {
+    pub(crate) async fn deliveries(
+        &self,
+        of: (TenantId, WebhookId),
+        status: Option<DeliveryStatus>,
+    ) -> Vec<Delivery> {
         deliveries::list(&self.cx, of, (status, None), 100).await.unwrap()
     }
 
@@ -107,7 +111,7 @@ impl Sending {
     }
 }
 
-fn author() -> Author {
+pub(crate) fn author() -> Author {
     Author::human("key_test".to_owned())
 }
 
@@ -303,26 +307,6 @@ testkit::both_databases! {
         let again = change::delete(&sending.cx, of, author()).await;
         assert!(matches!(again, Err(WebhookError::NotFound)), "{again:?}");
         assert!(sending.cx.db.read(move |tx| store::webhooks::secrets(tx, of.0, of.1)).await.is_err());
-    }
-
-    async fn what_is_old_is_swept_and_what_is_still_to_be_sent_is_not(db: TestDb) {
-        let sending = Sending::new(db).await;
-        let receiver = Receiver::start().await;
-        let of = sending.webhook(&receiver, &["incident.created"]).await;
-        sending.opens().await;
-        sending.goes_out().await;
-        receiver.play(&[Act::status(500)]);
-        sending.opens().await;
-        sending.goes_out().await;
-        sending.world.clock.advance_seconds(8 * DAY);
-        let swept = services::outbox::sweep(&sending.cx).await.unwrap();
-        assert_eq!(swept, 3, "two of the first Incident, and of the second what nobody is told");
-        let left = sending.deliveries(of, None).await;
-        assert_eq!(left.iter().map(|one| (one.place, one.status)).collect::<Vec<_>>(), [(4, DeliveryStatus::Pending)]);
-        receiver.play(&[Act::status(200)]);
-        sending.goes_out().await;
-        assert_eq!(services::outbox::sweep(&sending.cx).await.unwrap(), 1);
-        assert_eq!(sending.deliveries(of, None).await, []);
     }
 }
 

@@ -3,11 +3,11 @@
 use diesel::prelude::*;
 use model::id::{DeliveryId, TenantId, WebhookId};
 use model::time::Timestamp;
-use model::webhook::{Attempt, Delivery, DeliveryError, DeliveryStatus};
+use model::webhook::{Attempt, Delivery, DeliveryError, DeliveryStatus, WebhookStatus};
 
 use crate::error::StoreResult;
 use crate::rows::{Table, at, micros};
-use crate::schema::webhook_deliveries;
+use crate::schema::{webhook_deliveries, webhooks};
 use crate::tx::{Tx, Writes};
 
 const TABLE: Table = Table("webhook_deliveries");
@@ -174,6 +174,31 @@ pub fn give_up(
             webhook_deliveries::unsent.eq(None::<i64>),
         ))
         .execute(tx.conn())?;
+    Ok(given_up)
+}
+
+/// Gives up what waits for receivers of a tenant that are sent nothing, and says how much there was: what was written down
+/// for one while it was being turned off.
+///
+/// # Errors
+/// What the database says.
+pub fn give_up_stopped(tx: &mut impl Writes, tenant: TenantId, now: Timestamp) -> StoreResult<usize> {
+    let stopped = webhooks::table
+        .filter(webhooks::tenant_id.eq(tenant.to_string()))
+        .filter(webhooks::status.ne(WebhookStatus::Enabled.as_str()))
+        .select(webhooks::id);
+    let waiting: Vec<String> = webhook_deliveries::table
+        .filter(webhook_deliveries::tenant_id.eq(tenant.to_string()))
+        .filter(webhook_deliveries::webhook_id.eq_any(stopped))
+        .filter(webhook_deliveries::due_at.is_not_null())
+        .select(webhook_deliveries::webhook_id)
+        .distinct()
+        .load(tx.conn())?;
+    let mut given_up = 0;
+    for id in &waiting {
+        let id = TABLE.parse("webhook_id", id)?;
+        given_up += give_up(tx, (tenant, id), now)?;
+    }
     Ok(given_up)
 }
 

@@ -66,6 +66,31 @@ testkit::both_databases! {
         assert_eq!(head, outbox::Head { placed: 5, swept: 0 });
     }
 
+    async fn a_backlog_is_placed_as_it_happened_however_little_of_it_at_a_time(db: TestDb) {
+        add_acme(&db).await;
+        let mut made: Vec<_> = (1..=6).map(|number| governance::incident(ACME, number, at(1))).collect();
+        // The later, the smaller its id.
+        made.sort_by_key(|one| std::cmp::Reverse(one.id()));
+        for (second, one) in (1..).zip(&mut made) {
+            one.at = at(second);
+        }
+        for one in made.iter().rev() {
+            let history = one.history();
+            db.write(move |tx| incidents::append(tx, &history)).await.unwrap();
+        }
+        let mut placed = Vec::new();
+        loop {
+            let some = db.write(|tx| outbox::place(tx, ACME, at(100), 5)).await.unwrap();
+            if some.is_empty() {
+                break;
+            }
+            placed.extend(some);
+        }
+        let expected: Vec<_> = made.iter().flat_map(|one| [(one.id(), 1), (one.id(), 2)]).collect();
+        let order: Vec<_> = places(&placed).into_iter().map(|(_, id, seq)| (id, seq)).collect();
+        assert_eq!(order, expected);
+    }
+
     async fn places_are_those_of_one_tenant(db: TestDb) {
         add_acme(&db).await;
         let other = TenantId::from_bits(2);

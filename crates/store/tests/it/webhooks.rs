@@ -126,7 +126,7 @@ testkit::both_databases! {
 
     async fn one_process_at_a_time_sends_to_a_receiver_that_wants_something(db: TestDb) {
         with_one(&db).await;
-        let due = |now| db.read(move |tx| webhooks::due(tx, at(now), 9));
+        let due = |now| db.read(move |tx| webhooks::due(tx, at(now), &[], 9));
         assert_eq!(due(50).await.unwrap(), [], "there is nothing to send");
         db.write(|tx| deliveries::insert(tx, &[delivery(1)])).await.unwrap();
         assert_eq!((due(9).await.unwrap(), due(10).await.unwrap()), (vec![], vec![(ACME, ONE)]));
