@@ -87,7 +87,7 @@ testkit::both_databases! {
             assert!(answers.iter().all(|body| body == &answers[0]), "{method} {path}: {answers:?}");
             checked += 1;
         }
-        assert_eq!(checked, 51);
+        assert_eq!(checked, 52);
         // Nothing of it was done, and no list shows it.
         let lists = ["/api/v1/limits", "/api/v1/limits/usage", "/api/v1/runs", "/api/v1/keys", "/api/v1/analytics/costs?group_by=api_key", "/api/v1/policies/rules"];
         for path in lists {

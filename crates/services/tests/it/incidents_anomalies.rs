@@ -101,6 +101,8 @@ testkit::both_databases! {
     async fn days_that_are_done_are_added_up_once_and_today_each_time(db: TestDb) {
         let world = World::new(db).await;
         spends(&world, "ada", 1).await;
+        world.clock.advance_seconds(40 * DAY);
+        spends(&world, "ada", 1).await;
         detect_all(&world.cx).await.unwrap();
         let (tenant, today) = (world.tenant, world.now().day());
         let summed = || async {

@@ -172,6 +172,7 @@ testkit::both_databases! {
         let block = world.post(&approve, &json!({ "enforcement_mode": "BLOCK" }));
         expect("112", block, 422, "policy-self-lockout").await;
         // A rule for an agent alone locks nobody else out. None is ever asked about this API itself.
+        world.post("/api/v1/agents", &json!({ "agent_id": "crawler" })).send().await.ok(201);
         let mut agent = written("true", "BLOCK");
         (agent["scope"], agent["scope_id"]) = (json!("AGENT"), json!("crawler"));
         world.post(RULES, &agent).send().await.ok(201);
@@ -238,13 +239,13 @@ testkit::both_databases! {
 
     async fn a_thousand_limits_and_a_thousand_policy_rules_are_the_most(db: TestDb) {
         let world = World::new(db).await;
-        let of_project = |number: usize| {
+        let of_feature = |number: usize| {
             let mut limit = budget(10);
-            (limit["scope"], limit["scope_id"]) = (json!("PROJECT"), json!(format!("p{number}")));
+            limit["feature"] = json!(format!("f{number}"));
             limit
         };
         for hundred in 0..10 {
-            let some = (0..100).map(|number| world.post("/api/v1/limits", &of_project(hundred * 100 + number)).send());
+            let some = (0..100).map(|number| world.post("/api/v1/limits", &of_feature(hundred * 100 + number)).send());
             for made in join_all(some).await {
                 made.ok(201);
             }
