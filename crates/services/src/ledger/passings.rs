@@ -67,16 +67,14 @@ impl Batch<'_> {
     /// Records those passings that are the first in their window.
     pub(super) fn record_passings(&mut self, tx: &mut impl Writes) -> StoreResult<()> {
         let mut passings = std::mem::take(&mut self.effects.passings);
-        // In one order everywhere; of one limit the first one stays the first.
-        passings.sort_by_key(|passing| {
-            let Breach {
-                tenant,
-                limit_owner,
-                limit,
-                ..
-            } = passing.breach;
-            (tenant, limit_owner, limit)
-        });
+        let of = |passing: &Passing| {
+            let breach = &passing.breach;
+            (breach.tenant, breach.limit_owner, breach.limit)
+        };
+        // In one order everywhere. All of a batch are of one instant, and so of one window: of each limit the first one
+        // is asked about, however many have passed it.
+        passings.sort_by_key(of);
+        passings.dedup_by_key(|passing| of(passing));
         for passing in passings {
             if store::breaches::is_first_since(tx, &passing.breach, passing.since)? {
                 self.record_breach(passing.breach, &passing.correlation_id, passing.alert);
