@@ -24,7 +24,7 @@ fn stream() -> Value {
 
 impl World {
     /// A process beside this one on the same database: none of the requests on their way is its own.
-    fn another_process(&self) -> Context {
+    pub(crate) fn another_process(&self) -> Context {
         let (clock, ids) = (Arc::clone(&self.cx.clock), Arc::clone(&self.cx.ids));
         let pool = UpstreamPool::new(&[], Setup::default().timeouts, 0).unwrap();
         let gateway = Gateway::new(pool, self.cx.gateway.settings.clone());

@@ -17,6 +17,7 @@ use store::StoreResult;
 use store::counters::CounterKey;
 use testkit::both_databases;
 use testkit::db::TestDb;
+use tokio::sync::watch;
 
 use crate::books::{decided, draft, end, ended};
 use crate::harness::{World, tenant};
@@ -76,18 +77,6 @@ impl World {
         let wanted = self.check_request(nano);
         let simulated = services::limits::simulate(&self.cx, wanted, None, |_| String::new());
         matches!(simulated.await.unwrap(), Done::Now(output, _) if output.blocking.is_empty())
-    }
-
-    fn another(&self) -> Context {
-        let cx = &self.cx;
-        let (clock, ids) = (cx.clock.clone(), cx.ids.clone());
-        Context::new(
-            self.db.open_again(),
-            clock,
-            ids,
-            cx.prices.clone(),
-            cx.gateway.clone(),
-        )
     }
 }
 
@@ -283,23 +272,25 @@ both_databases! {
         let (max, wish) = (4_200, 7);
         let limit = world.limit(budget(max, ResetPeriod::Monthly)).await;
         world.spent(100).await;
-        let processes = [world.cx.clone(), world.another()];
+        let processes = [world.cx.clone(), world.another_process()];
+        let (begun, changes) = watch::channel(0);
         let spend = (0..48).map(|task| {
-            let (cx, request) = (processes[task % 2].clone(), world.check_request(wish));
-            tokio::spawn(async move { spend(&cx, &request).await })
+            let (cx, request, changes) = (processes[task % 2].clone(), world.check_request(wish), changes.clone());
+            tokio::spawn(async move { spend(&cx, &request, changes).await })
         });
         let spend: Vec<_> = spend.collect();
-        let mut changes = 0;
         let periods = [ResetPeriod::Daily, ResetPeriod::None, ResetPeriod::Weekly, ResetPeriod::Monthly];
         for period in periods.into_iter().cycle() {
+            begun.send_modify(|begun| *begun += 1);
             changed(&world, world.owner(), limit, to(period)).await;
             if spend.iter().all(tokio::task::JoinHandle::is_finished) {
                 break;
             }
-            changes += 1;
+            // Without a pause there is a change under way at any time, and some request loses each of its tries.
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         }
-        assert!(changes > 0, "the window was changed {changes} times while they were spending");
+        let changes = *begun.borrow();
+        assert!(changes > 3, "the window was changed {changes} times while they were spending");
         let (mut used, mut open) = (100, Vec::new());
         for (settled, left) in join_all(spend).await.into_iter().map(Result::unwrap) {
             used += settled;
@@ -355,7 +346,7 @@ async fn a_request_that_is_overtaken_by_a_change_is_decided_in_the_new_window() 
     });
     is_locked.await.unwrap();
     let change = changed(&world, world.owner(), limit, to(ResetPeriod::Daily));
-    let (first, second) = (world.another(), world.another());
+    let (first, second) = (world.another_process(), world.another_process());
     let after = async {
         let a_moment = || tokio::time::sleep(std::time::Duration::from_millis(300));
         a_moment().await;
@@ -376,11 +367,16 @@ async fn a_request_that_is_overtaken_by_a_change_is_decided_in_the_new_window() 
     assert_eq!(world.usage(limit).await, (43, 0));
 }
 
-/// Asks until it is refused; each hold is settled, released or left open in turn. How much was settled, and what is
-/// still open.
-async fn spend(cx: &Context, request: &CheckRequest) -> (i64, Vec<Hold>) {
+/// Asks until it is refused; each hold is settled, released or left open in turn, and each five begin with one more change
+/// of the window. How much was settled, and what is still open.
+async fn spend(
+    cx: &Context,
+    request: &CheckRequest,
+    mut changes: watch::Receiver<usize>,
+) -> (i64, Vec<Hold>) {
     let (mut used, mut open) = (0, Vec::new());
     for turn in 0.. {
+        changes.wait_for(|begun| *begun >= turn / 5).await.unwrap();
         let Some(hold) = held(cx, request.clone()).await else {
             break;
         };
