@@ -18,7 +18,7 @@ use crate::audit::{self, Author, Changed};
 use crate::context::Context;
 use crate::identity::TooOften;
 use crate::once::{Done, Once, OnceError, Render};
-use crate::principals::{Signed, SpendError, Toll};
+use crate::principals::{Signed, SpendError, Toll, answered_or_spent};
 
 /// Why automatic promotion cannot be switched.
 #[derive(Debug, thiserror::Error)]
@@ -106,23 +106,9 @@ pub async fn switch(
     let toll = Toll::of(cx, &by.signed, PrincipalAction::Transition, claimed);
     cx.db
         .write(move |tx| -> Result<Done<AutomationSwitches>, AutomationError> {
-            if let Some(before) = by
-                .once
-                .as_ref()
-                .map(|once| once.before(tx))
-                .transpose()?
-                .flatten()
-            {
+            let before = answered_or_spent::<AutomationError>(tx, by.once.as_ref(), Some(&by.signed))?;
+            if let Some(before) = before {
                 return Ok(Done::Before(before));
-            }
-            if let Err(error) = by.signed.spend(tx) {
-                let before = by
-                    .once
-                    .as_ref()
-                    .map(|once| once.before(tx))
-                    .transpose()?
-                    .flatten();
-                return before.map(Done::Before).ok_or(error.into());
             }
             if claimed != AuthorityType::EmergencyOverride {
                 return Err(AutomationError::Authority(claimed));

@@ -20,8 +20,8 @@ use crate::audit::{Author, Changed, record};
 use crate::context::Context;
 
 pub use self::authenticate::{SignatureError, authenticate};
-pub(crate) use self::signed::Toll;
 pub use self::signed::{NotAllowed, Signed, SpendError, admit, attempt, prune_signatures, spend};
+pub(crate) use self::signed::{Toll, answered_or_spent};
 
 /// The most principals that a tenant may have that are not revoked.
 pub const PRINCIPALS_MAX: usize = 500;

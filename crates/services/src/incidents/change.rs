@@ -16,7 +16,7 @@ use crate::audit::Author;
 use crate::context::Context;
 use crate::measure;
 use crate::once::{Done, Once, Render};
-use crate::principals::{Signed, Toll};
+use crate::principals::{Signed, Toll, answered_or_spent};
 
 /// Who changes an Incident, of whom, and in which request.
 #[derive(Debug, Clone)]
@@ -83,13 +83,9 @@ pub async fn change(
         .db
         .write(move |tx| -> Result<Done<Incident>, IncidentError> {
             let once = asked.once.as_ref();
-            if let Some(before) = once.map(|once| once.before(tx)).transpose()?.flatten() {
+            let before = answered_or_spent::<IncidentError>(tx, once, asked.signed.as_ref())?;
+            if let Some(before) = before {
                 return Ok(Done::Before(before));
-            }
-            if let Some(Err(error)) = asked.signed.as_ref().map(|signed| signed.spend(tx)) {
-                // Somebody who sent the same signature with the same key at the same instant was faster.
-                let before = once.map(|once| once.before(tx)).transpose()?.flatten();
-                return before.map(Done::Before).ok_or(error.into());
             }
             let standing =
                 store::incidents::standing(tx, asked.tenant, asked.id)?.ok_or(IncidentError::NotFound)?;

@@ -20,7 +20,7 @@ use super::{ENGINE, IncidentError, pipeline, record};
 use crate::context::Context;
 use crate::measure::{self, Counted};
 use crate::once::{Done, Render};
-use crate::principals::Toll;
+use crate::principals::{Toll, answered_or_spent};
 
 /// What has become of it; what the gate said is kept either way.
 enum Asking {
@@ -47,13 +47,9 @@ pub async fn promote(
         .db
         .write(move |tx| -> Result<Asking, IncidentError> {
             let once = asked.once.as_ref();
-            if let Some(before) = once.map(|once| once.before(tx)).transpose()?.flatten() {
+            let before = answered_or_spent::<IncidentError>(tx, once, asked.signed.as_ref())?;
+            if let Some(before) = before {
                 return Ok(Asking::Before(before));
-            }
-            if let Some(Err(error)) = asked.signed.as_ref().map(|signed| signed.spend(tx)) {
-                // Somebody who sent the same signature with the same key at the same instant was faster.
-                let before = once.map(|once| once.before(tx)).transpose()?.flatten();
-                return before.map(Asking::Before).ok_or(error.into());
             }
             let standing =
                 store::incidents::standing(tx, asked.tenant, asked.id)?.ok_or(IncidentError::NotFound)?;

@@ -14,17 +14,16 @@ use model::principal::PrincipalAction;
 use model::promotion::{RejectionCode, Verdict};
 use model::signal::Signal;
 use model::time::Timestamp;
-use store::{StoreError, Tx, TxError, WriteTx};
+use store::{StoreError, TxError, WriteTx};
 
 use super::pipeline::{self, Promoted};
 use super::{IncidentError, Opened, again};
 use crate::audit::Author;
 use crate::context::Context;
 use crate::identity::TooOften;
-use crate::ledger::Replay;
 use crate::measure::{self, Counted};
 use crate::once::{Done, Once, OnceError, Render};
-use crate::principals::{Signed, SpendError, Toll};
+use crate::principals::{Signed, SpendError, Toll, answered_or_spent};
 
 pub use domain::pipeline::signals::{SignalDraft, SignalError};
 
@@ -125,12 +124,8 @@ pub async fn take(
         .db
         .write(move |tx| -> Result<(Done<Taken>, Counted), TakeError> {
             let once = sender.once.as_ref();
-            if let Some(before) = answered(tx, once)? {
-                return Ok((Done::Before(before), Counted::default()));
-            }
-            if let Some(Err(error)) = sender.signed.as_ref().map(|signed| signed.spend(tx)) {
-                // Somebody who sent the same signature with the same key at the same instant was faster.
-                let before = answered(tx, once)?.ok_or(error)?;
+            let before = answered_or_spent::<TakeError>(tx, once, sender.signed.as_ref())?;
+            if let Some(before) = before {
                 return Ok((Done::Before(before), Counted::default()));
             }
             let now = clock.now();
@@ -146,11 +141,6 @@ pub async fn take(
         .await?;
     measure::pipeline(&counted);
     Ok(done)
-}
-
-/// What was answered under the key of the request, if it has one.
-fn answered(tx: &mut impl Tx, once: Option<&Once>) -> Result<Option<Replay>, OnceError> {
-    once.map_or(Ok(None), |once| once.before(tx))
 }
 
 fn commit(

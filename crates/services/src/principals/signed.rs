@@ -9,12 +9,14 @@ use model::authority::AuthorityType;
 use model::id::TenantId;
 use model::principal::{AccessKeyId, Principal, PrincipalAction, PrincipalRole};
 use model::time::Timestamp;
-use store::{StoreError, TxError, Writes};
+use store::{StoreError, Tx, TxError, Writes};
 
 use crate::audit::Author;
 use crate::context::Context;
 use crate::identity::{Counted, TooOften};
+use crate::ledger::Replay;
 use crate::measure;
+use crate::once::{Once, OnceError};
 
 /// How long a signature is still kept when nobody takes it any more, in seconds: the clocks of nodes differ.
 const KEEP_SECONDS: i64 = 300;
@@ -128,6 +130,33 @@ impl Signed {
         measure::signature("replayed");
         Err(SpendError::Replayed)
     }
+}
+
+/// What was answered to the same key before; if nothing was, the signature of the request is used up, if it has one. The first
+/// thing that the transaction of a change does.
+///
+/// # Errors
+/// Those of [`Once::before`] and of [`Signed::spend`].
+pub(crate) fn answered_or_spent<E>(
+    tx: &mut impl Writes,
+    once: Option<&Once>,
+    signed: Option<&Signed>,
+) -> Result<Option<Replay>, E>
+where
+    E: From<OnceError> + From<SpendError>,
+{
+    if let Some(before) = answered(tx, once)? {
+        return Ok(Some(before));
+    }
+    match signed.map_or(Ok(()), |signed| signed.spend(tx)) {
+        Ok(()) => Ok(None),
+        // Somebody who sent the same signature with the same key at the same instant was faster.
+        Err(error) => Ok(Some(answered(tx, once)?.ok_or(error)?)),
+    }
+}
+
+fn answered(tx: &mut impl Tx, once: Option<&Once>) -> Result<Option<Replay>, OnceError> {
+    once.map_or(Ok(None), |once| once.before(tx))
 }
 
 /// Takes one request out of what the principal has for such requests, by the authority that it claims; without a claim,
