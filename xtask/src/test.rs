@@ -70,6 +70,9 @@ const STEPS: &[Step] = &[
             "clippy",
             "--workspace",
             "--all-targets",
+            // What only the benchmarks are built with.
+            "--features",
+            "plimsoll/bench",
             "--",
             "-D",
             "warnings",

@@ -194,7 +194,11 @@ async fn one_tx(args: &Args, dir: &Path, engine: &Engine) -> Outcome<Row> {
 
 /// The answer that says that the amounts are held.
 fn allowed(reply: &Reply<'_>) -> Result<(), String> {
-    const BEGINS: &[u8] = br#"{"decision":"ALLOW","allowed":true,"message":"Allowed.","decision_id":"dec_"#;
+    const BEGINS: &[u8] = concat!(
+        r#"{"decision":"ALLOW","allowed":true,"message":"Allowed.","message_code":null,"#,
+        r#""blocking_limit_id":null,"blocking_limit_type":null,"checks_performed":3,"decision_id":"dec_"#,
+    )
+    .as_bytes();
     const HOLD: &[u8] = br#""hold_id":"hold_"#;
     const ENDS: &[u8] = br#","overrides_applied":[]}"#;
     let after_decision = reply.body.get(BEGINS.len()..).unwrap_or_default();
