@@ -69,6 +69,17 @@ impl Integrity {
             first_broken: None,
         }
     }
+
+    /// What applies is not what this version, or one before it, says.
+    #[must_use]
+    pub fn failed_at(self, version: u32) -> Self {
+        Self {
+            status: IntegrityStatus::Failed,
+            score: Permille::ZERO,
+            first_broken: self.first_broken.or(Some(version)),
+            ..self
+        }
+    }
 }
 
 /// Compares what applies now, and every version, with the chain. `history` is in the order of versions; `live` is the

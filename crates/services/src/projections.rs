@@ -7,6 +7,7 @@ pub mod limits;
 pub mod rules;
 
 use model::time::Timestamp;
+use store::StoreResult;
 
 /// The days that counters look back over.
 pub const WINDOW_DAYS: i64 = 30;
@@ -45,13 +46,24 @@ impl Rows {
 }
 
 impl<T> Piece<T> {
-    fn of(items: Vec<T>, total: i64, rows: Rows) -> Self {
+    /// So many rows were read; not all of them need to be shown.
+    fn of(items: Vec<T>, read: usize, total: i64, rows: Rows) -> Self {
         let total = usize::try_from(total).unwrap_or_default();
-        let shown = rows.offset.saturating_add(items.len());
+        let shown = rows.offset.saturating_add(read);
         Self {
             has_more: shown < total,
             items,
             total,
         }
     }
+}
+
+/// Those that can be read. One that somebody has changed by hand until it cannot be read must not hide the others; the job
+/// that looks at the integrity of all of them tells of it.
+fn readable<T>(rows: Vec<StoreResult<T>>) -> Vec<T> {
+    let logged = |row: StoreResult<T>| {
+        row.inspect_err(|error| tracing::error!(%error, "a row of a table of the console cannot be read"))
+            .ok()
+    };
+    rows.into_iter().filter_map(logged).collect()
 }

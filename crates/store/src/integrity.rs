@@ -43,14 +43,10 @@ pub(crate) fn found(table: Table, columns: Columns) -> StoreResult<Found> {
     })
 }
 
-/// Whose and which things the rows name.
-pub(crate) fn names<T: FromStr>(
-    table: Table,
-    column: &'static str,
-    rows: Vec<(String, String)>,
-) -> StoreResult<Vec<(TenantId, T)>> {
+/// Whose and which things the rows name. What is no name is of no limit and no rule, and left out.
+pub(crate) fn names<T: FromStr>(rows: Vec<(String, String)>) -> Vec<(TenantId, T)> {
     rows.into_iter()
-        .map(|(tenant, name)| Ok((table.parse("tenant_id", &tenant)?, table.parse(column, &name)?)))
+        .filter_map(|(tenant, name)| Some((tenant.parse().ok()?, name.parse().ok()?)))
         .collect()
 }
 

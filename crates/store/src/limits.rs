@@ -11,7 +11,9 @@ use model::id::{KeyId, LimitId, TenantId};
 use model::limit::{Limit, LimitCategory, LimitStatus};
 use model::time::Timestamp;
 
-pub use self::history::{found, found_of, is_intact, longest_unchecked, record, versions_of};
+pub use self::history::{
+    found, found_of, is_intact, longest_unchecked, record, record_unreadable, versions_of,
+};
 pub use self::shown::{Shown, shown};
 
 use self::row::{Row, limit, row};

@@ -18,7 +18,7 @@ use model::time::Timestamp;
 pub use self::answering::answering;
 pub use self::history::{
     Version, by_version, distrust, found, found_of, is_intact, longest_unchecked, newest_hash, record,
-    stored, versions,
+    record_unreadable, stored, versions,
 };
 pub use self::shown::{Shown, shown};
 

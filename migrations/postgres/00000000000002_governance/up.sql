@@ -123,20 +123,27 @@ CREATE TRIGGER domain_events_no_update BEFORE UPDATE ON domain_events FOR EACH R
 CREATE TRIGGER domain_events_no_delete BEFORE DELETE ON domain_events FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER domain_events_no_truncate BEFORE TRUNCATE ON domain_events FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
--- An ACTIVE limit has its integrity row: looked for when the transaction ends.
+-- An ACTIVE limit has its integrity row: looked for when the transaction ends. As foreign keys do, both look under a lock, so
+-- that of two transactions neither misses what the other one is about to commit.
 CREATE FUNCTION limit_needs_integrity() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF EXISTS (SELECT 1 FROM limits l WHERE l.tenant_id = NEW.tenant_id AND l.id = NEW.id AND l.status = 'ACTIVE')
-        AND NOT EXISTS (SELECT 1 FROM limit_integrity i WHERE i.tenant_id = NEW.tenant_id AND i.limit_id = NEW.id)
-    THEN
-        RAISE EXCEPTION 'an ACTIVE limit needs its row in limit_integrity' USING ERRCODE = 'integrity_constraint_violation';
+    IF EXISTS (SELECT 1 FROM limits l WHERE l.tenant_id = NEW.tenant_id AND l.id = NEW.id AND l.status = 'ACTIVE') THEN
+        -- arch:expect(ARCH-SQL-001): a trigger locks what a foreign key would; until=2027-03-31
+        PERFORM 1 FROM limit_integrity i WHERE i.tenant_id = NEW.tenant_id AND i.limit_id = NEW.id FOR KEY SHARE;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'an ACTIVE limit needs its row in limit_integrity' USING ERRCODE = 'integrity_constraint_violation';
+        END IF;
     END IF;
     RETURN NULL;
 END
 $$;
 CREATE FUNCTION limit_integrity_stays() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    standing text;
 BEGIN
-    IF EXISTS (SELECT 1 FROM limits l WHERE l.tenant_id = OLD.tenant_id AND l.id = OLD.limit_id AND l.status = 'ACTIVE')
+    -- arch:expect(ARCH-SQL-001): a trigger locks what a foreign key would; until=2027-03-31
+    SELECT l.status INTO standing FROM limits l WHERE l.tenant_id = OLD.tenant_id AND l.id = OLD.limit_id FOR SHARE;
+    IF standing = 'ACTIVE'
         AND NOT EXISTS (SELECT 1 FROM limit_integrity i
                         WHERE i.tenant_id = OLD.tenant_id AND i.limit_id = OLD.limit_id)
     THEN
@@ -152,7 +159,9 @@ CREATE CONSTRAINT TRIGGER limits_integrity_update AFTER UPDATE ON limits
 CREATE CONSTRAINT TRIGGER limit_integrity_delete AFTER DELETE ON limit_integrity
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION limit_integrity_stays();
 CREATE CONSTRAINT TRIGGER limit_integrity_update AFTER UPDATE ON limit_integrity
-    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION limit_integrity_stays();
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+    WHEN ((OLD.tenant_id, OLD.limit_id) IS DISTINCT FROM (NEW.tenant_id, NEW.limit_id))
+    EXECUTE FUNCTION limit_integrity_stays();
 CREATE FUNCTION limit_integrity_truncate() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION 'ACTIVE limits need their rows in limit_integrity' USING ERRCODE = 'integrity_constraint_violation';

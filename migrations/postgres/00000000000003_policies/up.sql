@@ -263,20 +263,27 @@ CREATE TRIGGER prevention_records_no_update BEFORE UPDATE ON prevention_records 
 CREATE TRIGGER prevention_records_no_delete BEFORE DELETE ON prevention_records FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER prevention_records_no_truncate BEFORE TRUNCATE ON prevention_records FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
--- An ACTIVE rule has its integrity row: looked for when the transaction ends.
+-- An ACTIVE rule has its integrity row: looked for when the transaction ends. As foreign keys do, both look under a lock, so
+-- that of two transactions neither misses what the other one is about to commit.
 CREATE FUNCTION policy_rule_needs_integrity() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF EXISTS (SELECT 1 FROM policy_rules r WHERE r.tenant_id = NEW.tenant_id AND r.id = NEW.id AND r.status = 'ACTIVE')
-        AND NOT EXISTS (SELECT 1 FROM policy_rule_integrity i WHERE i.tenant_id = NEW.tenant_id AND i.rule_id = NEW.id)
-    THEN
-        RAISE EXCEPTION 'an ACTIVE rule needs its row in policy_rule_integrity' USING ERRCODE = 'integrity_constraint_violation';
+    IF EXISTS (SELECT 1 FROM policy_rules r WHERE r.tenant_id = NEW.tenant_id AND r.id = NEW.id AND r.status = 'ACTIVE') THEN
+        -- arch:expect(ARCH-SQL-001): a trigger locks what a foreign key would; until=2027-03-31
+        PERFORM 1 FROM policy_rule_integrity i WHERE i.tenant_id = NEW.tenant_id AND i.rule_id = NEW.id FOR KEY SHARE;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'an ACTIVE rule needs its row in policy_rule_integrity' USING ERRCODE = 'integrity_constraint_violation';
+        END IF;
     END IF;
     RETURN NULL;
 END
 $$;
 CREATE FUNCTION policy_rule_integrity_stays() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    standing text;
 BEGIN
-    IF EXISTS (SELECT 1 FROM policy_rules r WHERE r.tenant_id = OLD.tenant_id AND r.id = OLD.rule_id AND r.status = 'ACTIVE')
+    -- arch:expect(ARCH-SQL-001): a trigger locks what a foreign key would; until=2027-03-31
+    SELECT r.status INTO standing FROM policy_rules r WHERE r.tenant_id = OLD.tenant_id AND r.id = OLD.rule_id FOR SHARE;
+    IF standing = 'ACTIVE'
         AND NOT EXISTS (SELECT 1 FROM policy_rule_integrity i
                         WHERE i.tenant_id = OLD.tenant_id AND i.rule_id = OLD.rule_id)
     THEN
@@ -292,7 +299,9 @@ CREATE CONSTRAINT TRIGGER policy_rules_integrity_update AFTER UPDATE ON policy_r
 CREATE CONSTRAINT TRIGGER policy_rule_integrity_delete AFTER DELETE ON policy_rule_integrity
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION policy_rule_integrity_stays();
 CREATE CONSTRAINT TRIGGER policy_rule_integrity_update AFTER UPDATE ON policy_rule_integrity
-    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION policy_rule_integrity_stays();
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+    WHEN ((OLD.tenant_id, OLD.rule_id) IS DISTINCT FROM (NEW.tenant_id, NEW.rule_id))
+    EXECUTE FUNCTION policy_rule_integrity_stays();
 CREATE FUNCTION policy_rule_integrity_truncate() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION 'ACTIVE policy_rules need their rows in policy_rule_integrity' USING ERRCODE = 'integrity_constraint_violation';

@@ -16,10 +16,11 @@ pub struct IncidentBreachView {
     pub llm_run_id: Option<String>,
     /// BREACHED, EXHAUSTED or VIOLATED.
     pub breach_type: &'static str,
-    /// What was asked for or used with it, in the unit of the Limit; money in nano-USD.
-    pub value_at_breach: String,
-    /// What the Limit allowed then, in the same unit.
-    pub limit_value: String,
+    /// What was asked for or used with it, in the unit of the Limit; money in nano-USD. Null for a Limit of the installation:
+    /// nobody is told what all of its users have used.
+    pub value_at_breach: Option<String>,
+    /// What the Limit allowed then, in the same unit; null for a Limit of the installation.
+    pub limit_value: Option<String>,
     /// When.
     #[schema(value_type = String, format = DateTime)]
     pub breached_at: Timestamp,
@@ -29,8 +30,8 @@ impl From<Breach> for IncidentBreachView {
     fn from(of: Breach) -> Self {
         let Breach {
             id,
-            tenant: _,
-            limit_owner: _,
+            tenant,
+            limit_owner,
             limit,
             run,
             decision: _,
@@ -39,13 +40,15 @@ impl From<Breach> for IncidentBreachView {
             max,
             at,
         } = of;
+        let own = |amount: i64| (limit_owner == tenant).then(|| amount.to_string());
+        let (value_at_breach, limit_value) = (own(value), own(max));
         Self {
             breach_id: id.to_string(),
             limit_id: limit.to_string(),
             llm_run_id: run.map(|run| run.to_string()),
             breach_type: breach_type.as_str(),
-            value_at_breach: value.to_string(),
-            limit_value: max.to_string(),
+            value_at_breach,
+            limit_value,
             breached_at: at,
         }
     }

@@ -124,6 +124,21 @@ testkit::both_databases! {
         }
     }
 
+    async fn an_incident_about_a_global_limit_tells_nobody_how_much_of_it_is_used(db: TestDb) {
+        let (world, _) = world(db).await;
+        world.post("/api/v1/limits/check", &json!({ "estimated_cost_usd": 760 })).send().await;
+        services::incidents::breaches::explain_all(&world.cx).await.unwrap();
+        let listed = world.get("/api/v1/incidents").send().await;
+        let id = listed.ok(200).text("/items/0/incident_id");
+        for of in ["", "/breaches", "/events", "/learnings"] {
+            let answer = world.get(&format!("/api/v1/incidents/{id}{of}")).send().await;
+            tells_nothing(of, answer.ok(200));
+        }
+        let breaches = world.get(&format!("/api/v1/incidents/{id}/breaches")).send().await;
+        assert_eq!(breaches.at("/items/0/value_at_breach"), Value::Null);
+        assert_eq!(breaches.at("/items/0/limit_value"), Value::Null);
+    }
+
     async fn a_global_limit_that_is_nearly_used_up_warns_no_tenant(db: TestDb) {
         let (world, _) = world(db).await;
         let large = world.post("/api/v1/limits/check", &json!({ "estimated_cost_usd": 700 })).send().await;

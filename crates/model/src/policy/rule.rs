@@ -1,6 +1,6 @@
 //! What does a version of a Policy Rule say?
 
-use alloc::string::String;
+use alloc::string::{String, ToString as _};
 
 use super::{EnforcementMode, OnStream, RuleScope, RuleSource, RuleStatus, RuleType, Stage};
 use crate::digest::{Canonical, Digest};
@@ -115,9 +115,21 @@ impl Definition {
 }
 
 impl Rule {
-    /// The canonical form of this version.
+    /// The canonical form of this version: what it says, and where the rule comes from, which refusals and savings name.
     pub fn canonical(&self) -> Canonical {
-        self.definition.canonical(self.tenant, self.id, self.status)
+        self.definition
+            .canonical(self.tenant, self.id, self.status)
+            .text("source", self.source.as_str())
+            .optional(
+                "source_proposal",
+                self.source_proposal.map(|id| id.to_string()).as_deref(),
+            )
+            .optional(
+                "source_incident",
+                self.source_incident.map(|id| id.to_string()).as_deref(),
+            )
+            .optional("source_run", self.source_run.map(|id| id.to_string()).as_deref())
+            .optional("parent", self.parent.map(|id| id.to_string()).as_deref())
     }
 
     /// The hash of this version, computed anew behind the hash of the version before it ([`Digest::ZERO`] for the first).

@@ -239,7 +239,6 @@ fn creation(breach: &Breach, limit: &Limit, draft: &SignalDraft, author: &Author
     } else {
         IncidentCategory::ResourceExhaustion
     };
-    let (value, max) = (amount(limit, breach.value), amount(limit, breach.max));
     let word = if is_budget { "budget" } else { "threshold" };
     Creation {
         identity: format!("breach {}", breach.id),
@@ -253,7 +252,7 @@ fn creation(breach: &Breach, limit: &Limit, draft: &SignalDraft, author: &Author
         }),
         service: service(limit).to_owned(),
         title: draft.title.clone(),
-        description: format!("{} allows {max}; {value} was asked for or used.", limit.name),
+        description: described(breach, limit),
         tags: vec!["limit".to_owned(), word.to_owned()],
         run: None,
         error_code: Some(breach.breach_type.as_str().to_owned()),
@@ -262,6 +261,18 @@ fn creation(breach: &Breach, limit: &Limit, draft: &SignalDraft, author: &Author
         cost: NanoUsd::ZERO,
         correlation_id: author.correlation_id.clone(),
     }
+}
+
+/// What somebody has used of a Limit that is not the tenant's own is not told.
+fn described(breach: &Breach, limit: &Limit) -> String {
+    if breach.limit_owner != breach.tenant {
+        return format!(
+            "{} has been reached. It is one of the installation, for all who use it.",
+            limit.name
+        );
+    }
+    let (value, max) = (amount(limit, breach.value), amount(limit, breach.max));
+    format!("{} allows {max}; {value} was asked for or used.", limit.name)
 }
 
 fn amount(limit: &Limit, amount: i64) -> String {

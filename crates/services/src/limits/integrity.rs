@@ -1,9 +1,10 @@
 //! Are the limits still what was decided?
 
-use model::audit::AuditEvent;
+use model::audit::{AuditEvent, EntityType};
 use model::id::{IdGenerator, LimitId, TenantId};
-use model::integrity::{Integrity, assess};
+use model::integrity::{Integrity, IntegrityStatus, assess};
 use model::time::Timestamp;
+use model::timeline::SourceDomain;
 use serde_json::{Value, json};
 use store::{LockTx, StoreError, StoreResult};
 
@@ -31,8 +32,12 @@ pub async fn check_all(cx: &Context, older_than_seconds: i64) -> Result<(u64, u6
         for (owner, limit) in due {
             let (ids, now) = (cx.ids.clone(), cx.clock.now());
             let checked = cx.db.locked(move |tx| check(tx, ids.as_ref(), owner, limit, now));
+            let is_intact = match checked.await {
+                Err(StoreError::Corrupt { .. }) => unreadable(cx, owner, limit).await?,
+                checked => checked?,
+            };
             looked_at += 1;
-            broken += u64::from(checked.await? > 0);
+            broken += u64::from(!is_intact);
         }
         if is_last {
             return Ok((looked_at, broken));
@@ -40,18 +45,18 @@ pub async fn check_all(cx: &Context, older_than_seconds: i64) -> Result<(u64, u6
     }
 }
 
-/// Looks at one limit; more than zero if it does not match.
+/// Looks at one limit; whether it is what was decided.
 fn check(
     tx: &mut LockTx<'_>,
     ids: &dyn IdGenerator,
     owner: TenantId,
     limit: LimitId,
     now: Timestamp,
-) -> StoreResult<u64> {
+) -> StoreResult<bool> {
     let live = store::limits::lock(tx, owner, limit)?;
     let known = store::limits::found(tx, owner, limit)?;
     let (Some(live), Some(known)) = (live, known) else {
-        return Ok(0);
+        return Ok(true);
     };
     let before = known.integrity;
     let history = store::limits::versions_of(tx, owner, limit)?;
@@ -81,5 +86,32 @@ fn check(
         };
         audit::record(tx, ids, &Author::system(), changed, now)?;
     }
-    Ok(u64::from(found.first_broken.is_some()))
+    Ok(found.status == IntegrityStatus::Verified)
+}
+
+/// Writes down that one cannot be read: somebody has changed it, or what is known of it, by hand. It is what was decided in no
+/// case, and must not keep the others from being looked at.
+async fn unreadable(cx: &Context, owner: TenantId, limit: LimitId) -> Result<bool, StoreError> {
+    let (ids, now) = (cx.ids.clone(), cx.clock.now());
+    cx.db
+        .write(move |tx| -> StoreResult<bool> {
+            if store::limits::record_unreadable(tx, owner, limit, now)? {
+                let changed = Changed {
+                    tenant: owner,
+                    event: AuditEvent::IntegrityChanged,
+                    entity_type: EntityType::Limit,
+                    entity_id: limit.to_string(),
+                    reason: None,
+                    before: None,
+                    after: Some(json!({ "integrity_status": IntegrityStatus::Failed, "readable": false })),
+                    source: SourceDomain::Limits,
+                    event_type: "limit_integrity_changed",
+                    summary: format!("Limit {limit} cannot be read any more"),
+                    related: json!({ "limit_id": limit }),
+                };
+                audit::record(tx, ids.as_ref(), &Author::system(), changed, now)?;
+            }
+            Ok(false)
+        })
+        .await
 }

@@ -22,7 +22,8 @@ pub async fn incidents(
     cx.db
         .read(move |tx| -> StoreResult<_> {
             let (items, total) = store::incidents::page(tx, tenant, &filter, rows.part())?;
-            Ok(Piece::of(items, total, rows))
+            let read = items.len();
+            Ok(Piece::of(items, read, total, rows))
         })
         .await
 }

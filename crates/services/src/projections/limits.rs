@@ -7,7 +7,7 @@ use store::{Recent, StoreError, StoreResult};
 
 pub use store::limits::Shown;
 
-use super::{Piece, Rows, window_start};
+use super::{Piece, Rows, readable, window_start};
 use crate::context::Context;
 
 /// A row of the table.
@@ -37,6 +37,8 @@ pub async fn limits(
         .read(move |tx| -> StoreResult<_> {
             let own = (tenant, tenant);
             let (page, total) = store::limits::shown(tx, own, &shown, since, rows.part())?;
+            let read = page.len();
+            let page = readable(page);
             let ids: Vec<_> = page.iter().map(|limit| limit.id).collect();
             let found = store::limits::found_of(tx, tenant, &ids)?;
             let recent = store::breaches::recent(tx, own, &ids, since)?;
@@ -45,7 +47,7 @@ pub async fn limits(
                 recent: recent.get(&limit.id).copied(),
                 limit,
             });
-            Ok(Piece::of(items.collect(), total, rows))
+            Ok(Piece::of(items.collect(), read, total, rows))
         })
         .await
 }

@@ -7,7 +7,7 @@ use store::{Recent, StoreError, StoreResult};
 
 pub use store::policy_rules::Shown;
 
-use super::{Piece, Rows, window_start};
+use super::{Piece, Rows, readable, window_start};
 use crate::context::Context;
 
 /// A row of the table.
@@ -36,6 +36,8 @@ pub async fn rules(
         .read(move |tx| -> StoreResult<_> {
             let own = (tenant, tenant);
             let (page, total) = store::policy_rules::shown(tx, own, &shown, since, rows.part())?;
+            let read = page.len();
+            let page = readable(page);
             let ids: Vec<_> = page.iter().map(|rule| rule.id).collect();
             let found = store::policy_rules::found_of(tx, tenant, &ids)?;
             let recent = store::enforcements::recent(tx, own, &ids, since)?;
@@ -44,7 +46,7 @@ pub async fn rules(
                 recent: recent.get(&rule.id).copied(),
                 rule,
             });
-            Ok(Piece::of(items.collect(), total, rows))
+            Ok(Piece::of(items.collect(), read, total, rows))
         })
         .await
 }

@@ -69,6 +69,8 @@ mod incidents_signals;
 #[cfg(test)]
 mod incidents_table;
 #[cfg(test)]
+mod integrity_by_hand;
+#[cfg(test)]
 mod journal;
 #[cfg(test)]
 mod journal_errors;

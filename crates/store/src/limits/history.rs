@@ -118,14 +118,13 @@ fn stored((version, definition, hash): (i32, String, String)) -> StoreResult<Sto
     })
 }
 
-/// Whether the limit says what its newest version says, and nothing else was found. One of before there were versions has
-/// none yet.
+/// Whether the limit says what its newest version says, and nothing else was found. One without versions was not made here.
 ///
 /// # Errors
 /// What the database says.
 pub fn is_intact(tx: &mut impl Tx, limit: &Limit) -> StoreResult<bool> {
     let Some(newest) = newest(tx, limit.tenant, limit.id)? else {
-        return Ok(true);
+        return Ok(false);
     };
     let found = found(tx, limit.tenant, limit.id)?;
     let failed = found.is_some_and(|found| found.integrity.status == IntegrityStatus::Failed);
@@ -150,6 +149,29 @@ pub fn versions_of(tx: &mut impl Tx, owner: TenantId, limit: LimitId) -> StoreRe
     rows.into_iter().map(stored).collect()
 }
 
+/// Writes down that a limit, or what is known of it, cannot be read; whether that is new. The root stays as it is.
+///
+/// # Errors
+/// What the database says.
+pub fn record_unreadable(
+    tx: &mut impl Writes,
+    owner: TenantId,
+    limit: LimitId,
+    now: Timestamp,
+) -> StoreResult<bool> {
+    let of = || limit_integrity::table.find((owner.to_string(), limit.to_string()));
+    let status: Option<String> = of().select(limit_integrity::status).first(tx.conn()).optional()?;
+    let failed = IntegrityStatus::Failed.as_str();
+    diesel::update(of())
+        .set((
+            limit_integrity::status.eq(failed),
+            limit_integrity::score.eq(0),
+            limit_integrity::computed_at.eq(now.as_micros()),
+        ))
+        .execute(tx.conn())?;
+    Ok(status.is_some_and(|status| status != failed))
+}
+
 /// What was found of a limit the last time.
 ///
 /// # Errors
@@ -169,7 +191,8 @@ pub fn found(tx: &mut impl Tx, owner: TenantId, limit: LimitId) -> StoreResult<O
     row.map(|row| integrity::found(TABLE, row)).transpose()
 }
 
-/// What was found of limits the last time; those of which nothing is known are left out.
+/// What was found of limits the last time; those of which nothing is known, or nothing that can be read,
+/// are left out.
 ///
 /// # Errors
 /// What the database says.
@@ -195,8 +218,8 @@ pub fn found_of(
         .load(tx.conn())?;
     let found = rows
         .into_iter()
-        .map(|(name, row)| Ok((TABLE.parse("limit_id", &name)?, integrity::found(TABLE, row)?)));
-    found.collect()
+        .filter_map(|(name, row)| Some((name.parse().ok()?, integrity::found(TABLE, row).ok()?)));
+    Ok(found.collect())
 }
 
 /// The limits whose integrity was computed longest ago, at most `most`, oldest first.
@@ -214,5 +237,5 @@ pub fn longest_unchecked(
         .limit(most)
         .select((limit_integrity::tenant_id, limit_integrity::limit_id))
         .load(tx.conn())?;
-    integrity::names(TABLE, "limit_id", rows)
+    Ok(integrity::names(rows))
 }

@@ -69,7 +69,8 @@ macro_rules! breached {
 }
 
 /// A piece of the limits of an owner that fit, and how many fit in all: first those that a tenant's requests have
-/// breached since, the last one first, then the others, the newest first.
+/// breached since, the last one first, then the others, the newest first. A row that cannot be
+/// read is an error of its own, so that the others are shown.
 ///
 /// # Errors
 /// What the database says.
@@ -79,7 +80,7 @@ pub fn shown(
     shown: &Shown,
     since: Timestamp,
     (most, offset): (i64, i64),
-) -> StoreResult<(Vec<Limit>, i64)> {
+) -> StoreResult<(Vec<StoreResult<Limit>>, i64)> {
     let total = if shown.created_after.is_some() || shown.created_before.is_some() {
         fitting!(owner, shown, limits::table)
             .count()
@@ -129,6 +130,5 @@ pub fn shown(
             .load(tx.conn())?;
         rows.extend(rest);
     }
-    let shown: StoreResult<Vec<Limit>> = rows.into_iter().map(limit).collect();
-    Ok((shown?, total))
+    Ok((rows.into_iter().map(limit).collect(), total))
 }

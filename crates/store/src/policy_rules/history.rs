@@ -219,6 +219,32 @@ pub fn is_intact(tx: &mut impl Tx, rule: &Rule) -> StoreResult<bool> {
     Ok(!failed && definition.is_some_and(|stored| stored.as_bytes() == rule.canonical().as_bytes()))
 }
 
+/// Writes down that a rule, or what is known of it, cannot be read; whether that is new. The root stays as it is.
+///
+/// # Errors
+/// What the database says.
+pub fn record_unreadable(
+    tx: &mut impl Writes,
+    owner: TenantId,
+    rule: RuleId,
+    now: Timestamp,
+) -> StoreResult<bool> {
+    let of = || policy_rule_integrity::table.find((owner.to_string(), rule.to_string()));
+    let status: Option<String> = of()
+        .select(policy_rule_integrity::status)
+        .first(tx.conn())
+        .optional()?;
+    let failed = IntegrityStatus::Failed.as_str();
+    diesel::update(of())
+        .set((
+            policy_rule_integrity::status.eq(failed),
+            policy_rule_integrity::score.eq(0),
+            policy_rule_integrity::computed_at.eq(now.as_micros()),
+        ))
+        .execute(tx.conn())?;
+    Ok(status.is_some_and(|status| status != failed))
+}
+
 /// What was found of a rule the last time.
 ///
 /// # Errors
@@ -238,7 +264,8 @@ pub fn found(tx: &mut impl Tx, owner: TenantId, rule: RuleId) -> StoreResult<Opt
     row.map(|row| integrity::found(TABLE, row)).transpose()
 }
 
-/// What was found of rules the last time; those of which nothing is known are left out.
+/// What was found of rules the last time; those of which nothing is known, or nothing that can be read,
+/// are left out.
 ///
 /// # Errors
 /// What the database says.
@@ -260,8 +287,8 @@ pub fn found_of(tx: &mut impl Tx, owner: TenantId, rules: &[RuleId]) -> StoreRes
         .load(tx.conn())?;
     let found = rows
         .into_iter()
-        .map(|(name, row)| Ok((TABLE.parse("rule_id", &name)?, integrity::found(TABLE, row)?)));
-    found.collect()
+        .filter_map(|(name, row)| Some((name.parse().ok()?, integrity::found(TABLE, row).ok()?)));
+    Ok(found.collect())
 }
 
 /// The rules whose integrity was computed longest ago, at most `most`, oldest first.
@@ -279,5 +306,5 @@ pub fn longest_unchecked(
         .limit(most)
         .select((policy_rule_integrity::tenant_id, policy_rule_integrity::rule_id))
         .load(tx.conn())?;
-    integrity::names(TABLE, "rule_id", rows)
+    Ok(integrity::names(rows))
 }

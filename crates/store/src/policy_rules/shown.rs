@@ -66,7 +66,8 @@ macro_rules! triggered {
 }
 
 /// A piece of the rules of an owner that fit, and how many fit in all: first those that a tenant's requests have
-/// triggered since, the last one first, then the others, the newest first.
+/// triggered since, the last one first, then the others, the newest first. A row that cannot be
+/// read is an error of its own, so that the others are shown.
 ///
 /// # Errors
 /// What the database says.
@@ -76,7 +77,7 @@ pub fn shown(
     shown: &Shown,
     since: Timestamp,
     (most, offset): (i64, i64),
-) -> StoreResult<(Vec<Rule>, i64)> {
+) -> StoreResult<(Vec<StoreResult<Rule>>, i64)> {
     let total = if shown.created_after.is_some() || shown.created_before.is_some() {
         fitting!(owner, shown, policy_rules::table)
             .count()
@@ -125,6 +126,5 @@ pub fn shown(
             .load(tx.conn())?;
         rows.extend(rest);
     }
-    let shown: StoreResult<Vec<Rule>> = rows.into_iter().map(rule).collect();
-    Ok((shown?, total))
+    Ok((rows.into_iter().map(rule).collect(), total))
 }

@@ -29,6 +29,8 @@ mod infra_errors;
 #[cfg(test)]
 mod integrity;
 #[cfg(test)]
+mod integrity_races;
+#[cfg(test)]
 mod ledger;
 #[cfg(test)]
 mod links;
