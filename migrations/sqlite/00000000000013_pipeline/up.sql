@@ -46,7 +46,15 @@ CREATE TABLE detections (
     id          TEXT    NOT NULL,
     signal_id   TEXT    NOT NULL,
     rule_id     TEXT    NOT NULL,
+    source      TEXT    NOT NULL CHECK (source IN ('CLOUDWATCH_ALARM', 'CLOUDWATCH_METRIC', 'CLOUDWATCH_LOGS', 'CUSTOM_API',
+                                                   'EVENTBRIDGE', 'LLM_RUN', 'LIMIT', 'INTEGRITY', 'MANUAL')),
+    signal_type TEXT    NOT NULL CHECK (signal_type IN ('ALARM_STATE_CHANGE', 'METRIC_BREACH', 'LOG_PATTERN_MATCH',
+                                                        'CUSTOM_EVENT', 'INFRASTRUCTURE_EVENT', 'RUN_FAILED',
+                                                        'BUDGET_BREACHED', 'THRESHOLD_VIOLATED', 'INTEGRITY_VIOLATED',
+                                                        'MANUAL_REPORT')),
     service     TEXT    NOT NULL,
+    -- As bad as the rule says.
+    severity    TEXT    NOT NULL CHECK (severity IN ('CRITICAL', 'HIGH', 'MEDIUM', 'LOW', 'INFO')),
     dedupe_key  TEXT    NOT NULL,
     -- When its signal was observed.
     observed_at INTEGER NOT NULL,

@@ -17,7 +17,9 @@ fn rows(tenant: TenantId) -> [(&'static str, String); 4] {
         ),
         (
             "detections",
-            format!("'{tenant}', 'd', 's', 'budget-breached', 'llm', 'LIM-1', 1, 1, '{{}}'"),
+            format!(
+                "'{tenant}', 'd', 's', 'budget-breached', 'LIMIT', 'BUDGET_BREACHED', 'llm', 'HIGH', 'LIM-1', 1, 1, '{{}}'"
+            ),
         ),
         (
             "candidates",
