@@ -113,9 +113,10 @@ pub fn of_run(tx: &mut impl Tx, tenant: TenantId, run: RunId) -> StoreResult<Vec
     let rows: Vec<IncidentRow> = incidents::table
         .filter(incidents::tenant_id.eq(whose))
         .filter(incidents::id.eq_any(ids))
-        .order(incidents::id)
         .load(tx.conn())?;
-    rows.iter().map(incident).collect()
+    let mut found = rows.iter().map(incident).collect::<StoreResult<Vec<_>>>()?;
+    found.sort_unstable_by_key(|one| one.id);
+    Ok(found)
 }
 
 /// The LLM Runs that an Incident is about, in the order in which they failed.

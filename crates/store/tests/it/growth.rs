@@ -3,6 +3,7 @@
 //! The plans are those of the very queries that the store asks, over so many rows that a walk through them would be seen.
 
 use model::id::TenantId;
+use model::limit::Limit;
 use model::signal::{Grade, SignalSource, SignalType};
 use store::pipeline::Wanted;
 use store::{Db, costs, incidents, pipeline};
@@ -11,7 +12,7 @@ use testkit::db::TestDb;
 use crate::policies::signature;
 use crate::support::asked;
 use crate::support::raw::Raw;
-use crate::support::samples::{at, tenant};
+use crate::support::samples::{at, limit, tenant};
 
 /// Nobody else's tests are about it.
 const CROWDED: TenantId = TenantId::from_bits(0xc0de);
@@ -19,7 +20,7 @@ const CROWDED: TenantId = TenantId::from_bits(0xc0de);
 const ROWS: usize = 20_000;
 
 /// The rows of each table, `n` of `ROWS`: the columns, and what stands in them.
-const FILLING: [(&str, &str, &str); 6] = [
+const FILLING: [(&str, &str, &str); 8] = [
     (
         "runs",
         "tenant_id, id, status, operation, subject, stream, decision_id, estimated, usage_source, retries, started_at, correlation_id",
@@ -36,6 +37,16 @@ const FILLING: [(&str, &str, &str); 6] = [
         "incident_runs",
         "tenant_id, incident_id, run_id, signature_id, cost, created_at",
         "'T', 'inc_000000000000000000000000' || (10000000 + n), 'run_000000000000000000' || (10000000 + n), CASE n % 100 WHEN 0 THEN 'S' END, 5, n",
+    ),
+    (
+        "limit_breaches",
+        "tenant_id, id, limit_owner, limit_id, decision_id, breach_type, value_at_breach, limit_value, breached_at",
+        "'T', 'breach_' || n, 'T', 'L', 'd', 'BREACHED', 1, 1, n",
+    ),
+    (
+        "incident_breaches",
+        "tenant_id, incident_id, breach_id, run_id, created_at",
+        "'T', 'inc_000000000000000000000000' || (10000000 + n), 'breach_' || n, 'run_000000000000000000' || (10000000 + n), n",
     ),
     (
         "cost_records",
@@ -58,6 +69,7 @@ fn fill(raw: &mut Raw) {
     for (table, columns, values) in FILLING {
         let values = values
             .replace("'T'", &format!("'{CROWDED}'"))
+            .replace("'L'", &format!("'{}'", limit(1).id))
             .replace("'S'", &format!("'{}'", signature().id()));
         raw.run(&format!(
             "INSERT INTO {table} ({columns}) WITH RECURSIVE g(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM g WHERE n < {ROWS}) \
@@ -117,7 +129,11 @@ const QUESTIONS: [Question; 10] = [
                 "run_00000000000000000010000001".parse().unwrap(),
             ))
         },
-        indexes: &["incident_runs_run run_id", "incident_breaches_run run_id", "KEY:incidents id"],
+        indexes: &[
+            "incident_runs_run run_id",
+            "incident_breaches_run run_id",
+            "KEY:incidents id",
+        ],
     },
     Question {
         name: "the costs of an Incident",
@@ -181,7 +197,10 @@ const QUESTIONS: [Question; 10] = [
 
 testkit::both_databases! {
     async fn what_is_asked_of_incidents_is_a_step_along_an_index(db: TestDb) {
-        db.write(|tx| store::tenants::insert(tx, &tenant(CROWDED, "crowded"))).await.unwrap();
+        db.write(|tx| {
+            store::tenants::insert(tx, &tenant(CROWDED, "crowded"))?;
+            store::limits::insert(tx, &Limit { tenant: CROWDED, ..limit(1) })
+        }).await.unwrap();
         let mut raw = Raw::to(&db);
         fill(&mut raw);
         asked::listen();
