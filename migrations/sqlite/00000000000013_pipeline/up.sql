@@ -13,7 +13,8 @@ CREATE TABLE incident_runs (
     cost         INTEGER NOT NULL,
     created_at   INTEGER NOT NULL,
     PRIMARY KEY (tenant_id, incident_id, run_id),
-    FOREIGN KEY (tenant_id, incident_id) REFERENCES incidents (tenant_id, id)
+    FOREIGN KEY (tenant_id, incident_id) REFERENCES incidents (tenant_id, id),
+    FOREIGN KEY (tenant_id, run_id) REFERENCES runs (tenant_id, id)
 ) STRICT;
 CREATE INDEX incident_runs_run ON incident_runs (tenant_id, run_id);
 CREATE INDEX incident_runs_signature ON incident_runs (tenant_id, signature_id, created_at);
@@ -117,7 +118,9 @@ CREATE TABLE incident_breaches (
     run_id      TEXT,
     created_at  INTEGER NOT NULL,
     PRIMARY KEY (tenant_id, breach_id),
-    FOREIGN KEY (tenant_id, incident_id) REFERENCES incidents (tenant_id, id)
+    FOREIGN KEY (tenant_id, incident_id) REFERENCES incidents (tenant_id, id),
+    FOREIGN KEY (tenant_id, breach_id) REFERENCES limit_breaches (tenant_id, id),
+    FOREIGN KEY (tenant_id, run_id) REFERENCES runs (tenant_id, id)
 ) STRICT;
 CREATE INDEX incident_breaches_incident ON incident_breaches (tenant_id, incident_id, breach_id);
 CREATE INDEX incident_breaches_run ON incident_breaches (tenant_id, run_id);
