@@ -213,17 +213,21 @@ fn replaying(cx: &Context, shutdown: &Shutdown) -> JoinHandle<()> {
         let cx = cx.clone();
         async move {
             let turn = services::incidents::integrity::verify(&cx, REPLAYED_AT_A_TURN).await?;
-            let broken = u64::try_from(turn.broken.len()).unwrap_or(u64::MAX);
-            let failed = u64::try_from(turn.failed.len()).unwrap_or(u64::MAX);
-            let clean = turn.incidents.saturating_sub(broken);
+            let (broken, unreadable, failed) = (turn.broken.len(), turn.unreadable.len(), turn.failed.len());
+            let count = |of: usize| u64::try_from(of).unwrap_or(u64::MAX);
+            let clean = turn.incidents.saturating_sub(count(broken));
+            let (broken, failed) = (count(broken + unreadable), count(failed));
             for (result, count) in [("clean", clean), ("broken", broken), ("failed", failed)] {
                 metrics::counter!("plimsoll_incident_replays_total", "result" => result).increment(count);
             }
             for (_, id, violations) in &turn.broken {
                 tracing::error!(incident_id = %id, ?violations, "an Incident is not what its events say");
             }
-            for (_, id, error) in &turn.failed {
-                tracing::error!(incident_id = %id, %error, "what an Incident's events say could not be read or told");
+            for named in &turn.unreadable {
+                tracing::error!(tenant_id = ?named.tenant, incident_id = ?named.incident, "the id of an Incident is none");
+            }
+            for (named, error) in &turn.failed {
+                tracing::error!(incident_id = %named.incident, %error, "what an Incident's events say could not be read or told");
             }
             Ok::<_, store::StoreError>(())
         }

@@ -133,24 +133,29 @@ pub fn of_runs(tx: &mut impl Tx, tenant: TenantId, ids: &[RunId]) -> StoreResult
 /// What the database says.
 pub fn of_incident(tx: &mut impl Tx, tenant: TenantId, incident: IncidentId) -> StoreResult<Vec<CostRecord>> {
     let (whose, which) = (tenant.to_string(), incident.to_string());
+    // Not as a join: SQLite would begin it with all costs of the tenant.
+    let of_runs = || cost_records::table.filter(cost_records::tenant_id.eq(tenant.to_string()));
     let failed = incident_runs::table
-        .filter(incident_runs::tenant_id.eq(whose.clone()))
-        .filter(incident_runs::incident_id.eq(which.clone()))
+        .filter(incident_runs::tenant_id.eq(&whose))
+        .filter(incident_runs::incident_id.eq(&which))
         .select(incident_runs::run_id.nullable());
-    let hit = incident_breaches::table
-        .filter(incident_breaches::tenant_id.eq(whose.clone()))
-        .filter(incident_breaches::incident_id.eq(which))
-        .select(incident_breaches::run_id);
-    let rows: Vec<Row> = cost_records::table
-        .filter(cost_records::tenant_id.eq(whose))
-        .filter(
-            cost_records::run_id
-                .eq_any(failed)
-                .or(cost_records::run_id.eq_any(hit)),
-        )
-        .order((cost_records::created_at, cost_records::id))
+    let failed: Vec<Row> = of_runs()
+        .filter(cost_records::run_id.eq_any(failed))
         .load(tx.conn())?;
-    rows.into_iter().map(record).collect()
+    let hit = incident_breaches::table
+        .filter(incident_breaches::tenant_id.eq(&whose))
+        .filter(incident_breaches::incident_id.eq(&which))
+        .select(incident_breaches::run_id);
+    let hit: Vec<Row> = of_runs()
+        .filter(cost_records::run_id.eq_any(hit))
+        .load(tx.conn())?;
+    // A run can have failed and hit Limits, and more than one of them.
+    let each: BTreeMap<(i64, String), Row> = failed
+        .into_iter()
+        .chain(hit)
+        .map(|row| ((row.created_at, row.id.clone()), row))
+        .collect();
+    each.into_values().map(record).collect()
 }
 
 /// By what costs are added up.

@@ -7,21 +7,21 @@ mod breaches;
 mod closed;
 mod events;
 mod listed;
+mod named;
 mod row;
 mod runs;
+mod service;
 mod shown;
 mod window;
 
-use std::collections::BTreeSet;
-
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
 use model::id::{IncidentId, TenantId};
 use model::incident::{Incident, Projection, Standing, Transition};
-use model::time::Timestamp;
 
-use self::row::{OPEN, PENDING, Row, TABLE, facets, incident};
+use self::row::{Row, TABLE, facets, incident};
 use crate::error::{StoreError, StoreResult};
-use crate::rows::paging::beyond;
 use crate::schema::{incident_events, incidents};
 use crate::totals::{self, Listing};
 use crate::tx::{Tx, Writes};
@@ -30,7 +30,9 @@ pub use self::breaches::{breaches_of, latest, link_breaches, of_breach};
 pub use self::closed::{Closed, closed};
 pub use self::events::events;
 pub use self::listed::{Filter, Listed, list, page};
+pub use self::named::{Named, after};
 pub use self::runs::{led_to, of_failure, of_run, of_signature, runs_of};
+pub use self::service::{OfService, of_service};
 pub use self::shown::{Shown, shown};
 pub use self::window::{Brief, find_all, occurred, window};
 
@@ -107,46 +109,13 @@ pub fn same(tx: &mut impl Tx, tenant: TenantId, fingerprint: &str) -> StoreResul
     let row: Option<Row> = incidents::table
         .filter(incidents::tenant_id.eq(tenant.to_string()))
         .filter(incidents::fingerprint.eq(fingerprint))
-        .filter(incidents::topic.eq(PENDING).or(incidents::topic.eq(OPEN)))
+        // The words of the partial index, so that it is seen to fit.
+        .filter(sql::<Bool>(
+            "(state = 'PENDING' OR state = 'OPEN' OR state = 'MITIGATING')",
+        ))
         .get_result(tx.conn())
         .optional()?;
     row.as_ref().map(Row::standing).transpose()
-}
-
-/// What the gate wants to know of a service.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct OfService {
-    /// One of its Incidents that is not over, the newest.
-    pub active: Option<IncidentId>,
-    /// When one was opened last.
-    pub opened_at: Option<Timestamp>,
-}
-
-/// What the gate wants to know of a service.
-///
-/// # Errors
-/// What the database says.
-pub fn of_service(tx: &mut impl Tx, tenant: TenantId, service: &str) -> StoreResult<OfService> {
-    let of_service = || {
-        incidents::table
-            .filter(incidents::tenant_id.eq(tenant.to_string()))
-            .filter(incidents::service.eq(service))
-            .order((incidents::created_at.desc(), incidents::id.desc()))
-    };
-    let active: Option<String> = of_service()
-        .filter(incidents::topic.eq(PENDING).or(incidents::topic.eq(OPEN)))
-        .select(incidents::id)
-        .first(tx.conn())
-        .optional()?;
-    let opened_at: Option<i64> = of_service()
-        .filter(incidents::topic.ne(PENDING))
-        .select(incidents::created_at)
-        .first(tx.conn())
-        .optional()?;
-    Ok(OfService {
-        active: active.map(|id| TABLE.parse("id", &id)).transpose()?,
-        opened_at: opened_at.map(Timestamp::from_micros),
-    })
 }
 
 /// What is stored of an Incident, as it is compared with its events.
@@ -175,42 +144,6 @@ pub fn stored(tx: &mut impl Tx, tenant: TenantId, id: IncidentId) -> StoreResult
             body: row.body,
         },
     }))
-}
-
-/// The next Incidents of all tenants, in the order of their ids: those that are stored, and those of which events alone
-/// are left.
-///
-/// # Errors
-/// What the database says.
-pub fn after(
-    tx: &mut impl Tx,
-    last: Option<(TenantId, IncidentId)>,
-    most: i64,
-) -> StoreResult<Vec<(TenantId, IncidentId)>> {
-    let last = last.map(|(tenant, id)| (tenant.to_string(), id.to_string()));
-    let stored = incidents::table
-        .select((incidents::tenant_id, incidents::id))
-        .order((incidents::tenant_id, incidents::id))
-        .limit(most)
-        .into_boxed();
-    let stored = beyond!(stored, last.clone(), (incidents::tenant_id, incidents::id));
-    let told = incident_events::table
-        .select((incident_events::tenant_id, incident_events::incident_id))
-        .distinct()
-        .order((incident_events::tenant_id, incident_events::incident_id))
-        .limit(most)
-        .into_boxed();
-    let told = beyond!(
-        told,
-        last,
-        (incident_events::tenant_id, incident_events::incident_id)
-    );
-    let mut ids: BTreeSet<(String, String)> = stored.load(tx.conn())?.into_iter().collect();
-    ids.extend(told.load::<(String, String)>(tx.conn())?);
-    ids.into_iter()
-        .take(usize::try_from(most).unwrap_or(usize::MAX))
-        .map(|(tenant, id)| Ok((TABLE.parse("tenant_id", &tenant)?, TABLE.parse("id", &id)?)))
-        .collect()
 }
 
 /// Whose Incident it is, or was, if events alone are left of it. Every tenant is looked through: this is for the people who run the installation.

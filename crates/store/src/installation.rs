@@ -1,10 +1,11 @@
 //! What belongs to the installation itself?
 
 use diesel::prelude::*;
-use model::id::{IncidentId, TenantId};
 
 use crate::dialect::upsert;
 use crate::error::{StoreError, StoreResult};
+use crate::incidents::Named;
+use crate::rows::to_json;
 use crate::schema::installation;
 use crate::tx::{Tx, WriteTx};
 
@@ -51,24 +52,23 @@ fn key(tx: &mut impl Tx, name: &str) -> StoreResult<String> {
 ///
 /// # Errors
 /// What the database says.
-pub fn replayed_up_to(tx: &mut impl Tx) -> StoreResult<Option<(TenantId, IncidentId)>> {
+pub fn replayed_up_to(tx: &mut impl Tx) -> StoreResult<Option<Named>> {
     let place: Option<String> = installation::table
         .find(REPLAYED)
         .select(installation::value)
         .get_result(tx.conn())
         .optional()?;
-    let place = place.as_deref().and_then(|place| place.split_once(' '));
     // What cannot be read is no place: they are begun anew.
-    Ok(place.and_then(|(tenant, id)| tenant.parse().ok().zip(id.parse().ok())))
+    Ok(place.and_then(|place| serde_json::from_str(&place).ok()))
 }
 
 /// Notes it.
 ///
 /// # Errors
 /// What the database says.
-pub fn set_replayed_up_to(tx: &mut WriteTx<'_>, place: Option<(TenantId, IncidentId)>) -> StoreResult<()> {
+pub fn set_replayed_up_to(tx: &mut WriteTx<'_>, place: Option<&Named>) -> StoreResult<()> {
     use crate::tx::sealed::Connected as _;
-    let value = place.map(|(tenant, id)| format!("{tenant} {id}"));
+    let value = place.map(to_json);
     let row = Row {
         name: REPLAYED,
         value: value.as_deref().unwrap_or_default(),

@@ -2,13 +2,14 @@
 //!
 //! Nothing here is ever changed. Every id follows from what it is the id of: what is told twice is written once.
 
+mod wanted;
+
 use diesel::prelude::*;
 use model::candidate::{Candidate, EvidenceBundle, EvidenceGraph};
 use model::detection::Detection;
 use model::id::{CandidateId, IncidentId, PromotionDecisionId, SignalId, TenantId};
 use model::promotion::PromotionDecision;
 use model::signal::Signal;
-use model::time::Timestamp;
 use model::verdict::Verdict;
 
 use crate::dialect::insert_new;
@@ -16,6 +17,8 @@ use crate::error::{StoreError, StoreResult};
 use crate::rows::{Table, to_json};
 use crate::schema::{candidates, detections, promotion_decisions, signals};
 use crate::tx::{Tx, Writes};
+
+pub use self::wanted::{Wanted, detections};
 
 #[derive(Insertable)]
 #[diesel(table_name = signals)]
@@ -39,7 +42,10 @@ struct DetectionRow {
     id: String,
     signal_id: String,
     rule_id: String,
+    source: &'static str,
+    signal_type: &'static str,
     service: String,
+    severity: &'static str,
     dedupe_key: String,
     observed_at: i64,
     detected_at: i64,
@@ -106,7 +112,10 @@ pub fn add_detections(tx: &mut impl Writes, signal: SignalId, found: &[Detection
         id: detection.id.to_string(),
         signal_id: signal.to_string(),
         rule_id: detection.rule.id.to_string(),
+        source: detection.source.as_str(),
+        signal_type: detection.signal_type.as_str(),
         service: detection.service.clone(),
+        severity: detection.severity.as_str(),
         dedupe_key: detection.dedupe_key.clone(),
         observed_at: detection.signal_timestamp.as_micros(),
         detected_at: detection.detected_at.as_micros(),
@@ -199,49 +208,6 @@ pub fn candidate(
     let table = Table("candidates");
     row.map(|(body, evidence)| Ok((table.json("body", &body)?, table.json("evidence", &evidence)?)))
         .transpose()
-}
-
-/// Which detections a rule wants to see.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Wanted {
-    /// Only those that these rules have found; those of any if there are none.
-    pub rules: Vec<String>,
-    /// Only those about this service.
-    pub service: Option<String>,
-    /// Only those whose producer calls what it noticed so.
-    pub dedupe_key: Option<String>,
-}
-
-/// The detections of signals that were observed between two instants, both included, the latest first, at most `most`.
-///
-/// # Errors
-/// What the database says.
-pub fn detections(
-    tx: &mut impl Tx,
-    tenant: TenantId,
-    wanted: &Wanted,
-    (from, until): (Timestamp, Timestamp),
-    most: i64,
-) -> StoreResult<Vec<Detection>> {
-    let mut query = detections::table
-        .filter(detections::tenant_id.eq(tenant.to_string()))
-        .filter(detections::observed_at.between(from.as_micros(), until.as_micros()))
-        .order((detections::observed_at.desc(), detections::id.desc()))
-        .select(detections::body)
-        .limit(most)
-        .into_boxed();
-    if !wanted.rules.is_empty() {
-        query = query.filter(detections::rule_id.eq_any(wanted.rules.clone()));
-    }
-    if let Some(service) = &wanted.service {
-        query = query.filter(detections::service.eq(service.clone()));
-    }
-    if let Some(key) = &wanted.dedupe_key {
-        query = query.filter(detections::dedupe_key.eq(key.clone()));
-    }
-    let bodies: Vec<String> = query.load(tx.conn())?;
-    let table = Table("detections");
-    bodies.iter().map(|body| table.json("body", body)).collect()
 }
 
 /// What the gate has said about a candidate before.

@@ -185,7 +185,7 @@ fn resolving() -> Happening {
     })
 }
 
-/// An ACTIVE Incident of a tenant's run, of severity high.
+/// An ACTIVE Incident of a tenant, of severity high. It names no LLM Run: one that it names has to be on record.
 pub fn incident(tenant: TenantId, number: u128, at: Timestamp) -> TestIncident {
     TestIncident {
         tenant,
@@ -204,7 +204,7 @@ pub fn incident(tenant: TenantId, number: u128, at: Timestamp) -> TestIncident {
             title: format!("Execution Timeout {number}"),
             description: String::new(),
             tags: Vec::new(),
-            run: Some(RunId::from_bits(number)),
+            run: None,
             error_code: Some("upstream_timeout".to_owned()),
             signature: None,
             fingerprint: None,
@@ -248,7 +248,7 @@ pub async fn add_incidents(db: &Db, incidents: Vec<TestIncident>) {
 }
 
 /// Writes down that a rule of a tenant, born of an Incident, kept a run from failing, which would have cost so many
-/// nano-USD.
+/// nano-USD. The run is on record afterwards.
 pub async fn prevent(
     db: &Db,
     (tenant, rule, incident): (TenantId, RuleId, IncidentId),
@@ -269,7 +269,13 @@ pub async fn prevent(
         estimated_saving: NanoUsd(saving),
         at,
     };
-    let added = db.write(move |tx| store::preventions::insert(tx, &record));
+    let kept = crate::history::stand_in(tenant, run, at);
+    let added = db.write(move |tx| {
+        if store::runs::find(tx, tenant, run)?.is_none() {
+            store::runs::insert(tx, std::slice::from_ref(&kept))?;
+        }
+        store::preventions::insert(tx, &record)
+    });
     added
         .await
         .unwrap_or_else(|error| panic!("no prevention: {error:?}"));

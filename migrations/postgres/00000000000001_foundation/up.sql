@@ -216,10 +216,13 @@ CREATE TABLE cost_records (
     price_version TEXT,
     source        TEXT   NOT NULL CHECK (source IN ('GATEWAY', 'SDK')),
     created_at    BIGINT NOT NULL,
-    PRIMARY KEY (tenant_id, id)
+    PRIMARY KEY (tenant_id, id),
+    FOREIGN KEY (tenant_id, run_id) REFERENCES runs (tenant_id, id),
+    FOREIGN KEY (tenant_id, api_key_id) REFERENCES api_keys (tenant_id, id)
 );
 CREATE INDEX cost_records_time ON cost_records (tenant_id, created_at);
 CREATE INDEX cost_records_run ON cost_records (tenant_id, run_id);
+CREATE INDEX cost_records_key ON cost_records (tenant_id, api_key_id, created_at);
 
 -- What was decided about an LLM request, with what the decision was taken on: enough to take it again.
 CREATE TABLE decisions (

@@ -89,7 +89,8 @@ CREATE TABLE policy_enforcements (
     details      TEXT NOT NULL,
     triggered_at BIGINT NOT NULL,
     PRIMARY KEY (tenant_id, id),
-    FOREIGN KEY (rule_owner, rule_id) REFERENCES policy_rules (tenant_id, id)
+    FOREIGN KEY (rule_owner, rule_id) REFERENCES policy_rules (tenant_id, id),
+    FOREIGN KEY (tenant_id, run_id) REFERENCES runs (tenant_id, id)
 );
 CREATE INDEX policy_enforcements_rule ON policy_enforcements (rule_owner, rule_id, triggered_at);
 CREATE INDEX policy_enforcements_time ON policy_enforcements (tenant_id, triggered_at);
@@ -137,7 +138,8 @@ CREATE TABLE incidents (
     version         BIGINT NOT NULL CHECK (version >= 1),
     head_hash       TEXT NOT NULL,
     body            TEXT NOT NULL,
-    PRIMARY KEY (tenant_id, id)
+    PRIMARY KEY (tenant_id, id),
+    FOREIGN KEY (tenant_id, llm_run_id) REFERENCES runs (tenant_id, id)
 );
 CREATE INDEX incidents_run ON incidents (tenant_id, llm_run_id);
 CREATE INDEX incidents_signature ON incidents (tenant_id, signature_id);
@@ -230,7 +232,8 @@ CREATE TABLE prevention_records (
     created_at           BIGINT NOT NULL,
     PRIMARY KEY (tenant_id, id),
     FOREIGN KEY (tenant_id, rule_id) REFERENCES policy_rules (tenant_id, id),
-    FOREIGN KEY (tenant_id, original_incident_id) REFERENCES incidents (tenant_id, id)
+    FOREIGN KEY (tenant_id, original_incident_id) REFERENCES incidents (tenant_id, id),
+    FOREIGN KEY (tenant_id, blocked_run_id) REFERENCES runs (tenant_id, id)
 );
 CREATE INDEX prevention_records_rule ON prevention_records (tenant_id, rule_id, created_at);
 CREATE INDEX prevention_records_incident ON prevention_records (tenant_id, original_incident_id);

@@ -13,7 +13,8 @@ CREATE TABLE incident_runs (
     cost         BIGINT NOT NULL,
     created_at   BIGINT NOT NULL,
     PRIMARY KEY (tenant_id, incident_id, run_id),
-    FOREIGN KEY (tenant_id, incident_id) REFERENCES incidents (tenant_id, id)
+    FOREIGN KEY (tenant_id, incident_id) REFERENCES incidents (tenant_id, id),
+    FOREIGN KEY (tenant_id, run_id) REFERENCES runs (tenant_id, id)
 );
 CREATE INDEX incident_runs_run ON incident_runs (tenant_id, run_id);
 CREATE INDEX incident_runs_signature ON incident_runs (tenant_id, signature_id, created_at);
@@ -46,7 +47,15 @@ CREATE TABLE detections (
     id          TEXT   NOT NULL,
     signal_id   TEXT   NOT NULL,
     rule_id     TEXT   NOT NULL,
+    source      TEXT   NOT NULL CHECK (source IN ('CLOUDWATCH_ALARM', 'CLOUDWATCH_METRIC', 'CLOUDWATCH_LOGS', 'CUSTOM_API',
+                                                   'EVENTBRIDGE', 'LLM_RUN', 'LIMIT', 'INTEGRITY', 'MANUAL')),
+    signal_type TEXT   NOT NULL CHECK (signal_type IN ('ALARM_STATE_CHANGE', 'METRIC_BREACH', 'LOG_PATTERN_MATCH',
+                                                        'CUSTOM_EVENT', 'INFRASTRUCTURE_EVENT', 'RUN_FAILED',
+                                                        'BUDGET_BREACHED', 'THRESHOLD_VIOLATED', 'INTEGRITY_VIOLATED',
+                                                        'MANUAL_REPORT')),
     service     TEXT   NOT NULL,
+    -- As bad as the rule says.
+    severity    TEXT   NOT NULL CHECK (severity IN ('CRITICAL', 'HIGH', 'MEDIUM', 'LOW', 'INFO')),
     dedupe_key  TEXT   NOT NULL,
     -- When its signal was observed.
     observed_at BIGINT NOT NULL,
@@ -109,7 +118,9 @@ CREATE TABLE incident_breaches (
     run_id      TEXT,
     created_at  BIGINT NOT NULL,
     PRIMARY KEY (tenant_id, breach_id),
-    FOREIGN KEY (tenant_id, incident_id) REFERENCES incidents (tenant_id, id)
+    FOREIGN KEY (tenant_id, incident_id) REFERENCES incidents (tenant_id, id),
+    FOREIGN KEY (tenant_id, breach_id) REFERENCES limit_breaches (tenant_id, id),
+    FOREIGN KEY (tenant_id, run_id) REFERENCES runs (tenant_id, id)
 );
 CREATE INDEX incident_breaches_incident ON incident_breaches (tenant_id, incident_id, breach_id);
 CREATE INDEX incident_breaches_run ON incident_breaches (tenant_id, run_id);

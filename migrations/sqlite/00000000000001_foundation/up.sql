@@ -139,6 +139,7 @@ CREATE TABLE limit_counters (
 -- What grows with every request is keyed by its id alone, here and below. Ids are of one sequence that ascends with
 -- time, so rows and keys are appended. With the tenant first, as on PostgreSQL, where tables may be spread by tenant, a
 -- batch of many tenants would rewrite a page of the key for each of its rows, and a longer key would fill more of them.
+-- What other tables refer to is keyed by its tenant as well, behind its id.
 CREATE TABLE holds (
     tenant_id   TEXT   NOT NULL,
     id          TEXT   NOT NULL,
@@ -196,7 +197,7 @@ CREATE TABLE runs (
     first_byte_at  INTEGER,
     completed_at   INTEGER,
     correlation_id TEXT    NOT NULL,
-    PRIMARY KEY (id)
+    PRIMARY KEY (id, tenant_id)
 ) STRICT;
 CREATE INDEX runs_newest ON runs (tenant_id, started_at, id);
 
@@ -220,10 +221,13 @@ CREATE TABLE cost_records (
     price_version TEXT,
     source        TEXT   NOT NULL CHECK (source IN ('GATEWAY', 'SDK')),
     created_at    INTEGER NOT NULL,
-    PRIMARY KEY (id)
+    PRIMARY KEY (id),
+    FOREIGN KEY (tenant_id, run_id) REFERENCES runs (tenant_id, id),
+    FOREIGN KEY (tenant_id, api_key_id) REFERENCES api_keys (tenant_id, id)
 ) STRICT;
 CREATE INDEX cost_records_time ON cost_records (tenant_id, created_at);
 CREATE INDEX cost_records_run ON cost_records (tenant_id, run_id);
+CREATE INDEX cost_records_key ON cost_records (tenant_id, api_key_id, created_at);
 
 -- What was decided about an LLM request, with what the decision was taken on: enough to take it again.
 CREATE TABLE decisions (
@@ -253,7 +257,7 @@ CREATE TABLE limit_breaches (
     value_at_breach INTEGER NOT NULL,
     limit_value     INTEGER NOT NULL,
     breached_at     INTEGER NOT NULL,
-    PRIMARY KEY (id),
+    PRIMARY KEY (id, tenant_id),
     FOREIGN KEY (limit_owner, limit_id) REFERENCES limits (tenant_id, id)
 ) STRICT;
 CREATE INDEX limit_breaches_limit ON limit_breaches (limit_owner, limit_id, breached_at);

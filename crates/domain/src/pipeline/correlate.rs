@@ -8,13 +8,14 @@ mod load;
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString as _};
+use alloc::vec;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 
 use model::candidate::{Alignment, CorrelationRule, DetectionFilter, GroupKey, Truncation, Window};
 use model::detection::Detection;
 use model::id::TenantId;
-use model::signal::IdentityWindow;
+use model::signal::{Grade, IdentityWindow, SignalSource, SignalType};
 use model::time::Timestamp;
 use model::versioned::{Name, Versioned};
 
@@ -82,32 +83,59 @@ pub fn query_window(rule: &CorrelationRule, at: Timestamp) -> (Timestamp, Timest
     bounds(rule.window, at)
 }
 
-/// Which detections a rule wants to see beside one that came.
+/// Which detections a rule wants to see beside one that came: of each list any, of an empty one all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
     /// Of signals that were noticed then or later.
     pub from: Timestamp,
     /// Of signals that were noticed then or before.
     pub until: Timestamp,
-    /// Found by one of these rules; by any if there are none.
+    /// Found by one of these rules.
     pub rules: Vec<Name>,
-    /// About this service.
-    pub service: Option<String>,
+    /// Noticed by one of these.
+    pub sources: Vec<SignalSource>,
+    /// Of one of these kinds.
+    pub signal_types: Vec<SignalType>,
+    /// About one of these services.
+    pub services: Vec<String>,
+    /// As bad as one of these.
+    pub severities: Vec<Grade>,
     /// Of what its producer calls so.
     pub dedupe_key: Option<String>,
 }
 
-/// Which detections a rule wants to see beside this one: at least those that can be in its group. None if it does not look
-/// at it.
+/// Which detections a rule wants to see beside this one: those that can be in its group, but for the edges of its window.
+/// None if it does not look at it.
 pub fn wanted(rule: &CorrelationRule, trigger: &Detection) -> Option<Wanted> {
-    let (from, until) = query_window(rule, trigger.signal_timestamp);
-    let common = |key| rule.group_by.contains(&key).then(|| key_value(trigger, key));
-    passes(&rule.filters, trigger).then(|| Wanted {
+    /// What the group has in common, or else what the rule looks at.
+    fn one_or<T: Clone>(is_common: bool, value: &T, list: &[T]) -> Vec<T> {
+        if is_common {
+            vec![value.clone()]
+        } else {
+            list.to_vec()
+        }
+    }
+    let (mut from, mut until) = query_window(rule, trigger.signal_timestamp);
+    let common = |key| rule.group_by.contains(&key);
+    if common(GroupKey::IdentityWindow) {
+        let minute = IdentityWindow::of(trigger.signal_timestamp).start();
+        from = from.max(minute);
+        until = until.min(plus(minute, MINUTE_MICROS - 1));
+    }
+    let filters = &rule.filters;
+    passes(filters, trigger).then(|| Wanted {
         from,
         until,
-        rules: rule.filters.rule_ids.clone(),
-        service: common(GroupKey::Service),
-        dedupe_key: common(GroupKey::DedupeKey),
+        rules: one_or(common(GroupKey::RuleId), &trigger.rule.id, &filters.rule_ids),
+        sources: one_or(common(GroupKey::Source), &trigger.source, &filters.sources),
+        signal_types: one_or(
+            common(GroupKey::SignalType),
+            &trigger.signal_type,
+            &filters.signal_types,
+        ),
+        services: one_or(common(GroupKey::Service), &trigger.service, &filters.services),
+        severities: one_or(common(GroupKey::Severity), &trigger.severity, &filters.severities),
+        dedupe_key: common(GroupKey::DedupeKey).then(|| trigger.dedupe_key.clone()),
     })
 }
 

@@ -70,13 +70,19 @@ pub(crate) fn run(global: &Global, command: &Command) -> Result<ExitCode> {
                 .await
                 .context("the Incidents could not be read")?;
             let broken = found.broken.into_iter();
+            let broken = broken.flat_map(|(tenant, id, violations)| views(tenant, id, violations));
+            let unreadable = found.unreadable.into_iter();
+            let unreadable = unreadable.map(|(named, violation)| ViolationView {
+                tenant_id: named.tenant,
+                incident_id: named.incident,
+                violation,
+            });
+            let violations: Vec<_> = broken.chain(unreadable).collect();
             return Ok(View {
-                agrees: broken.len() == 0,
+                agrees: violations.is_empty(),
                 incidents: found.incidents,
                 events: found.events,
-                violations: broken
-                    .flat_map(|(tenant, id, violations)| views(tenant, id, violations))
-                    .collect(),
+                violations,
             });
         };
         let Some(found) = replay::anybodys(&cx, id)

@@ -9,6 +9,7 @@ use model::integrity::IntegrityStatus;
 use model::money::NanoUsd;
 use model::severity::Severity;
 use store::StoreError;
+use store::incidents::Named;
 
 use super::pipeline::{self, Asked};
 use super::replay;
@@ -26,8 +27,10 @@ pub struct Turn {
     pub incidents: u64,
     /// Those that are not what their events say, with what does not fit.
     pub broken: Vec<(TenantId, IncidentId, Vec<Violation>)>,
+    /// Rows whose ids are none: no Incident can be looked for by them.
+    pub unreadable: Vec<Named>,
     /// Those that could not be made again, or about which no Incident could be opened, with what was in the way.
-    pub failed: Vec<(TenantId, IncidentId, IncidentError)>,
+    pub failed: Vec<(Named, IncidentError)>,
     /// Whether it came to the last of all.
     pub is_last: bool,
 }
@@ -39,42 +42,54 @@ pub struct Turn {
 /// # Errors
 /// What the database says.
 pub async fn verify(cx: &Context, most: i64) -> Result<Turn, StoreError> {
-    let ids = cx.db.read(move |tx| {
+    let next = cx.db.read(move |tx| {
         let after = store::installation::replayed_up_to(tx)?;
         store::incidents::after(tx, after, most)
     });
-    let ids = ids.await?;
+    let next = next.await?;
     let mut turn = Turn {
-        is_last: i64::try_from(ids.len()).is_ok_and(|found| found < most),
+        is_last: i64::try_from(next.len()).is_ok_and(|found| found < most),
         ..Turn::default()
     };
-    let place = ids.last().copied().filter(|_| !turn.is_last);
-    for (tenant, id) in ids {
-        let violations = match replay::one(cx, tenant, id).await {
-            Ok(replayed) => replayed.replay.violations,
-            Err(error) => {
-                turn.failed.push((tenant, id, error));
-                continue;
-            }
-        };
-        turn.incidents += 1;
-        if violations.is_empty() {
-            continue;
+    let place = next.last().cloned().filter(|_| !turn.is_last);
+    for named in next {
+        if let Err(error) = look_at(cx, &named, &mut turn).await {
+            turn.failed.push((named, error));
         }
-        if let Err(error) = raise(cx, (tenant, id), &violations).await {
-            turn.failed.push((tenant, id, error));
-        }
-        turn.broken.push((tenant, id, violations));
     }
     cx.db
-        .write(move |tx| store::installation::set_replayed_up_to(tx, place))
+        .write(move |tx| store::installation::set_replayed_up_to(tx, place.as_ref()))
         .await?;
     Ok(turn)
 }
 
+/// Makes one Incident again and says what does not fit.
+async fn look_at(cx: &Context, named: &Named, turn: &mut Turn) -> Result<(), IncidentError> {
+    let Some((tenant, id)) = named.ids() else {
+        turn.unreadable.push(named.clone());
+        // What nobody can be found by is told to those who run the installation.
+        let tenant = named.tenant.parse().unwrap_or(TenantId::PLATFORM);
+        raise(
+            cx,
+            (tenant, &replay::shown_as(named)),
+            &[replay::unreadable(named)],
+        )
+        .await?;
+        return Ok(());
+    };
+    let violations = replay::one(cx, tenant, id).await?.replay.violations;
+    turn.incidents += 1;
+    if violations.is_empty() {
+        return Ok(());
+    }
+    let raised = raise(cx, (tenant, &id.to_string()), &violations).await;
+    turn.broken.push((tenant, id, violations));
+    raised.map(drop)
+}
+
 async fn raise(
     cx: &Context,
-    (tenant, id): (TenantId, IncidentId),
+    (tenant, id): (TenantId, &str),
     violations: &[Violation],
 ) -> Result<bool, IncidentError> {
     let (now, ids) = (cx.clock.now(), cx.ids.clone());
@@ -86,10 +101,9 @@ async fn raise(
     kinds.dedup();
     let identity = format!("integrity {id} {}", kinds.join(" "));
     let new = IncidentId::derive(tenant, &identity);
-    let text = id.to_string();
     let found = own::Violation {
         kind: "incident",
-        id: &text,
+        id,
         status: IntegrityStatus::Failed,
         mismatches: &kinds,
         found_at: now,

@@ -26,7 +26,7 @@ use store::{StoreResult, Tx, Writes};
 use super::{IncidentError, again};
 use crate::measure::Counted;
 
-/// The most detections that one is brought together with.
+/// The most detections of one source that one is brought together with by one rule, the latest: more than any rule takes.
 const KNOWN_MOST: i64 = 500;
 
 /// The policy for what a person lets through.
@@ -225,13 +225,17 @@ pub(super) fn decide(
     Ok(Promoted { counted, ..first })
 }
 
-/// The detections that rules bring together with this one.
+/// The detections that rules bring together with this one: for each rule those that it can use, so that nothing else
+/// takes their place.
 fn known(tx: &mut impl Tx, rules: &CorrelationRules, trigger: &Detection) -> StoreResult<Vec<Detection>> {
     let mut known = Vec::new();
     for wanted in rules.iter().filter_map(|rule| wanted(rule, trigger)) {
         let of = Wanted {
             rules: wanted.rules.iter().map(ToString::to_string).collect(),
-            service: wanted.service,
+            sources: wanted.sources,
+            signal_types: wanted.signal_types,
+            services: wanted.services,
+            severities: wanted.severities,
             dedupe_key: wanted.dedupe_key,
         };
         let window = (wanted.from, wanted.until);

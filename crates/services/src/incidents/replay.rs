@@ -1,7 +1,9 @@
 //! Are the Incidents still what their events say?
 
+use model::digest::Digest;
 use model::id::{IncidentId, TenantId};
 use model::incident::{MismatchKind, Player, Replay, Violation};
+use store::incidents::Named;
 use store::{StoreError, StoreResult, Tx};
 
 use super::IncidentError;
@@ -59,28 +61,47 @@ pub struct Verified {
     pub events: u64,
     /// Those that are not what their events say, with what does not fit.
     pub broken: Vec<(TenantId, IncidentId, Vec<Violation>)>,
+    /// Rows whose ids are none, with what does not fit of each.
+    pub unreadable: Vec<(Named, Violation)>,
     /// The last one that was looked at; none if there are no more after it.
-    pub last: Option<(TenantId, IncidentId)>,
+    pub last: Option<Named>,
+}
+
+/// What does not fit of a row whose ids are none.
+pub(super) fn unreadable(named: &Named) -> Violation {
+    Violation {
+        kind: MismatchKind::IncidentIdMismatch,
+        event_seq: None,
+        expected: None,
+        actual: Some(named.incident.clone()),
+    }
+}
+
+/// What a row whose ids are none is called where it is spoken of: whatever stands there, this can be shown and searched for.
+pub(super) fn shown_as(named: &Named) -> String {
+    let digest = Digest::of(named.incident.as_bytes()).to_string();
+    format!("unreadable-{}", digest.get(..16).unwrap_or(&digest))
 }
 
 /// Makes the next Incidents again, in the order of their ids, at most this many; from the first one on if none is named.
 ///
 /// # Errors
 /// What the database says.
-pub async fn some(
-    cx: &Context,
-    after: Option<(TenantId, IncidentId)>,
-    most: i64,
-) -> Result<Verified, StoreError> {
+pub async fn some(cx: &Context, after: Option<Named>, most: i64) -> Result<Verified, StoreError> {
     cx.db
         .read(move |tx| -> StoreResult<Verified> {
-            let ids = store::incidents::after(tx, after, most)?;
-            let is_last = i64::try_from(ids.len()).is_ok_and(|found| found < most);
+            let next = store::incidents::after(tx, after.clone(), most)?;
+            let is_last = i64::try_from(next.len()).is_ok_and(|found| found < most);
             let mut verified = Verified {
-                last: ids.last().copied().filter(|_| !is_last),
+                last: next.last().cloned().filter(|_| !is_last),
                 ..Verified::default()
             };
-            for (tenant, id) in ids {
+            for named in next {
+                let Some((tenant, id)) = named.ids() else {
+                    let violation = unreadable(&named);
+                    verified.unreadable.push((named, violation));
+                    continue;
+                };
                 let Some(replayed) = again(tx, tenant, id)? else {
                     continue;
                 };
@@ -102,10 +123,11 @@ pub async fn some(
 pub async fn all(cx: &Context) -> Result<Verified, StoreError> {
     let mut sum = Verified::default();
     loop {
-        let part = some(cx, sum.last, MOST).await?;
+        let part = some(cx, sum.last.take(), MOST).await?;
         sum.incidents += part.incidents;
         sum.events += part.events;
         sum.broken.extend(part.broken);
+        sum.unreadable.extend(part.unreadable);
         sum.last = part.last;
         if sum.last.is_none() {
             return Ok(sum);

@@ -19,6 +19,7 @@ use services::proposals::{self, Approval, Review};
 use services::runs::{RunError, logs};
 use testkit::db::TestDb;
 use testkit::governance::{TestIncident, add_incidents, incident, resolved};
+use testkit::history::{add_runs, stand_in};
 use testkit::upstream::Fault;
 
 use crate::gateway::chat;
@@ -92,6 +93,23 @@ testkit::both_databases! {
         assert_eq!(world.run(third.run).await.parent, Some(again.run));
     }
 
+    async fn from_an_incident_one_comes_to_what_it_cost_and_to_whose_key_that_was_and_back(db: TestDb) {
+        let world = World::new(db).await;
+        let run = breaks_off(&world, "round-1").await.run;
+        let id = explained(&world, run).await;
+        let tenant = world.tenant;
+        let found = world.cx.db.read(move |tx| {
+            let costs = store::costs::of_incident(tx, tenant, id)?;
+            let key = costs[0].subject.api_key_id.unwrap();
+            Ok::<_, store::StoreError>((store::incidents::runs_of(tx, tenant, id)?, costs, store::keys::find(tx, tenant, key)?))
+        });
+        let (runs, costs, key) = found.await.unwrap();
+        assert_eq!((runs, costs.len(), costs[0].run), (vec![run], 1, Some(run)));
+        assert_eq!(costs, world.costs(run).await);
+        assert_eq!(key.unwrap().id, world.key.key.id);
+        assert_eq!(incidents_of(&world, run).await[0].id, id);
+    }
+
     async fn what_is_not_on_record_is_named_and_not_taken_for_nothing(db: TestDb) {
         let world = World::new(db).await;
         let unpriced = breaks_off(&world, "nobody-knows-1").await;
@@ -101,12 +119,15 @@ testkit::both_databases! {
         assert_eq!(found.missing.into_iter().collect::<Vec<_>>(), [(CostGap::Unpriced, vec![unpriced.run])]);
         // Nobody has a run of this Incident.
         let at = world.now();
-        let gone = incident(world.tenant, 77, at);
-        let mut manual = incident(world.tenant, 78, at);
-        manual.creation.run = None;
+        let (mut gone, manual) = (incident(world.tenant, 77, at), incident(world.tenant, 78, at));
+        let run = RunId::from_bits(77);
+        gone.creation.run = Some(run);
+        add_runs(&world.cx.db, vec![stand_in(world.tenant, run, at)]).await;
         add_incidents(&world.cx.db, vec![gone.clone(), manual.clone()]).await;
+        let past_the_guards = if world.db.url().starts_with("sqlite") { "" } else { "SET session_replication_role = replica; " };
+        world.db.by_hand(&format!("{past_the_guards}DELETE FROM runs WHERE id = '{run}'"));
         let missing = |of: CostImpact| of.missing.into_iter().collect::<Vec<_>>();
-        assert_eq!(missing(impact(&world, gone.id()).await), [(CostGap::Gone, vec![RunId::from_bits(77)])]);
+        assert_eq!(missing(impact(&world, gone.id()).await), [(CostGap::Gone, vec![run])]);
         assert_eq!(missing(impact(&world, manual.id()).await), [(CostGap::NoRun, vec![])]);
         // What the provider refused cost nothing, and that is known.
         let refused = failed(&world, 500).await;

@@ -74,7 +74,7 @@ testkit::both_databases! {
         let taken = world.cx.db.read(move |tx| store::audit::list(tx, tenant, &store::audit::Filter::default(), 1)).await.unwrap();
         world.repeat_ids(Some(taken[0].entry.id.bits()));
         let first = verify(&world.cx, 2).await.unwrap();
-        let failed: Vec<_> = first.failed.iter().map(|(_, id, _)| *id).collect();
+        let failed: Vec<_> = first.failed.iter().map(|(named, _)| named.ids().unwrap().1).collect();
         assert_eq!((first.incidents, first.broken.len(), failed), (2, 1, vec![ids[1]]));
         world.repeat_ids(None);
         let next = verify(&world.cx, 4).await.unwrap();
@@ -104,5 +104,44 @@ testkit::both_databases! {
         assert_eq!(one.replay.violations, *violations);
         let found = verify(&world.cx, 10).await.unwrap();
         assert_eq!(found.broken.len(), 1);
+    }
+
+    async fn a_row_whose_id_is_none_is_told_and_holds_up_none_of_the_others(db: TestDb) {
+        let world = World::new(db).await;
+        let made = (1..=3).map(|number| incident(world.tenant, number, world.now())).collect();
+        add_incidents(&world.cx.db, made).await;
+        // Before all of them and behind all of them.
+        let wrong = ["INC_nobody", "inc_z z"];
+        for id in wrong {
+            world.db.by_hand(&format!(
+                "INSERT INTO incidents (tenant_id, id, state, topic, severity, category, cause_type, service, cost, created_at, \
+                 updated_at, version, head_hash, body) VALUES ('{}', '{id}', 'CLOSED', 'over', 'SEV2', 'MANUAL', 'HUMAN', \
+                 's', 0, 0, 0, 1, 'h', '{{}}')", world.tenant
+            ));
+        }
+        let mut found = (0, Vec::new());
+        for turn in 1.. {
+            let next = verify(&world.cx, 2).await.unwrap();
+            assert_eq!((next.broken, next.failed.len()), (vec![], 0));
+            found.0 += next.incidents;
+            found.1.extend(next.unreadable.into_iter().map(|named| named.incident));
+            if next.is_last {
+                break;
+            }
+            assert!(turn < 9, "the job goes on");
+        }
+        assert!(found.0 >= 3, "{found:?}");
+        found.1.sort();
+        assert_eq!(found.1, wrong, "each once");
+        let tenant = world.tenant;
+        let told = || world.cx.db.read(move |tx| store::incidents::of_service(tx, tenant, "incident-store"));
+        let last = told().await.unwrap();
+        assert!(last.active.is_some(), "somebody learns of it");
+        world.clock.advance_seconds(90);
+        assert_eq!(verify(&world.cx, 50).await.unwrap().unreadable.len(), 2);
+        assert_eq!(told().await.unwrap(), last, "and once");
+        let all = services::incidents::replay::all(&world.cx).await.unwrap();
+        let kinds: Vec<_> = all.unreadable.iter().map(|(_, violation)| violation.kind).collect();
+        assert_eq!((kinds, all.broken), (vec![MismatchKind::IncidentIdMismatch; 2], vec![]));
     }
 }

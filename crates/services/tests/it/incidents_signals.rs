@@ -2,15 +2,19 @@
 
 use domain::pipeline::signals::{SignalDraft, SignalProblem};
 use model::authority::AuthorityContext;
+use model::detection::Detection;
+use model::digest::Digest;
+use model::id::{DetectionId, SignalId};
 use model::incident::{Incident, IncidentState};
 use model::json::Json;
 use model::promotion::RejectionCode;
 use model::severity::Severity;
-use model::signal::{Certainty, SignalSource, SignalType};
+use model::signal::{Certainty, Grade, SignalSource, SignalType};
 use model::verdict::Verdict;
 use services::audit::Author;
 use services::incidents::signals::{Said, Sender, TakeError, Taken, take};
 use services::once::Done;
+use store::pipeline::Wanted;
 use testkit::db::TestDb;
 
 use crate::harness::World;
@@ -57,6 +61,33 @@ async fn said(world: &World, severity: Severity, alarms: u32) -> Vec<Said> {
     said
 }
 
+/// The product itself notices so many things about the service of the alarms, as it does of LLM Runs that fail.
+async fn noticed(world: &World, alarm: SignalId, things: u32) {
+    let (tenant, now) = (world.tenant, world.now());
+    let written = world.cx.db.write(move |tx| {
+        let wanted = Wanted {
+            services: vec!["checkout".to_owned()],
+            ..Wanted::default()
+        };
+        let window = (now.plus_seconds(-60), now);
+        let alarms = store::pipeline::detections(tx, tenant, &wanted, window, 1)?;
+        let own: Vec<_> = (0..things)
+            .map(|nth| Detection {
+                id: DetectionId::of(Digest::of(&nth.to_be_bytes())),
+                rule: "llm-run-failed@1.0.0".parse().unwrap(),
+                source: SignalSource::LlmRun,
+                signal_type: SignalType::RunFailed,
+                severity: Grade::Medium,
+                dedupe_key: format!("run {nth}"),
+                signal_timestamp: now,
+                ..alarms[0].clone()
+            })
+            .collect();
+        store::pipeline::add_detections(tx, alarm, &own)
+    });
+    written.await.unwrap();
+}
+
 async fn all(world: &World) -> Vec<Incident> {
     let tenant = world.tenant;
     let filter = store::incidents::Listed::default();
@@ -87,6 +118,25 @@ testkit::both_databases! {
         assert_eq!(incident.occurrences, 2);
         let one = services::incidents::replay::one(&world.cx, world.tenant, incident.id).await.unwrap();
         assert_eq!((one.replay.violations.as_slice(), one.replay.incident.as_ref()), (&[][..], Some(incident)));
+    }
+
+    async fn what_the_product_notices_does_not_take_the_place_of_what_comes_from_outside(db: TestDb) {
+        let world = World::new(db).await;
+        said(&world, Severity::Sev3, 2).await;
+        let third = taken(&world, alarm(&world, "third", Severity::Sev3)).await.unwrap();
+        world.clock.advance_seconds(1);
+        // More than are looked at, and later.
+        noticed(&world, third.signal, 600).await;
+        world.clock.advance_seconds(1);
+        let last = taken(&world, alarm(&world, "fourth", Severity::Sev3)).await.unwrap().said.unwrap();
+        assert_eq!(last.verdict, Verdict::Promote, "{}", last.reason);
+        let (tenant, now) = (world.tenant, world.now());
+        let wanted = Wanted { sources: vec![SignalSource::CloudwatchAlarm, SignalSource::LlmRun], ..Wanted::default() };
+        let found = world.cx.db.read(move |tx| store::pipeline::detections(tx, tenant, &wanted, (now.plus_seconds(-60), now), 5));
+        let sources: Vec<_> = found.await.unwrap().iter().map(|it| it.source).collect();
+        let (alarms, own) = ([SignalSource::CloudwatchAlarm; 1], [SignalSource::LlmRun; 5]);
+        assert_eq!(sources[..6], [&alarms[..], &own[..]].concat(), "of each source the latest, in one order");
+        assert_eq!(sources.len(), 9);
     }
 
     async fn what_belongs_to_nothing_that_is_going_on_is_added_to_nothing(db: TestDb) {

@@ -1,6 +1,8 @@
 //! Which LLM Runs is an Incident about?
 
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::BigInt;
 use model::id::{IncidentId, RunId, SignatureId, TenantId};
 use model::incident::{Change, Incident, IncidentEventType, Transition};
 use model::money::NanoUsd;
@@ -95,20 +97,26 @@ pub fn led_to(tx: &mut impl Tx, tenant: TenantId, run: RunId) -> StoreResult<Opt
 /// # Errors
 /// What the database says.
 pub fn of_run(tx: &mut impl Tx, tenant: TenantId, run: RunId) -> StoreResult<Vec<Incident>> {
-    let named = incident_runs::table
-        .filter(incident_runs::tenant_id.eq(tenant.to_string()))
-        .filter(incident_runs::run_id.eq(run.to_string()))
-        .select(incident_runs::incident_id);
-    let hit = incident_breaches::table
-        .filter(incident_breaches::tenant_id.eq(tenant.to_string()))
-        .filter(incident_breaches::run_id.eq(run.to_string()))
-        .select(incident_breaches::incident_id);
-    let rows: Vec<IncidentRow> = incidents::table
-        .filter(incidents::tenant_id.eq(tenant.to_string()))
-        .filter(incidents::id.eq_any(named).or(incidents::id.eq_any(hit)))
-        .order(incidents::id)
+    let (whose, which) = (tenant.to_string(), run.to_string());
+    let mut ids: Vec<String> = incident_runs::table
+        .filter(incident_runs::tenant_id.eq(&whose))
+        .filter(incident_runs::run_id.eq(&which))
+        .select(incident_runs::incident_id)
         .load(tx.conn())?;
-    rows.iter().map(incident).collect()
+    let hit: Vec<String> = incident_breaches::table
+        .filter(incident_breaches::tenant_id.eq(&whose))
+        .filter(incident_breaches::run_id.eq(&which))
+        .select(incident_breaches::incident_id)
+        .load(tx.conn())?;
+    ids.extend(hit);
+    // By their ids: of "one of these, or one of those" PostgreSQL makes a walk through all Incidents of the tenant.
+    let rows: Vec<IncidentRow> = incidents::table
+        .filter(incidents::tenant_id.eq(whose))
+        .filter(incidents::id.eq_any(ids))
+        .load(tx.conn())?;
+    let mut found = rows.iter().map(incident).collect::<StoreResult<Vec<_>>>()?;
+    found.sort_unstable_by_key(|one| one.id);
+    Ok(found)
 }
 
 /// The LLM Runs that an Incident is about, in the order in which they failed.
@@ -126,7 +134,7 @@ pub fn runs_of(tx: &mut impl Tx, tenant: TenantId, id: IncidentId) -> StoreResul
     runs.iter().map(|run| table.parse("run_id", run)).collect()
 }
 
-/// How often an Incident was about this failure, and what that cost together.
+/// How often an Incident was about this failure, and what that cost together, at most as much as an amount can be.
 ///
 /// # Errors
 /// What the database says.
@@ -135,13 +143,20 @@ pub fn of_signature(
     tenant: TenantId,
     signature: SignatureId,
 ) -> StoreResult<(i64, NanoUsd)> {
-    let costs: Vec<i64> = incident_runs::table
+    // In two parts: a sum that passes 64 bits is an error on both databases, and those of the parts do not.
+    let (times, whole, rest): (i64, i64, i64) = incident_runs::table
         .filter(incident_runs::tenant_id.eq(tenant.to_string()))
         .filter(incident_runs::signature_id.eq(signature.to_string()))
-        .select(incident_runs::cost)
-        .load(tx.conn())?;
-    let sum = costs.iter().fold(0_i64, |sum, cost| sum.saturating_add(*cost));
-    Ok((i64::try_from(costs.len()).unwrap_or(i64::MAX), NanoUsd(sum)))
+        .select((
+            sql::<BigInt>("COUNT(*)"),
+            sql::<BigInt>("CAST(COALESCE(SUM(cost / 1000000000), 0) AS BIGINT)"),
+            sql::<BigInt>("CAST(COALESCE(SUM(cost % 1000000000), 0) AS BIGINT)"),
+        ))
+        .get_result(tx.conn())?;
+    Ok((
+        times,
+        NanoUsd(whole.saturating_mul(1_000_000_000).saturating_add(rest)),
+    ))
 }
 
 /// How often an Incident was about this failure, or one of its family, from the first instant on and before the second.

@@ -5,9 +5,10 @@ use testkit::db::TestDb;
 
 use crate::support::CallerError;
 use crate::support::raw::Raw;
-use crate::support::samples::{at, cost, error};
+use crate::support::samples::{add_spenders, at, cost, error};
 
 async fn add_facts(db: &Db) {
+    add_spenders(db, 1).await;
     db.locked(|tx| {
         let mut old = error(1);
         old.timestamp = at(-100);

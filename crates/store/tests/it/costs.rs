@@ -9,7 +9,7 @@ use store::costs::{self, CostGroup, GroupBy};
 use store::{Db, StoreError};
 use testkit::db::TestDb;
 
-use crate::support::samples::{ACME, at, cost};
+use crate::support::samples::{ACME, add_spenders, at, cost};
 
 const DAY: i64 = 86_400;
 
@@ -36,6 +36,7 @@ fn group(key: Option<&str>, cost: i64, requests: i64) -> CostGroup {
 
 /// Four records: two with everything, one the next day, and one that says nothing about itself.
 async fn add_four(db: &Db) {
+    add_spenders(db, 4).await;
     let mut later = cost(3);
     later.created_at = at(DAY);
     Arc::make_mut(&mut later.subject).agent_id = Some("writer".to_owned());
@@ -45,12 +46,14 @@ async fn add_four(db: &Db) {
     let mut silent = cost(4);
     (silent.subject, silent.model, silent.run, silent.cost) = (Arc::default(), None, None, NanoUsd(7));
     let mut foreign = cost(5);
-    foreign.tenant = TenantId::from_bits(2);
+    (foreign.tenant, foreign.run) = (TenantId::from_bits(2), None);
+    Arc::make_mut(&mut foreign.subject).api_key_id = None;
     insert(db, vec![cost(1), cost(2), later, silent, foreign]).await;
 }
 
 testkit::both_databases! {
     async fn a_cost_record_comes_back_as_it_was(db: TestDb) {
+        add_spenders(&db, 3).await;
         let mut second = cost(2);
         second.run = cost(1).run;
         (second.source, second.price_version, second.created_at) = (CostSource::Sdk, None, at(1));
@@ -96,6 +99,7 @@ testkit::both_databases! {
     }
 
     async fn groups_of_the_same_cost_have_a_fixed_order(db: TestDb) {
+        add_spenders(&db, 4).await;
         let named = |n, name: Option<&str>| {
             let mut record = cost(n);
             Arc::make_mut(&mut record.subject).feature = name.map(str::to_owned);
@@ -107,6 +111,7 @@ testkit::both_databases! {
     }
 
     async fn a_sum_that_does_not_fit_is_an_error_and_no_wrong_number(db: TestDb) {
+        add_spenders(&db, 2).await;
         insert(&db, [1, 2].map(|n| CostRecord { cost: NanoUsd::MAX, ..cost(n) }).to_vec()).await;
         let sum = db.read(|tx| costs::grouped(tx, ACME, GroupBy::None, at(0), at(1))).await;
         assert!(matches!(sum, Err(StoreError::Query(_))), "{sum:?}");

@@ -21,6 +21,8 @@ mod customer_reads;
 #[cfg(test)]
 mod entities;
 #[cfg(test)]
+mod growth;
+#[cfg(test)]
 mod idempotency;
 #[cfg(test)]
 mod incidents;

@@ -4,9 +4,9 @@ use model::id::TenantId;
 use testkit::db::TestDb;
 use testkit::governance;
 
-use crate::policies::incident;
+use crate::policies::incident_of_run;
 use crate::support::raw::Raw;
-use crate::support::samples::{ACME, add_acme, cost};
+use crate::support::samples::{ACME, add_acme, add_spenders, cost, limit};
 
 /// One row of each table, as short as it can be.
 fn rows(tenant: TenantId) -> [(&'static str, String); 4] {
@@ -17,7 +17,9 @@ fn rows(tenant: TenantId) -> [(&'static str, String); 4] {
         ),
         (
             "detections",
-            format!("'{tenant}', 'd', 's', 'budget-breached', 'llm', 'LIM-1', 1, 1, '{{}}'"),
+            format!(
+                "'{tenant}', 'd', 's', 'budget-breached', 'LIMIT', 'BUDGET_BREACHED', 'llm', 'HIGH', 'LIM-1', 1, 1, '{{}}'"
+            ),
         ),
         (
             "candidates",
@@ -30,16 +32,29 @@ fn rows(tenant: TenantId) -> [(&'static str, String); 4] {
     ]
 }
 
+/// A breach that is called `b`.
+async fn add_breach(db: &TestDb) {
+    db.write(|tx| store::limits::insert(tx, &limit(1))).await.unwrap();
+    Raw::to(db)
+        .run(&format!(
+            "INSERT INTO limit_breaches (tenant_id, id, limit_owner, limit_id, decision_id, breach_type, value_at_breach, \
+             limit_value, breached_at) VALUES ('{ACME}', 'b', '{ACME}', '{}', 'd', 'BREACHED', 1, 1, 1)",
+            limit(1).id
+        ))
+        .unwrap();
+}
+
 testkit::both_databases! {
     async fn nothing_that_led_to_an_incident_is_changed_or_deleted_by_hand(db: TestDb) {
-        add_acme(&db).await;
-        let history = governance::resolved(incident(1), crate::support::samples::at(6)).history();
+        add_spenders(&db, 1).await;
+        add_breach(&db).await;
+        let history = governance::resolved(incident_of_run(1), crate::support::samples::at(6)).history();
         db.write(move |tx| store::incidents::append(tx, &history)).await.unwrap();
         let mut raw = Raw::to(&db);
         for (table, row) in rows(ACME) {
             raw.run(&format!("INSERT INTO {table} VALUES ({row})")).unwrap();
         }
-        let run = format!("'{ACME}', '{}', 'b', NULL, 1", incident(1).id());
+        let run = format!("'{ACME}', '{}', 'b', NULL, 1", incident_of_run(1).id());
         raw.run(&format!("INSERT INTO incident_breaches VALUES ({run})")).unwrap();
         for table in ["signals", "detections", "candidates", "promotion_decisions", "incident_runs", "incident_breaches"] {
             for statement in [
@@ -55,12 +70,13 @@ testkit::both_databases! {
     }
 
     async fn the_costs_of_an_incident_are_those_of_the_runs_that_it_is_about(db: TestDb) {
-        add_acme(&db).await;
+        add_spenders(&db, 3).await;
+        add_breach(&db).await;
         db.locked(|tx| store::costs::insert(tx, &[cost(1), cost(2), cost(3)])).await.unwrap();
-        let history = incident(1).history();
+        let history = incident_of_run(1).history();
         db.write(move |tx| store::incidents::append(tx, &history)).await.unwrap();
         let run = cost(2).run.unwrap();
-        let id = incident(1).id();
+        let id = incident_of_run(1).id();
         Raw::to(&db).run(&format!("INSERT INTO incident_breaches VALUES ('{ACME}', '{id}', 'b', '{run}', 1)")).unwrap();
         let of = |tenant| db.read(move |tx| store::costs::of_incident(tx, tenant, id));
         assert_eq!(of(ACME).await.unwrap(), [cost(1), cost(2)]);

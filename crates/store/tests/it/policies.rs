@@ -20,7 +20,7 @@ use testkit::db::TestDb;
 use testkit::governance::{self, TestIncident};
 
 use crate::support::raw::Raw;
-use crate::support::samples::{ACME, add_acme, at};
+use crate::support::samples::{ACME, add_acme, add_spenders, at};
 
 const NOBODY: Change<'_> = Change {
     by: None,
@@ -80,6 +80,13 @@ pub(crate) fn incident(n: u8) -> TestIncident {
     let mut made = governance::incident(ACME, u128::from(n), at(i64::from(n)));
     made.creation.signature = Some(signature());
     made.creation.cost = NanoUsd(5);
+    made
+}
+
+/// The same of a run, which has to be on record.
+pub(crate) fn incident_of_run(n: u8) -> TestIncident {
+    let mut made = incident(n);
+    made.creation.run = Some(RunId::from_bits(u128::from(n)));
     made
 }
 
@@ -210,10 +217,10 @@ testkit::both_databases! {
     }
 
     async fn incidents_are_filtered_counted_and_paged(db: TestDb) {
-        add_acme(&db).await;
-        let mut severe = governance::acknowledged(incident(2), at(5));
+        add_spenders(&db, 3).await;
+        let mut severe = governance::acknowledged(incident_of_run(2), at(5));
         severe.creation.severity = Severity::Sev1;
-        let made = [incident(1), severe, governance::resolved(incident(3), at(6))];
+        let made = [incident_of_run(1), severe, governance::resolved(incident_of_run(3), at(6))];
         let all = made.clone().map(|one| one.incident());
         db.write(move |tx| made.iter().try_for_each(|one| incidents::append(tx, &one.history()))).await.unwrap();
         let page = |filter: incidents::Filter, size| db.read(move |tx| incidents::page(tx, ACME, &filter, size));

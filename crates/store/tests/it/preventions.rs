@@ -10,7 +10,7 @@ use testkit::db::TestDb;
 
 use crate::policies::{incident, insert, rule, signature};
 use crate::support::raw::Raw;
-use crate::support::samples::{ACME, add_acme, at};
+use crate::support::samples::{ACME, add_spenders, at};
 
 fn prevented(n: u128, rule: u128, of: u8) -> Prevention {
     Prevention {
@@ -58,7 +58,7 @@ const LOOKUPS: [(&str, &str, &str); 3] = [
 
 testkit::both_databases! {
     async fn preventions_are_counted_with_what_people_say_about_them(db: TestDb) {
-        add_acme(&db).await;
+        add_spenders(&db, 4).await;
         insert(&db, rule(1)).await;
         db.write(move |tx| {
             incidents::append(tx, &incident(1).history())?;
@@ -84,7 +84,7 @@ testkit::both_databases! {
     }
 
     async fn preventions_are_listed_newest_first_by_what_is_asked_for(db: TestDb) {
-        add_acme(&db).await;
+        add_spenders(&db, 4).await;
         insert(&db, rule(1)).await;
         insert(&db, rule(2)).await;
         // 1 and 3 of the one rule and Incident, 2 and 4 of the other.

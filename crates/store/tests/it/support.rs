@@ -1,5 +1,6 @@
 //! What do these tests have in common?
 
+pub(crate) mod asked;
 pub(crate) mod gate;
 pub(crate) mod raw;
 pub(crate) mod samples;

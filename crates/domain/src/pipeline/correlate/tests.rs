@@ -1,5 +1,6 @@
 //! Which detections belong together, and which rules are loaded?
 
+use alloc::collections::BTreeSet;
 use alloc::string::ToString as _;
 use alloc::vec;
 
@@ -314,6 +315,10 @@ fn windows_are_cut_to_minute_hour_and_day() {
     assert_eq!(cut("DAY"), "2026-01-16T00:00:00.000Z");
 }
 
+fn one_of<T: PartialEq>(list: &[T], one: &T) -> bool {
+    list.is_empty() || list.contains(one)
+}
+
 proptest! {
     #[test]
     fn neither_order_nor_repetition_is_a_difference(seconds in prop::collection::vec(-400_i64..400, 1..8), turn in 0_usize..8) {
@@ -324,5 +329,48 @@ proptest! {
         turned.rotate_left(turn % known.len());
         turned.extend(known.clone());
         prop_assert_eq!(correlate(&rules, trigger, &turned), correlate(&rules, trigger, &known));
+    }
+
+    #[test]
+    fn a_rule_makes_nothing_of_what_it_does_not_want_to_see(
+        grouped in prop::sample::subsequence(&["service", "source", "severity", "dedupeKey", "identityWindow", "ruleId"][..], 1..4),
+        filtered in prop::sample::subsequence(&[("services", "a"), ("sources", "CUSTOM_API"), ("severities", "HIGH")][..], 0..3),
+        seen in prop::collection::vec((0_i64..400, any::<[bool; 4]>()), 1..12),
+    ) {
+        let rules = with(|rule| {
+            rule["groupBy"] = json!(grouped);
+            rule["keyFields"] = json!(grouped);
+            rule["filters"] = filtered.iter().map(|(list, one)| ((*list).to_string(), json!([one]))).collect::<serde_json::Map<_, _>>().into();
+        });
+        let rule = rules.iter().next().unwrap();
+        let mut known: Vec<_> = seen.iter().enumerate().map(|(nth, (second, [service, source, severity, key]))| alarm(|it| {
+            it.service = if *service { "a" } else { "b" }.into();
+            it.source = if *source { SignalSource::CustomApi } else { SignalSource::Eventbridge };
+            it.severity = if *severity { Severity::Sev2 } else { Severity::Sev3 };
+            it.dedupe_key = if *key { "one".to_string() } else { nth.to_string() };
+            it.observed_at = at(*second);
+        })).collect();
+        let mut ids = BTreeSet::new();
+        known.retain(|it| ids.insert(it.id));
+        let own = |known: &[Detection]| {
+            let mut found = correlate(&rules, &known[0], known).correlations;
+            found.retain(|it| belongs(rule, it, &known[0]));
+            found
+        };
+        let Some(wanted) = wanted(rule, &known[0]) else { return Ok(()) };
+        let mut few = known.clone();
+        few.retain(|it| {
+            (wanted.from..=wanted.until).contains(&it.signal_timestamp)
+                && one_of(&wanted.rules, &it.rule.id)
+                && one_of(&wanted.sources, &it.source)
+                && one_of(&wanted.services, &it.service)
+                && one_of(&wanted.severities, &it.severity)
+                && one_of(&wanted.signal_types, &it.signal_type)
+                && wanted.dedupe_key.as_ref().is_none_or(|key| *key == it.dedupe_key)
+        });
+        prop_assert_eq!(own(&few), own(&known));
+        // Nothing else comes along.
+        let inside = few.iter().filter(|it| belongs(rule, &own(&known)[0], it)).count();
+        prop_assert_eq!(inside, few.len());
     }
 }

@@ -208,6 +208,18 @@ pub(crate) async fn add_acme(db: &Db) {
         .unwrap();
 }
 
+/// Adds the tenant with what costs and Incidents name: keys 3 and 4, and runs 1 to `runs`.
+pub(crate) async fn add_spenders(db: &Db, runs: u128) {
+    add_acme(db).await;
+    db.write(move |tx| {
+        store::keys::insert(tx, &key(3), "hash 3")?;
+        store::keys::insert(tx, &key(4), "hash 4")?;
+        store::runs::insert(tx, &(1..=runs).map(|n| run(n, at(0))).collect::<Vec<_>>())
+    })
+    .await
+    .unwrap();
+}
+
 /// Adds the tenant with limits 1 to `count`.
 pub(crate) async fn add_limits(db: &Db, count: u128) {
     add_acme(db).await;

@@ -93,8 +93,9 @@ async fn read(url: &str) -> Outcome<Vec<Kept>> {
 }
 
 fn stretch(tx: &mut ReadTx<'_>, last: Option<(TenantId, IncidentId)>) -> StoreResult<Vec<Kept>> {
-    let ids = store::incidents::after(tx, last, STRETCH)?;
-    ids.into_iter()
+    let next = store::incidents::after(tx, last.map(Into::into), STRETCH)?;
+    next.iter()
+        .filter_map(store::incidents::Named::ids)
         .map(|(tenant, id)| {
             Ok(Kept {
                 of: (tenant, id),

@@ -1,0 +1,11 @@
+DROP INDEX detections_type;
+DROP INDEX detections_rule;
+DROP INDEX detections_service;
+CREATE INDEX detections_observed ON detections (tenant_id, observed_at, id);
+DROP INDEX incident_breaches_run;
+CREATE INDEX incident_breaches_run ON incident_breaches (tenant_id, run_id);
+DROP INDEX incident_runs_run;
+CREATE INDEX incident_runs_run ON incident_runs (tenant_id, run_id);
+DROP INDEX incident_runs_signature;
+CREATE INDEX incident_runs_signature ON incident_runs (tenant_id, signature_id, created_at);
+DROP INDEX incidents_service_topic;
