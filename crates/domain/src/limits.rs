@@ -33,7 +33,7 @@ pub use self::remedy::Remedy;
 /// The engine's name in decision snapshots.
 pub const NAME: &str = "limits";
 /// The engine's version; raised with every change of what it decides.
-pub const VERSION: &str = "5";
+pub const VERSION: &str = "6";
 
 /// From which share of its maximum a limit is said to be approaching, in percent.
 pub const APPROACHING_PCT: i64 = 80;
@@ -271,12 +271,11 @@ fn weigh(input: &CheckInput<'_>, state: &LimitState<'_>, requested: i64, output:
             .extend(raise::expired(limit, window, now, &report));
     } else if over && requested > 0 {
         output.warnings.push(report.clone());
-        if before <= max {
-            output.breaches.push(BreachFact {
-                once_since: told_since(limit, window, now),
-                ..breach(&report, BreachType::Breached, after)
-            });
-        }
+        // Also where it was passed before: by what a settlement added, or because the maximum is lower now.
+        output.breaches.push(BreachFact {
+            once_since: told_since(limit, window, now),
+            ..breach(&report, BreachType::Breached, after)
+        });
     } else if let Some(raise) = limit.raise.filter(|_| after > limit.max && requested > 0) {
         output.overrides.push((limit.tenant, raise.id));
         report.message_code = raise::APPLIED;

@@ -1,10 +1,12 @@
 //! Does a customer see what Incidents there are, what they cost and what can be learned from them?
 
+use model::id::RunId;
 use model::severity::Severity;
 use model::time::Clock as _;
 use serde_json::{Value, json};
 use testkit::db::TestDb;
 use testkit::governance::{TestIncident, acknowledged, add_incidents, incident, resolved};
+use testkit::history::{add_runs, stand_in};
 
 use crate::harness::World;
 use crate::log::Log;
@@ -22,6 +24,14 @@ async fn four(world: &World) -> Vec<TestIncident> {
     made[2] = resolved(made[2].clone(), at(20));
     made[3].creation.service = "search".to_owned();
     made[3].creation.severity = Severity::Sev1;
+    for (number, one) in (1..).zip(&mut made) {
+        one.creation.run = Some(RunId::from_bits(number));
+    }
+    let runs = made
+        .iter()
+        .zip(1..)
+        .map(|(one, number)| stand_in(world.tenant, RunId::from_bits(number), one.at));
+    add_runs(&world.cx.db, runs.collect()).await;
     add_incidents(&world.cx.db, made.clone()).await;
     made
 }

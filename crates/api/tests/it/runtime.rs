@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use model::id::RunId;
 use model::incident::{CauseType, IncidentCategory};
 use model::policy::{EnforcementMode, Rule, RuleScope, RuleStatus};
 use model::severity::Severity;
@@ -9,6 +10,7 @@ use model::time::Clock as _;
 use serde_json::{Value, json};
 use testkit::db::TestDb;
 use testkit::governance::{acknowledged, add_incidents, add_rules, incident, resolved, rule, trigger};
+use testkit::history::{add_runs, stand_in};
 
 use crate::harness::{Answer, World, budget};
 use crate::log::Log;
@@ -51,7 +53,13 @@ testkit::both_databases! {
         let (table, at) = ("/api/v1/runtime/incidents", world.clock.now());
         let nothing = log.send("nothing yet", world.get(&format!("{table}?topic=ACTIVE"))).await;
         assert_eq!(nothing.ok(200).body, NOTHING);
-        let of = |number: u128| incident(world.tenant, number, at.plus_seconds(i64::try_from(number).unwrap()));
+        let runs = [1, 3].map(|number| stand_in(world.tenant, RunId::from_bits(number), at));
+        add_runs(&world.cx.db, runs.into()).await;
+        let of = |number: u128| {
+            let mut made = incident(world.tenant, number, at.plus_seconds(i64::try_from(number).unwrap()));
+            made.creation.run = Some(RunId::from_bits(number));
+            made
+        };
         let mut failed = of(2);
         failed.creation.severity = Severity::Sev1;
         failed.creation.cause_type = CauseType::System;

@@ -190,7 +190,7 @@ fn all_limits_are_held_or_none() {
 }
 
 #[test]
-fn a_warning_limit_lets_pass_and_records_the_crossing_once() {
+fn a_warning_limit_lets_pass_and_asks_to_be_told_once_in_its_window_however_it_was_passed() {
     let limit = Limit {
         enforcement: Enforcement::Warn,
         ..budget(1, 10)
@@ -204,6 +204,8 @@ fn a_warning_limit_lets_pass_and_records_the_crossing_once() {
     );
     assert_eq!((crossing.outcome, crossing.items.len()), (Outcome::Warn, 1));
     assert_eq!(crossing.breaches[0].breach_type, BreachType::Breached);
+    let once_since = crossing.breaches[0].once_since;
+    assert!(once_since.is_some());
     let beyond = decide(
         &[LimitState {
             limit: &limit,
@@ -211,7 +213,8 @@ fn a_warning_limit_lets_pass_and_records_the_crossing_once() {
         }],
         usd(5),
     );
-    assert_eq!((beyond.outcome, beyond.breaches.len()), (Outcome::Warn, 0));
+    assert_eq!((beyond.outcome, beyond.breaches.len()), (Outcome::Warn, 1));
+    assert_eq!(beyond.breaches[0].once_since, once_since);
 }
 
 #[test]
