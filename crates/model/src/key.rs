@@ -60,6 +60,9 @@ pub struct ApiKey {
     pub last_used_at: Option<Timestamp>,
     /// When it was revoked.
     pub revoked_at: Option<Timestamp>,
+    /// The key that an operator made and that this one comes of; its own id if an operator made it. Keys of one root are
+    /// taken to be in one person's hand: whoever has a key can make others.
+    pub root: KeyId,
 }
 
 impl ApiKey {

@@ -4,7 +4,7 @@ use model::event::{OpsEvent, OpsEventType};
 use model::id::{EventId, KeyId, TenantId};
 use model::key::{ApiKey, KeyScope, KeyStatus};
 use model::time::Timestamp;
-use store::{StoreError, TxError};
+use store::{StoreError, StoreResult, Tx, TxError};
 
 use crate::audit::{Author, record};
 use crate::context::Context;
@@ -41,12 +41,27 @@ pub struct Maker {
     pub author: Author,
     /// What the maker may do, and can give away; none for operators, who may do everything.
     pub may: Option<Vec<KeyScope>>,
+    /// The root of the maker's own key; none for operators.
+    pub root: Option<KeyId>,
 }
 
 impl Maker {
     /// Who runs the installation.
     pub const fn operator(author: Author) -> Self {
-        Self { author, may: None }
+        Self {
+            author,
+            may: None,
+            root: None,
+        }
+    }
+
+    /// Who has this key.
+    pub fn holder(author: Author, key: &ApiKey) -> Self {
+        Self {
+            author,
+            may: Some(key.scopes.clone()),
+            root: Some(key.root),
+        }
     }
 }
 
@@ -129,6 +144,14 @@ pub async fn get(cx: &Context, tenant: TenantId, id: KeyId) -> Result<ApiKey, Ke
         .read(move |tx| store::keys::find(tx, tenant, id))
         .await?
         .ok_or(KeyError::NotFound)
+}
+
+/// The root of the key that has this name; none if it is not a key of the tenant.
+pub(crate) fn root_of(tx: &mut impl Tx, tenant: TenantId, name: &str) -> StoreResult<Option<KeyId>> {
+    let Ok(id) = name.parse::<KeyId>() else {
+        return Ok(None);
+    };
+    Ok(store::keys::find(tx, tenant, id)?.map(|key| key.root))
 }
 
 /// What is to become of a key.

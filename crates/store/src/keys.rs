@@ -30,6 +30,8 @@ struct Row {
     created_at: i64,
     last_used_at: Option<i64>,
     revoked_at: Option<i64>,
+    /// None if it is its own root.
+    root_id: Option<String>,
 }
 
 /// The key with this hash, and its tenant.
@@ -121,6 +123,7 @@ pub fn insert(tx: &mut impl Writes, key: &ApiKey, hash: &str) -> StoreResult<()>
         created_at: key.created_at.as_micros(),
         last_used_at: micros(key.last_used_at),
         revoked_at: micros(key.revoked_at),
+        root_id: (key.root != key.id).then(|| key.root.to_string()),
     };
     diesel::insert_into(api_keys::table)
         .values(row)
@@ -165,6 +168,7 @@ fn key(row: Row) -> StoreResult<ApiKey> {
         .map(|word| TABLE.parse::<KeyScope>("scopes", word))
         .collect::<StoreResult<_>>()?;
     Ok(ApiKey {
+        root: TABLE.parse("root_id", row.root_id.as_ref().unwrap_or(&row.id))?,
         id: TABLE.parse("id", &row.id)?,
         tenant: TABLE.parse("tenant_id", &row.tenant_id)?,
         name: row.name,

@@ -70,6 +70,7 @@ diesel::table! {
         created_at -> BigInt,
         last_used_at -> Nullable<BigInt>,
         revoked_at -> Nullable<BigInt>,
+        root_id -> Nullable<Text>,
     }
 }
 

@@ -55,6 +55,7 @@ impl KeyView {
             created_at,
             last_used_at,
             revoked_at,
+            root: _,
         } = key;
         let expired = revoked_at.is_none() && expires_at.is_some_and(|end| end <= now);
         Self {

@@ -87,10 +87,7 @@ pub(crate) async fn create(
     let tenant = actor.0.tenant_id();
     let once = idempotency::once(&request, "keys.create", tenant, actor.0.principal(), &body.bytes)?;
     let wanted = body.value.wanted(&state)?;
-    let maker = Maker {
-        author: Author::human(actor.0.principal()),
-        may: Some(actor.0.key.scopes.clone()),
-    };
+    let maker = Maker::holder(Author::human(actor.0.principal()), &actor.0.key);
     let done = services::keys::create_once(&state.cx, tenant, maker, wanted, once, without_secret)
         .await
         .map_err(key_error)?;

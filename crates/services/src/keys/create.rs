@@ -29,7 +29,7 @@ pub async fn create(
     maker: Maker,
     new: NewKey,
 ) -> Result<(ApiKey, ApiKeySecret), KeyError> {
-    let made = Made::new(cx, tenant, maker.may.as_deref(), new)?;
+    let made = Made::new(cx, tenant, &maker, new)?;
     let stored = made.stored(cx, maker.author);
     cx.db
         .locked(move |tx| -> Result<(), KeyError> {
@@ -55,7 +55,7 @@ pub async fn create_once(
     once: Option<Once>,
     render: Render<ApiKey>,
 ) -> Result<Done<(ApiKey, ApiKeySecret)>, KeyError> {
-    let made = Made::new(cx, tenant, maker.may.as_deref(), new)?;
+    let made = Made::new(cx, tenant, &maker, new)?;
     let (stored, now) = (made.stored(cx, maker.author), made.key.created_at);
     let body = render(&made.key);
     let answer = body.clone();
@@ -103,21 +103,17 @@ struct Stored {
 }
 
 impl Made {
-    fn new(
-        cx: &Context,
-        tenant: TenantId,
-        creator: Option<&[KeyScope]>,
-        new: NewKey,
-    ) -> Result<Self, KeyError> {
+    fn new(cx: &Context, tenant: TenantId, maker: &Maker, new: NewKey) -> Result<Self, KeyError> {
         let now = cx.clock.now();
-        let name = check(cx, creator, &new)?;
+        let name = check(cx, maker.may.as_deref(), &new)?;
+        let id = KeyId::generate(cx.ids.as_ref());
         let secret = ApiKeySecret::generate(environment(&new), random_bytes());
         let mut scopes = new.scopes;
         scopes.sort_unstable();
         scopes.dedup();
         let days = new.expires_in_days;
         let key = ApiKey {
-            id: KeyId::generate(cx.ids.as_ref()),
+            id,
             tenant,
             name,
             last4: secret.last4().to_owned(),
@@ -130,6 +126,7 @@ impl Made {
             created_at: now,
             last_used_at: None,
             revoked_at: None,
+            root: maker.root.unwrap_or(id),
         };
         let rate = new
             .rpm

@@ -16,6 +16,7 @@ use super::write::invalid;
 use super::{Active, ProposalError, finish, told};
 use crate::audit::{self, Author};
 use crate::context::Context;
+use crate::keys;
 use crate::once::{Done, Once, Render};
 use crate::owner::Owner;
 use crate::policies::{self, Change, Origin};
@@ -128,13 +129,25 @@ fn waiting(
     }
 }
 
+/// Whether who reviews is taken to be who proposed: it is the same key, or both come of one.
+fn is_own(tx: &mut LockTx<'_>, by: &Reviewer<'_>, proposal: &Proposal) -> StoreResult<bool> {
+    let reviewer = by.author.actor.name();
+    if proposal.is_own(reviewer) {
+        return Ok(true);
+    }
+    let author = proposal.created_by.as_deref().unwrap_or_default();
+    let roots = [reviewer, author].map(|name| keys::root_of(tx, proposal.tenant, name));
+    let [reviewers, authors] = roots;
+    Ok(matches!((reviewers?, authors?), (Some(one), Some(other)) if one == other))
+}
+
 fn approved(
     tx: &mut LockTx<'_>,
     by: &Reviewer<'_>,
     proposal: &Proposal,
     approval: &Approval,
 ) -> Result<Proposal, ProposalError> {
-    if proposal.is_own(by.author.actor.name()) && policies::takes_two(tx, Owner::Tenant(proposal.tenant))? {
+    if policies::takes_two(tx, Owner::Tenant(proposal.tenant))? && is_own(tx, by, proposal)? {
         return Err(ProposalError::OwnProposal);
     }
     let definition = proposal.definition.clone().map(|definition| Definition {

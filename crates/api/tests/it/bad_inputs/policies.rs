@@ -17,7 +17,7 @@
 //! | 106 | `a_thousand_limits_and_a_thousand_policy_rules_are_the_most` here |
 //! | 107, 108 | `a_condition_that_is_none_or_too_much_is_refused_with_its_place` here; all codes: domain, `policy_condition` |
 //! | 110 | `what_is_retired_stays_so` here; store: `policies::no_rule_is_active_without_the_row_of_its_integrity` |
-//! | 111 | `nobody_approves_what_is_their_own_where_two_persons_are_needed` here; twice: `policy_proposals` |
+//! | 111 | `nobody_approves_what_is_their_own_where_two_persons_are_needed`, `whoever_makes_another_key_…` here; twice: `policy_proposals` |
 //! | 112 | `a_rule_that_would_lock_everybody_out_is_not_made` here |
 //! | 113, 114 | `what_cannot_be_judged_and_what_is_at_odds_blocks` here; the attribution: domain, `attribution` (`several-policies`) |
 
@@ -153,6 +153,31 @@ testkit::both_databases! {
         one.send().await.ok(200);
         let third = proposal(&world, &proposed("run.model == 'o3'")).await;
         world.call("POST", &format!("{PROPOSALS}/{third}/approve")).send().await.ok(200);
+    }
+
+    async fn whoever_makes_another_key_is_still_one_person(db: TestDb) {
+        let world = World::new(db).await;
+        let colleague = world.key_with(&crate::harness::ALL).await;
+        let review = format!("/api/v1/ops/tenants/{}/review", world.tenant);
+        world.put(&review, &json!({ "two_person_review": true })).by_operator().send().await.ok(200);
+        let make = async |maker: &str| {
+            let wanted = json!({ "name": "another", "scopes": ["LLM", "READ", "MANAGE"] });
+            let made = world.post("/api/v1/keys", &wanted).with(maker).send().await;
+            made.ok(201).text("/secret")
+        };
+        let (child, sibling) = (make(&world.key).await, make(&world.key).await);
+        let (grandchild, colleagues) = (make(&child).await, make(&colleague).await);
+        for (author, others) in [(&world.key, [&child, &grandchild]), (&child, [&world.key, &sibling]), (&grandchild, [&sibling, &child])] {
+            let made = world.post(PROPOSALS, &proposed("run.stream")).with(author).send().await;
+            let approve = format!("{PROPOSALS}/{}/approve", made.ok(201).text("/proposal_id"));
+            for other in others {
+                expect("111", world.call("POST", &approve).with(other), 403, "self-approval").await;
+            }
+            world.call("POST", &approve.replace("/approve", "/reject")).with(&colleagues).send().await.ok(200);
+        }
+        let made = world.post(PROPOSALS, &proposed("run.stream")).with(&grandchild).send().await;
+        let approve = format!("{PROPOSALS}/{}/approve", made.text("/proposal_id"));
+        world.call("POST", &approve).with(&colleagues).send().await.ok(200);
     }
 
     async fn a_rule_that_would_lock_everybody_out_is_not_made(db: TestDb) {

@@ -29,6 +29,7 @@ fn actor() -> TenantActor {
         created_at: at(0),
         last_used_at: None,
         revoked_at: None,
+        root: KeyId::from_bits(2),
     };
     let tenant = Tenant {
         id: tenant,

@@ -50,6 +50,7 @@ pub(crate) fn key(n: u128) -> ApiKey {
         created_at: at(0),
         last_used_at: None,
         revoked_at: None,
+        root: KeyId::from_bits(n),
     }
 }
 
