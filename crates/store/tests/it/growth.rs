@@ -127,7 +127,7 @@ const QUESTIONS: [Question; 10] = [
                 tx,
                 CROWDED,
                 "run_00000000000000000010000001".parse().unwrap(),
-            ))
+            ));
         },
         indexes: &[
             "incident_runs_run run_id",
@@ -142,7 +142,7 @@ const QUESTIONS: [Question; 10] = [
                 tx,
                 CROWDED,
                 "inc_00000000000000000000000010000001".parse().unwrap(),
-            ))
+            ));
         },
         indexes: &["cost_records_run run_id", "cost_records_run run_id"],
     },
