@@ -33,9 +33,11 @@ use store::{Batcher, Db};
 pub(crate) use self::case::Case;
 pub use self::command::{
     Answer, Born, CostFacts, EndAnswer, EndCommand, Forbidden, HoldAnswer, HoldCommand, Idempotency, Instead,
-    Judged, LedgerError, NewRun, Patience, RenewCommand, Replay, Ruling, Verdict, Waited,
+    Judged, LedgerError, NewRun, Passed, Patience, RenewCommand, Replay, Ruling, Verdict, Waited,
 };
+pub(crate) use self::passings::write_down_passed;
 pub use self::room::RoomSettings;
+pub(crate) use self::told::alerted;
 pub use self::verify::{Mismatch, Verification};
 
 use self::batch::{Batch, Lasting};

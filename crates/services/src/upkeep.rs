@@ -73,7 +73,7 @@ pub async fn expire_holds(cx: &Context) -> Result<u64, StoreError> {
                 cost: None,
                 run: None,
                 events: Vec::new(),
-                breaches: Vec::new(),
+                passed: Vec::new(),
                 ruling: None,
                 idempotency: None,
             })

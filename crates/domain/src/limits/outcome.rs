@@ -7,10 +7,10 @@ use alloc::vec::Vec;
 
 use model::breach::BreachType;
 use model::id::{LimitId, TenantId};
-use model::limit::{Consequence, Limit, LimitType};
+use model::limit::{Consequence, Enforcement, Limit, LimitCategory, LimitScope, LimitType};
 use model::time::Timestamp;
 
-use super::BreachFact;
+use super::{BreachFact, LimitReport};
 
 /// The message code of a threshold that is passed, as in the contract.
 pub const MESSAGE_CODE: &str = "THRESHOLD_LIMIT_EXCEEDED";
@@ -26,15 +26,19 @@ pub struct RunBound {
     pub name: String,
     /// What it bounds.
     pub limit_type: LimitType,
+    /// Whose requests it applies to.
+    pub scope: LimitScope,
     /// The most, in milliseconds or attempts.
     pub max: i64,
+    /// What the limit does; ALERT raises an alert with every run that passes it.
+    pub enforcement: Enforcement,
     /// What follows when it is passed.
     pub consequence: Consequence,
     /// Whether the run is cut off where it passes it: the limit is strict, or says so.
     pub cuts: bool,
 }
 
-/// What an LLM Run has turned out to be.
+/// What an LLM Run has turned out to be, as far as it is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RunOutcome {
     /// Milliseconds to the first byte of the answer; without one, to the end.
@@ -43,6 +47,17 @@ pub struct RunOutcome {
     pub duration_ms: i64,
     /// Attempts beyond the first.
     pub retries: i64,
+}
+
+impl RunOutcome {
+    /// What is known when an answer begins: how often it was tried.
+    pub fn begun(retries: u32) -> Self {
+        Self {
+            first_byte_ms: 0,
+            duration_ms: 0,
+            retries: retries.into(),
+        }
+    }
 }
 
 /// A threshold that was passed.
@@ -71,10 +86,25 @@ impl RunBound {
             limit: limit.id,
             name: limit.name.clone(),
             limit_type: limit.limit_type,
+            scope: limit.scope,
             max: limit.max_at(now),
+            enforcement: limit.enforcement,
             consequence,
             cuts: limit.enforcement.is_strict() || consequence == Consequence::Abort,
         })
+    }
+}
+
+impl RunBound {
+    /// What the run has come to, if that is over the threshold.
+    fn passed_with(&self, outcome: RunOutcome) -> Option<i64> {
+        let value = match self.limit_type {
+            LimitType::LatencyMs => outcome.first_byte_ms,
+            LimitType::DurationMs => outcome.duration_ms,
+            LimitType::RetryCount => outcome.retries,
+            _ => return None,
+        };
+        (value > self.max).then_some(value)
     }
 }
 
@@ -86,23 +116,41 @@ pub fn cutting(bounds: &[RunBound], limit_type: LimitType) -> Option<&RunBound> 
     cuts.min_by_key(|bound| (bound.max, bound.limit))
 }
 
+/// What is said of the thresholds that the run has passed, in the order of the bounds.
+pub fn reports(bounds: &[RunBound], outcome: RunOutcome) -> impl Iterator<Item = LimitReport> {
+    let passed = bounds
+        .iter()
+        .filter_map(move |bound| bound.passed_with(outcome).map(|value| (bound, value)));
+    passed.map(|(bound, value)| LimitReport {
+        limit: bound.limit,
+        owner: bound.owner,
+        name: bound.name.clone(),
+        category: LimitCategory::Threshold,
+        limit_type: bound.limit_type,
+        scope: bound.scope,
+        enforcement: bound.enforcement,
+        max: bound.max,
+        settled: 0,
+        held: 0,
+        requested: value,
+        resets_at: None,
+        window_seconds: None,
+        message_code: MESSAGE_CODE,
+    })
+}
+
 /// The thresholds that the run has passed, in the order of the bounds.
 pub fn violations(bounds: &[RunBound], outcome: RunOutcome) -> Vec<Violation> {
     let passed = bounds.iter().filter_map(|bound| {
-        let value = match bound.limit_type {
-            LimitType::LatencyMs => outcome.first_byte_ms,
-            LimitType::DurationMs => outcome.duration_ms,
-            LimitType::RetryCount => outcome.retries,
-            _ => return None,
-        };
-        (value > bound.max).then(|| Violation {
+        let value = bound.passed_with(outcome)?;
+        Some(Violation {
             breach: BreachFact {
                 owner: bound.owner,
                 limit: bound.limit,
                 breach_type: BreachType::Violated,
                 value,
                 max: bound.max,
-                alert: false,
+                alert: bound.enforcement == Enforcement::Alert,
                 once_since: None,
             },
             name: bound.name.clone(),

@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 
 use super::flight::OpenHold;
 use crate::context::Context;
-use crate::ledger::{Answer, EndCommand, LedgerError};
+use crate::ledger::{Answer, EndCommand, LedgerError, write_down_passed};
 
 /// The pause before the second attempt; each one is twice as long as the one before.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -98,16 +98,17 @@ async fn attempt(cx: &Context, command: &EndCommand) -> Result<(), StoreError> {
 
 /// Writes the run down without its hold; doing it twice changes nothing.
 async fn write_run(cx: &Context, command: &EndCommand, events: Vec<OpsEvent>) -> Result<(), StoreError> {
-    let run = command.run.as_deref().cloned();
-    let breaches = command.breaches.clone();
-    let ruling = command.ruling.clone();
+    let (command, ids) = (command.clone(), cx.ids.clone());
     let written = cx
         .db
         .write(move |tx| -> Result<(), StoreError> {
-            store::runs::finish(tx, run.as_slice())?;
-            store::breaches::insert(tx, &breaches)?;
+            store::runs::finish(tx, command.run.as_deref().map_or(&[], std::slice::from_ref))?;
+            write_down_passed(tx, ids.as_ref(), &command)?;
             store::ops_events::insert(tx, &events)?;
-            ruling.as_ref().map_or(Ok(()), |ruling| ruling.write_down(tx))
+            command
+                .ruling
+                .as_ref()
+                .map_or(Ok(()), |ruling| ruling.write_down(tx))
         })
         .await;
     match written {

@@ -90,7 +90,7 @@ impl Ticket {
             key: None,
             cost: facts,
             events: books::events(cx, &run, now),
-            breaches: thresholds::breaches(cx, &run, &passed, now),
+            passed: thresholds::passed(cx, &run, &passed, now),
             ruling: self.ruling(cx, &ending, now),
             run: Some(Box::new(run)),
             idempotency: None,

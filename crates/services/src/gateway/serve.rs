@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::limits::CheckOutput;
+use domain::limits::{CheckOutput, outcome};
 use domain::policy::outcome::with_answer;
 use http::StatusCode;
 use model::hold::HoldItem;
@@ -193,6 +193,8 @@ async fn whole(
         withheld = ruled.withholds().then(|| ruled.forbidden(run));
         ending = ending.ruled(ruled, StatusCode::FORBIDDEN);
     }
+    let passed = outcome::reports(&ticket.bounds, ending.outcome());
+    answer.output.warnings.extend(passed);
     let cost = ticket.end(cx, ending).await;
     if let Some(forbidden) = withheld {
         return Err(GatewayError::Forbidden(Box::new(forbidden)));

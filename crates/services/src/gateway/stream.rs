@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
+use domain::limits::outcome::{RunOutcome, reports};
 use domain::policy::outcome;
 use http::StatusCode;
 use model::time::Timestamp;
@@ -37,7 +38,7 @@ struct Watched {
 pub(super) async fn streamed(
     cx: Context,
     ticket: Ticket,
-    answer: HoldAnswer,
+    mut answer: HoldAnswer,
     response: UpstreamResponse,
     (tap, cuts, watch): (UsageTap, Cuts, Option<Watch>),
 ) -> Result<Served, GatewayError> {
@@ -56,6 +57,8 @@ pub(super) async fn streamed(
         ticket.end(&cx, ending).await;
         return Err(GatewayError::Forbidden(Box::new(forbidden)));
     }
+    let passed = reports(&ticket.bounds, RunOutcome::begun(retries));
+    answer.output.warnings.extend(passed);
     let watched = watch.map(|watch| Watched::new(watch, &ticket, response.is_readable(), began));
     let withheld = watched.as_ref().map(|watched| Arc::clone(&watched.withheld));
     let settings = &cx.gateway.settings;

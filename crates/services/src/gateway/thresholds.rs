@@ -17,6 +17,7 @@ use workers::upstream::{Upstream, UpstreamError, UpstreamRequest, UpstreamRespon
 
 use super::GatewayError;
 use crate::context::Context;
+use crate::ledger::Passed;
 use crate::measure;
 
 /// Where an LLM Run is cut off.
@@ -86,30 +87,27 @@ impl Cuts {
 }
 
 /// What is recorded of the thresholds that the run has passed.
-pub(super) fn breaches(cx: &Context, run: &Run, passed: &[Violation], now: Timestamp) -> Vec<Breach> {
-    let breach = |violation: &Violation| {
-        let BreachFact {
-            owner,
-            limit,
-            breach_type,
-            value,
-            max,
-            ..
-        } = violation.breach;
-        Breach {
+pub(super) fn passed(cx: &Context, run: &Run, passed: &[Violation], now: Timestamp) -> Vec<Passed> {
+    let recorded = |violation: &Violation| {
+        let fact = violation.breach;
+        let breach = Breach {
             id: BreachId::generate(cx.ids.as_ref()),
             tenant: run.tenant,
-            limit_owner: owner,
-            limit,
+            limit_owner: fact.owner,
+            limit: fact.limit,
             run: Some(run.id),
             decision: run.decision,
-            breach_type,
-            value,
-            max,
+            breach_type: fact.breach_type,
+            value: fact.value,
+            max: fact.max,
             at: now,
+        };
+        Passed {
+            breach,
+            alert: fact.alert,
         }
     };
-    passed.iter().map(breach).collect()
+    passed.iter().map(recorded).collect()
 }
 
 /// Tells of the thresholds that the run has passed.

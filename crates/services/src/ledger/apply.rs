@@ -6,12 +6,12 @@ use domain::limits::outcome::RunBound;
 use domain::limits::{CheckInput, CheckOutput, LimitState};
 use domain::settle::{Authority, Change, End};
 use model::amounts::Amounts;
-use model::breach::{Breach, BreachType};
+use model::breach::Breach;
 use model::cost::CostRecord;
 use model::decision::{DecisionSnapshot, Outcome};
 use model::event::{OpsEvent, OpsEventType};
 use model::hold::{Hold, HoldStatus};
-use model::id::{BreachId, EventId, HoldId, RunId, TenantId};
+use model::id::{EventId, HoldId, LimitId, RunId, TenantId};
 use model::run::{Run, RunStatus};
 use model::time::Timestamp;
 use store::counters::{Counter, CounterKey};
@@ -24,12 +24,10 @@ use super::command::{
 };
 use super::facts;
 use super::judged::{Ruled, Verdict};
-use super::late::passed;
 use super::load::{Counters, applying};
 use super::memory::Witness;
-use super::passing::Passing;
+use super::passing::{Audited, Passing};
 use super::patience::provisional;
-use super::told;
 use crate::snapshot::{self, Beside};
 
 /// Everything a batch writes.
@@ -45,6 +43,8 @@ pub(super) struct Effects {
     lost: BTreeMap<(TenantId, RunId), OpsEvent>,
     costs: Vec<CostRecord>,
     pub(super) breaches: Vec<Breach>,
+    /// What the audit ledger is to have of them.
+    pub(super) audited: BTreeMap<(TenantId, TenantId, LimitId), Audited>,
     /// Breaches of limits that let pass, which are recorded once in a window.
     pub(super) passings: Vec<Passing>,
     pub(super) decisions: Vec<DecisionSnapshot>,
@@ -77,6 +77,12 @@ impl Effects {
         self.ruled.write_down(tx)?;
         for answer in &self.answers {
             store::idempotency::insert(tx, answer)?;
+        }
+        // Last, so that others wait as short as they can for the end of the chain.
+        for (name, audited) in &self.audited {
+            if store::breaches::is_first_audited_since(tx, *name, (audited.since, now))? {
+                store::audit::append(tx, &audited.entry)?;
+            }
         }
         Ok(())
     }
@@ -243,7 +249,7 @@ impl Batch<'_> {
         let ended = domain::settle::end(hold, command.end, command.authority, self.now)?;
         for change in &ended.changes {
             self.count(counter_of(change), change.settled, change.held);
-            self.record_overrun(&ended.hold, change, expired_before);
+            self.record_overrun(&ended.hold, command, change, expired_before);
         }
         let hold = ended.hold;
         if let (End::Expire, Some(run)) = (command.end, hold.run) {
@@ -254,9 +260,7 @@ impl Batch<'_> {
             self.effects.costs.push(cost_record(&hold, used, cost, self.now));
         }
         self.effects.finished.extend(command.run.as_deref().cloned());
-        for breach in &command.breaches {
-            self.record_breach(breach.clone(), "", false);
-        }
+        self.record_passed(command);
         // Of a run whose hold expired before it has been told that it failed; unless that is in this very batch,
         // and then what the run itself says is told instead.
         let gone = hold.run.map(|run| (hold.tenant, run));
@@ -283,35 +287,9 @@ impl Batch<'_> {
         let overruns = ended.changes.iter().map(|change| change.overrun).collect();
         Ok(Answer::Ended(Box::new(EndAnswer { hold, overruns })))
     }
-
-    /// Says that more was used than was held, and records where that, or what is settled late, passes the maximum.
-    fn record_overrun(&mut self, hold: &Hold, change: &Change, late: bool) {
-        let key = counter_of(change);
-        if change.overrun > 0 {
-            let told = told::overrun(self.ids, hold, change, self.now);
-            self.effects.ruled.told.push(told);
-        } else if !late || change.settled == 0 {
-            return;
-        }
-        let passed = passed(&self.known, &key, hold.created_at, self.now);
-        let Some((value, max)) = passed else { return };
-        let breach = Breach {
-            id: BreachId::generate(self.ids),
-            tenant: hold.tenant,
-            limit_owner: key.owner,
-            limit: key.limit,
-            run: hold.run,
-            decision: hold.decision,
-            breach_type: BreachType::Breached,
-            value,
-            max,
-            at: self.now,
-        };
-        self.record_breach(breach, "", false);
-    }
 }
 
-fn counter_of(change: &Change) -> CounterKey {
+pub(super) fn counter_of(change: &Change) -> CounterKey {
     CounterKey {
         owner: change.owner,
         limit: change.limit,

@@ -135,6 +135,15 @@ pub struct NewRun {
     pub parent: Option<model::id::RunId>,
 }
 
+/// A threshold that an LLM Run turned out to be over.
+#[derive(Debug, Clone)]
+pub struct Passed {
+    /// What is recorded.
+    pub breach: Breach,
+    /// Whether an alert fires with it.
+    pub alert: bool,
+}
+
 /// The end of a hold.
 #[derive(Debug, Clone)]
 pub struct EndCommand {
@@ -155,11 +164,18 @@ pub struct EndCommand {
     /// What else happened.
     pub events: Vec<OpsEvent>,
     /// The thresholds that the LLM Run turned out to be over.
-    pub breaches: Vec<Breach>,
+    pub passed: Vec<Passed>,
     /// What Policy Rules said about the answer, if they had something to say.
     pub ruling: Option<Box<Ruling>>,
     /// How to answer the same request twice.
     pub idempotency: Option<Idempotency>,
+}
+
+impl EndCommand {
+    /// The id that joins everything that happened for the LLM Run; empty if there is none.
+    pub(super) fn correlation_id(&self) -> &str {
+        self.run.as_deref().map_or("", |run| run.correlation_id.as_str())
+    }
 }
 
 /// A hold that somebody is at work under, and that must not expire meanwhile.

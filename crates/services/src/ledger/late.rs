@@ -4,6 +4,7 @@
 
 use domain::settle::End;
 use model::hold::{Hold, HoldItem, HoldStatus};
+use model::limit::Enforcement;
 use model::time::Timestamp;
 use model::window::WindowSpec;
 use store::counters::CounterKey;
@@ -22,20 +23,30 @@ pub(super) fn may_pass(hold: &Hold, end: End) -> bool {
     hold.status == HoldStatus::Expired || hold.items.iter().any(beyond)
 }
 
-/// What the counter has come to and its maximum, if it is above that. Of rolling windows nothing is said: by now others
-/// count.
-pub(super) fn passed(
-    known: &Known,
-    key: &CounterKey,
-    taken_at: Timestamp,
-    now: Timestamp,
-) -> Option<(i64, i64)> {
+/// A maximum that a counter has come to be above.
+pub(super) struct Above {
+    pub(super) value: i64,
+    pub(super) max: i64,
+    pub(super) enforcement: Enforcement,
+    /// The last instant of the window that it counts for, or now, if that is earlier.
+    pub(super) noted_at: Timestamp,
+}
+
+/// What the counter has come to, if it is above its maximum. Of rolling windows nothing is said: by now others count.
+pub(super) fn passed(known: &Known, key: &CounterKey, taken_at: Timestamp, now: Timestamp) -> Option<Above> {
     let (_, limits) = known.limits.get(&key.owner)?;
     let limit = limits.iter().find(|limit| limit.id == key.limit)?;
     // A counter of a window that the limit had once says nothing about the maximum that it has now.
     let calendar = matches!(limit.window, WindowSpec::Calendar { .. });
-    let current = limit.window.window_at(taken_at).start.as_micros() == key.window_start;
+    let window = limit.window.window_at(taken_at);
+    let current = window.start.as_micros() == key.window_start;
     let value = known.counters.total(key);
     let max = limit.max_at(now);
-    (calendar && current && value > max).then_some((value, max))
+    let last = |end: Timestamp| Timestamp::from_micros(end.as_micros().saturating_sub(1));
+    (calendar && current && value > max).then(|| Above {
+        value,
+        max,
+        enforcement: limit.enforcement,
+        noted_at: window.end.map_or(now, |end| now.min(last(end))),
+    })
 }

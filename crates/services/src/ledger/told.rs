@@ -1,9 +1,10 @@
 //! What does the timeline say when a limit is hit, or more was used than was held?
 
 use domain::settle::Change;
+use model::audit::{Actor, AuditEntry, AuditEvent, EntityType};
 use model::breach::{Breach, BreachType};
 use model::hold::Hold;
-use model::id::{IdGenerator, TimelineId};
+use model::id::{AuditId, IdGenerator, TimelineId};
 use model::time::Timestamp;
 use model::timeline::{SourceDomain, TimelineEntry};
 use serde_json::{Value, json};
@@ -37,8 +38,34 @@ pub(super) fn breached(ids: &dyn IdGenerator, breach: &Breach, correlation_id: &
     }
 }
 
+/// What the audit ledger has of it. What others have used of a limit that is not the tenant's own is not told.
+pub(super) fn audited(ids: &dyn IdGenerator, breach: &Breach, correlation_id: &str) -> AuditEntry {
+    let own = breach.limit_owner == breach.tenant;
+    let state = related(json!({
+        "breach_id": breach.id,
+        "breach_type": breach.breach_type,
+        "value": own.then_some(breach.value),
+        "limit_value": own.then_some(breach.max),
+        "run_id": breach.run,
+        "decision_id": breach.decision,
+    }));
+    AuditEntry {
+        id: AuditId::generate(ids),
+        tenant: breach.tenant,
+        event: AuditEvent::LimitBreached,
+        entity_type: EntityType::Limit,
+        entity_id: breach.limit.to_string(),
+        actor: Actor::SYSTEM,
+        reason: None,
+        before: None,
+        after: Some(state),
+        correlation_id: correlation_id.to_owned(),
+        at: breach.at,
+    }
+}
+
 /// That an ALERT limit was passed. What others have used of a limit that is not the tenant's own is not told.
-pub(super) fn alerted(ids: &dyn IdGenerator, breach: &Breach, correlation_id: &str) -> TimelineEntry {
+pub(crate) fn alerted(ids: &dyn IdGenerator, breach: &Breach, correlation_id: &str) -> TimelineEntry {
     TimelineEntry {
         id: TimelineId::generate(ids),
         event_type: "alert_fired",

@@ -233,7 +233,7 @@ pub async fn settle_by_client(
         cost,
         run: None,
         events: Vec::new(),
-        breaches: Vec::new(),
+        passed: Vec::new(),
         ruling: None,
         idempotency,
     };

@@ -10,7 +10,7 @@ use model::audit::AuditEvent;
 use model::breach::{Breach, BreachType};
 use model::decision::{DecisionSnapshot, Outcome};
 use model::id::{BreachId, DecisionId, IdGenerator, LimitId, TenantId};
-use model::limit::{Consequence, Limit, LimitStatus, Overrun};
+use model::limit::{Consequence, Enforcement, Limit, LimitStatus, Overrun};
 use model::time::Timestamp;
 use serde_json::json;
 use store::runs::Outcome as Ended;
@@ -19,6 +19,7 @@ use store::{LockTx, StoreError, StoreResult};
 use super::told;
 use crate::audit::{self, Author, Changed};
 use crate::context::Context;
+use crate::ledger::alerted;
 use crate::measure;
 
 /// Limits that are read at a time.
@@ -150,6 +151,7 @@ fn cross(
     };
     store::limits::update(tx, &limit)?;
     let decision = snapshot(ids, &limit, failures, now);
+    let mut fired = None;
     if let Some(overrun) = found {
         let breach = Breach {
             id: BreachId::generate(ids),
@@ -163,6 +165,7 @@ fn cross(
             max: limit.max_at(now),
             at: now,
         };
+        fired = (limit.enforcement == Enforcement::Alert).then(|| breach.clone());
         store::breaches::insert(tx, &[breach])?;
     }
     store::decisions::insert(tx, &[decision])?;
@@ -187,6 +190,9 @@ fn cross(
         ..told::changed(&limit, event, word, text)
     };
     audit::record(tx, ids, &Author::system(), changed, now)?;
+    if let Some(breach) = fired {
+        store::timeline::insert(tx, &alerted(ids, &breach, ""))?;
+    }
     Ok(true)
 }
 

@@ -215,7 +215,7 @@ pub(crate) fn end(tenant: TenantId, hold: HoldId, end: End, authority: Authority
         cost: None,
         run: None,
         events: Vec::new(),
-        breaches: Vec::new(),
+        passed: Vec::new(),
         ruling: None,
         idempotency: None,
     }

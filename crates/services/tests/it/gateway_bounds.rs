@@ -135,7 +135,7 @@ testkit::both_databases! {
             cost: None,
             run: None,
             events: Vec::new(),
-            breaches: Vec::new(),
+            passed: Vec::new(),
             ruling: None,
             idempotency: None,
         };

@@ -95,6 +95,10 @@ testkit::both_databases! {
         world.runs(3, 17).await;
         assert_eq!(measure_all(&world.cx).await.unwrap(), (1, 0));
         assert_eq!((world.is_exceeded(told).await, world.is_exceeded(elsewhere).await), (true, false));
+        assert_eq!(measure_all(&world.cx).await.unwrap(), (0, 0));
+        let (tenant, id) = (world.tenant, told.to_string());
+        let events = world.cx.db.read(move |tx| store::timeline::events_of(tx, tenant, &id)).await.unwrap();
+        assert_eq!(events, ["limit_created", "limit_exceeded", "alert_fired"], "once, while it is passed");
         let served = world.serve(Operation::Chat, &chat(&json!({}))).await.unwrap();
         assert_eq!(served.answer.output.outcome, Outcome::Warn);
         crate::harness::read(served).await;

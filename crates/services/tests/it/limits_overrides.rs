@@ -103,7 +103,7 @@ both_databases! {
         let seen = overrides::get(&world.cx, Owner::Tenant(world.tenant), granted.id).await.unwrap();
         assert_eq!(seen.status, OverrideStatus::Expired);
         assert_eq!(audited(&world, limit).await, [
-            AuditEvent::LimitCreated, AuditEvent::LimitOverrideGranted, AuditEvent::LimitOverrideExpired,
+            AuditEvent::LimitCreated, AuditEvent::LimitBreached, AuditEvent::LimitOverrideGranted, AuditEvent::LimitOverrideExpired,
         ]);
         assert_eq!(told(&world, limit).await, [
             "limit_created", "limit_breached", "limit_override_granted", "limit_breached", "limit_override_expired",
@@ -251,7 +251,7 @@ both_databases! {
         assert_eq!(audited_of(&world, Owner::Platform, limit.id).await, [
             AuditEvent::LimitCreated, AuditEvent::LimitOverrideGranted, AuditEvent::LimitOverrideExpired,
         ]);
-        assert_eq!(audited(&world, limit.id).await, []);
+        assert_eq!(audited(&world, limit.id).await, [AuditEvent::LimitBreached], "the tenant's own, and once a day");
         world.balanced().await;
     }
 }

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use domain::settle::{Authority, End};
+use model::audit::{Actor, AuditEntry, AuditEvent, EntityType};
 use model::id::{HoldId, LimitId, TenantId};
 use model::limit::{Enforcement, Limit, LimitCategory, LimitType};
-use model::time::Timestamp;
-use model::window::WindowSpec;
+use model::time::{Clock as _, Timestamp};
+use model::window::{ResetPeriod, Weekday, WindowSpec};
 use testkit::db::TestDb;
 
 use crate::books::{Books, decided, end, ended, settle};
@@ -44,6 +45,24 @@ impl Told {
             .db
             .read(move |tx| store::breaches::count(tx, tenant, limit, since));
         counted.await.unwrap()
+    }
+
+    /// The breaches of the limit in the audit ledger, newest first.
+    async fn audited(&self, limit: LimitId) -> Vec<AuditEntry> {
+        let filter = store::audit::Filter {
+            entity_type: Some(EntityType::Limit),
+            entity_id: Some(limit.to_string()),
+            before: None,
+        };
+        let tenant = self.tenant;
+        let found = self
+            .books
+            .db
+            .read(move |tx| store::audit::list(tx, tenant, &filter, 100));
+        let entries = found.await.unwrap().into_iter().map(|placed| placed.entry);
+        entries
+            .filter(|entry| entry.event == AuditEvent::LimitBreached)
+            .collect()
     }
 
     /// What the timeline says of the limit, first to last.
@@ -134,5 +153,64 @@ testkit::both_databases! {
         let hold = told.takes(10).await;
         ended(told.books.ledger.end(end(told.tenant, hold, settle(10), Authority::Client)).await).unwrap();
         assert_eq!(told.breaches(block).await, 2);
+    }
+
+    async fn more_than_was_held_passes_an_alert_once_in_a_window(db: TestDb) {
+        let told = Told::new(db).await;
+        let alert = told.limit(Enforcement::Alert, told.books.budget(told.tenant, 10)).await;
+        let block = told.limit(Enforcement::Block, told.books.budget(told.tenant, 20)).await;
+        for _ in 0..3 {
+            let hold = told.takes(1).await;
+            ended(told.books.ledger.end(end(told.tenant, hold, settle(7), Authority::Gateway)).await).unwrap();
+        }
+        assert_eq!((told.breaches(alert).await, told.breaches(block).await), (1, 1));
+        assert_eq!(told.events(alert).await, ["limit_breached", "alert_fired"]);
+        assert_eq!(told.events(block).await, ["limit_breached"]);
+        told.books.balance().await;
+    }
+
+    async fn the_audit_ledger_has_the_first_breach_of_a_limit_in_a_day_however_many_are_refused(db: TestDb) {
+        let told = Told::new(db).await;
+        let block = told.limit(Enforcement::Block, told.books.budget(told.tenant, 10)).await;
+        let warn = told.limit(Enforcement::Warn, told.books.budget(told.tenant, 5)).await;
+        let ledgers = [told.books.ledger.clone(), told.books.another()];
+        for day in 1..=2 {
+            let mut waiting = Vec::new();
+            for number in 0..64 {
+                let (books, tenant) = (Arc::clone(&told.books), told.tenant);
+                let ledger = ledgers[number % ledgers.len()].clone();
+                waiting.push(tokio::spawn(async move { decided(ledger.hold(books.wish(tenant, 11)).await).allowed() }));
+            }
+            for task in waiting {
+                assert!(!task.await.unwrap());
+            }
+            assert_eq!((told.breaches(block).await, told.audited(block).await.len()), (64 * day, usize::try_from(day).unwrap()));
+            told.books.clock.advance_seconds(86_400);
+        }
+        assert_eq!(told.audited(warn).await, [], "nothing of it was ever used");
+        told.takes(6).await;
+        let entry = told.audited(warn).await.pop().unwrap();
+        assert_eq!((entry.actor, entry.at), (Actor::SYSTEM, told.books.clock.now()));
+        let after: serde_json::Value = serde_json::from_str(&entry.after.unwrap()).unwrap();
+        assert_eq!((&after["breach_type"], &after["value"], &after["limit_value"]), (&"BREACHED".into(), &6.into(), &5.into()));
+    }
+
+    async fn a_window_that_begins_within_a_day_has_an_entry_of_its_own(db: TestDb) {
+        let told = Told::new(db).await;
+        let zone = "Asia/Kolkata".parse().unwrap();
+        let window = WindowSpec::Calendar { period: ResetPeriod::Daily, zone, week_start: Weekday::Monday };
+        let limit = told.limit(Enforcement::Block, Limit { window, ..told.books.budget(told.tenant, 10) }).await;
+        let now = told.books.clock.now();
+        let midnight = Timestamp::start_of_day(now.day()).plus_seconds(86_400);
+        told.books.clock.set(midnight);
+        let mut entries = Vec::new();
+        // Midnight in Kolkata is half past six in the evening (UTC).
+        for _hour in 0..25 {
+            assert!(!told.books.hold(told.tenant, 11).await.allowed());
+            entries.push(told.audited(limit).await.len());
+            told.books.clock.advance_seconds(3_600);
+        }
+        let expected = [vec![1; 19], vec![2; 5], vec![3]].concat();
+        assert_eq!(entries, expected);
     }
 }

@@ -118,12 +118,16 @@ fn last(tx: &mut impl Writes, (tenant, owner, limit): Name, last_at: i64) -> Sto
     Ok(())
 }
 
-/// Notes that the limit was passed, and says whether that is the first time since then. Asked under the lock of the
-/// limit's counter.
+/// Notes that the limit was passed at this time, and says whether that is the first time since then. Asked under the lock
+/// of the limit's counter.
 ///
 /// # Errors
 /// What the database says.
-pub fn is_first_since(tx: &mut impl Writes, breach: &Breach, since: Timestamp) -> StoreResult<bool> {
+pub fn is_first_since(
+    tx: &mut impl Writes,
+    breach: &Breach,
+    (since, noted_at): (Timestamp, Timestamp),
+) -> StoreResult<bool> {
     use limit_recent as recent;
     let name = (
         breach.tenant.to_string(),
@@ -147,7 +151,7 @@ pub fn is_first_since(tx: &mut impl Writes, breach: &Breach, since: Timestamp) -
         limit_owner,
         limit_id,
         last_at: breach.at.as_micros(),
-        told_at: breach.at.as_micros(),
+        told_at: noted_at.as_micros(),
     };
     upsert!(
         tx.conn(),
@@ -200,4 +204,29 @@ pub fn recent(
         ))
         .load(tx.conn())?;
     sums(TABLE, "limit_id", days.into_iter().chain(edge))
+}
+
+/// Notes that a breach goes to the audit ledger, and says whether that is the first one since then. Asked behind
+/// [`insert`](super::insert) of that breach, which locks what is noted here.
+///
+/// # Errors
+/// What the database says.
+pub fn is_first_audited_since(
+    tx: &mut impl Writes,
+    (tenant, owner, limit): Name,
+    (since, now): (Timestamp, Timestamp),
+) -> StoreResult<bool> {
+    use limit_recent as recent;
+    let earlier = recent::audited_at
+        .is_null()
+        .or(recent::audited_at.lt(since.as_micros()));
+    let row = recent::table
+        .filter(recent::tenant_id.eq(tenant.to_string()))
+        .filter(recent::limit_owner.eq(owner.to_string()))
+        .filter(recent::limit_id.eq(limit.to_string()))
+        .filter(earlier);
+    let noted = diesel::update(row)
+        .set(recent::audited_at.eq(now.as_micros()))
+        .execute(tx.conn())?;
+    Ok(noted > 0)
 }

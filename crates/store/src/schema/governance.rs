@@ -96,6 +96,7 @@ diesel::table! {
         limit_id -> Text,
         last_at -> BigInt,
         told_at -> Nullable<BigInt>,
+        audited_at -> Nullable<BigInt>,
     }
 }
 

@@ -32,6 +32,10 @@ fn queue(draft: &Draft, wrong: &mut impl FnMut(&'static str, &'static str)) {
 
 fn degrade(draft: &Draft, wrong: &mut impl FnMut(&'static str, &'static str)) {
     let degrades = draft.enforcement == Enforcement::Degrade;
+    if degrades && is_measured(draft.limit_type) {
+        wrong("enforcement", "an LLM Run that has ended cannot be degraded");
+        return;
+    }
     let Some(degrade) = &draft.handling.degrade else {
         if degrades {
             wrong(
@@ -43,9 +47,6 @@ fn degrade(draft: &Draft, wrong: &mut impl FnMut(&'static str, &'static str)) {
     };
     if !degrades {
         wrong("degrade_model", "only a DEGRADE limit has it");
-    }
-    if degrades && is_measured(draft.limit_type) {
-        wrong("enforcement", "an LLM Run that has ended cannot be degraded");
     }
     let is_name = |model: &str| !model.is_empty() && model.len() <= 200 && !model.chars().any(is_hidden);
     if degrade.model.as_ref().is_some_and(|model| !is_name(model)) {

@@ -2,7 +2,7 @@
 
 use model::limit::Consequence;
 
-use super::super::outcome::{RunBound, RunOutcome, cutting, violations};
+use super::super::outcome::{RunBound, RunOutcome, cutting, reports, violations};
 use super::*;
 
 fn threshold(id: u128, limit_type: LimitType, max: i64) -> Limit {
@@ -116,4 +116,30 @@ fn what_is_known_before_a_run_is_no_bound_on_how_it_ends() {
         RunBound::of(&threshold(1, LimitType::ErrorRatePct, 1), now()),
         None
     );
+}
+
+#[test]
+fn only_an_alert_raises_one_and_what_is_passed_is_reported_as_far_as_it_is_known() {
+    for enforcement in [
+        Enforcement::Alert,
+        Enforcement::Warn,
+        Enforcement::Block,
+        Enforcement::Reject,
+    ] {
+        let tried = Limit {
+            enforcement,
+            ..threshold(1, LimitType::RetryCount, 1)
+        };
+        let bounds = [bound(&tried), bound(&threshold(2, LimitType::LatencyMs, 5))];
+        let passed = violations(&bounds, ENDED);
+        assert_eq!(passed[0].breach.alert, enforcement == Enforcement::Alert);
+        let told: Vec<_> = reports(&bounds, RunOutcome::begun(2)).collect();
+        assert_eq!(told.len(), 1, "how long it takes is not known yet");
+        assert_eq!(
+            (told[0].limit, told[0].requested, told[0].max, told[0].enforcement),
+            (tried.id, 2, 1, enforcement)
+        );
+        assert_eq!(told[0].message_code, "THRESHOLD_LIMIT_EXCEEDED");
+        assert_eq!(reports(&bounds, ENDED).count(), 2);
+    }
 }
