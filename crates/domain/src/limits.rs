@@ -310,17 +310,27 @@ fn breach(report: &LimitReport, breach_type: BreachType, value: i64) -> BreachFa
     }
 }
 
-/// Since when a limit that lets pass is told to be passed at most once: the beginning of its window. What is given back
-/// has no window, and is told once a day (UTC).
-fn told_since(limit: &Limit, window: Window, now: Timestamp) -> Option<Timestamp> {
-    match limit.window {
-        WindowSpec::PerRun => None,
-        WindowSpec::Rolling { seconds } => Some(now.plus_seconds(i64::from(seconds).saturating_neg())),
-        WindowSpec::Calendar { .. } if limit.limit_type.is_given_back() => {
-            Some(Timestamp::start_of_day(now.day()))
+/// Since when a limit that lets pass is told to be passed at most once: the beginning of its window, or when it was changed,
+/// raised, or lowered again by the end of a raise, if that was later. What is given back has no window, and is told once a
+/// day (UTC). None: each time.
+pub fn told_since(limit: &Limit, window: Window, now: Timestamp) -> Option<Timestamp> {
+    let began = match limit.window {
+        WindowSpec::PerRun => return None,
+        WindowSpec::Rolling { seconds } => now.plus_seconds(i64::from(seconds).saturating_neg()),
+        WindowSpec::Calendar { .. } if limit.limit_type.is_given_back() => Timestamp::start_of_day(now.day()),
+        WindowSpec::Calendar { .. } => window.start,
+    };
+    let raise = limit.raise.map(|raise| {
+        if raise.until <= now {
+            raise.until
+        } else {
+            raise.from
         }
-        WindowSpec::Calendar { .. } => Some(window.start),
-    }
+    });
+    let changes = [Some(limit.updated_at), raise];
+    // Another node's clock may be ahead of this one.
+    let changes = changes.into_iter().flatten().filter(|at| *at <= now);
+    changes.chain([began]).max()
 }
 
 const fn refused_as(report: &LimitReport) -> BreachType {

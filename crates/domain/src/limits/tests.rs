@@ -52,7 +52,7 @@ fn budget(id: u128, usd: i64) -> Limit {
         raise: None,
         overrun: None,
         created_at: now(),
-        updated_at: now(),
+        updated_at: now().plus_seconds(-90_000),
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Its room may have been given to others. It is counted all the same, and where that passes a maximum, it is said.
 
+use domain::limits::told_since;
 use domain::settle::End;
 use model::hold::{Hold, HoldItem, HoldStatus};
 use model::limit::Enforcement;
@@ -28,6 +29,8 @@ pub(super) struct Above {
     pub(super) value: i64,
     pub(super) max: i64,
     pub(super) enforcement: Enforcement,
+    /// Since when it is told at most once.
+    pub(super) told_since: Option<Timestamp>,
     /// The last instant of the window that it counts for, or now, if that is earlier.
     pub(super) noted_at: Timestamp,
 }
@@ -43,10 +46,12 @@ pub(super) fn passed(known: &Known, key: &CounterKey, taken_at: Timestamp, now: 
     let value = known.counters.total(key);
     let max = limit.max_at(now);
     let last = |end: Timestamp| Timestamp::from_micros(end.as_micros().saturating_sub(1));
+    let noted_at = window.end.map_or(now, |end| now.min(last(end)));
     (calendar && current && value > max).then(|| Above {
         value,
         max,
         enforcement: limit.enforcement,
-        noted_at: window.end.map_or(now, |end| now.min(last(end))),
+        told_since: told_since(limit, window, now).map(|since| since.min(noted_at)),
+        noted_at,
     })
 }

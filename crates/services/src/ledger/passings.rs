@@ -124,7 +124,7 @@ impl Batch<'_> {
             value: above.value,
             max: above.max,
             alert: above.enforcement == Enforcement::Alert,
-            once_since: lets_pass.then(|| Timestamp::from_micros(key.window_start)),
+            once_since: above.told_since.filter(|_| lets_pass),
         };
         self.record_hit(&Hit::of(hold, command), &fact, above.noted_at);
     }

@@ -33,6 +33,20 @@ impl Told {
         answer.hold.map(|hold| hold.id).unwrap()
     }
 
+    async fn change(&self, limit: LimitId, max: i64) {
+        let (tenant, now) = (self.tenant, self.books.clock.now());
+        let changed = self.books.db.write(move |tx| {
+            let known = store::limits::find(tx, tenant, limit)?;
+            let changed = known.map(|known| Limit {
+                max,
+                updated_at: now,
+                ..known
+            });
+            changed.map_or(Ok(()), |limit| store::limits::update(tx, &limit))
+        });
+        changed.await.unwrap();
+    }
+
     async fn lets_go(&self, hold: HoldId) {
         let release = end(self.tenant, hold, End::Release, Authority::Client);
         ended(self.books.ledger.end(release).await).unwrap();
@@ -95,6 +109,22 @@ testkit::both_databases! {
         told.takes(8).await;
         assert_eq!(told.breaches(warn).await, 2);
         told.books.balance().await;
+    }
+
+    async fn a_maximum_that_is_lowered_below_what_is_used_is_told_with_the_next_run_and_once(db: TestDb) {
+        let told = Told::new(db).await;
+        let budget = told.books.budget(told.tenant, 20);
+        let alert = told.limit(Enforcement::Alert, budget).await;
+        told.takes(15).await;
+        assert_eq!(told.breaches(alert).await, 0);
+        for (max, breaches) in [(10, 1), (14, 2), (100, 2)] {
+            told.books.clock.advance_seconds(1);
+            told.change(alert, max).await;
+            told.takes(1).await;
+            told.takes(1).await;
+            assert_eq!(told.breaches(alert).await, breaches, "{max}");
+        }
+        assert_eq!(told.events(alert).await, ["limit_breached", "alert_fired", "limit_breached", "alert_fired"]);
     }
 
     async fn an_alert_fires_once_in_a_window_however_many_pass_at_once(db: TestDb) {

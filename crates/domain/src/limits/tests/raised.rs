@@ -83,3 +83,40 @@ fn a_limit_that_was_raised_for_good_meanwhile_is_not_lowered() {
     };
     assert_eq!(asked(&limit, 140, 10).outcome, Outcome::Allow);
 }
+
+#[test]
+fn a_limit_that_was_changed_or_raised_in_its_window_may_be_told_again() {
+    let raised = |from: i64, until: i64| Raise {
+        id: OverrideId::from_bits(1),
+        max: 20 * USD,
+        from: now().plus_seconds(from),
+        until: now().plus_seconds(until),
+    };
+    let window = budget(1, 10).window.window_at(now());
+    let table = [
+        ("never changed", -90_000, None, window.start),
+        ("changed", -60, None, now().plus_seconds(-60)),
+        (
+            "raised since",
+            -60,
+            Some(raised(-30, 30)),
+            now().plus_seconds(-30),
+        ),
+        (
+            "raised no more",
+            -60,
+            Some(raised(-50, -10)),
+            now().plus_seconds(-10),
+        ),
+        ("to be raised", -60, Some(raised(10, 20)), now().plus_seconds(-60)),
+        ("changed by a clock that is ahead", 5, None, window.start),
+    ];
+    for (title, updated, raise, since) in table {
+        let limit = Limit {
+            updated_at: now().plus_seconds(updated),
+            raise,
+            ..budget(1, 10)
+        };
+        assert_eq!(told_since(&limit, window, now()), Some(since), "{title}");
+    }
+}
