@@ -9,6 +9,7 @@ use self::shared::Shared;
 use crate::{incidents, llm, ops, v1};
 
 mod page;
+mod problems;
 mod shared;
 
 /// The OpenAPI document.

@@ -72,6 +72,15 @@ fn entry(path: &str, method: &str, operation: &Value, document: &Value) -> Strin
         } else {
             format!(" Headers: {}.", headers.join(", "))
         };
+        let codes = operation
+            .pointer(&format!("/x-problems/{status}"))
+            .and_then(Value::as_array);
+        let codes: Vec<&str> = codes.into_iter().flatten().filter_map(Value::as_str).collect();
+        let with = if codes.is_empty() {
+            with
+        } else {
+            format!("{with} Among its codes: {}.", codes.join(", "))
+        };
         row(
             status,
             "",

@@ -11,10 +11,13 @@ use utoipa::openapi::{
     Schema,
 };
 
+use super::problems;
+
 const PROBLEM: &str = "application/problem+json";
 
-/// Problems of our own API that any operation may answer: status, name, and whom it happens to.
-const PROBLEMS: [(&str, &str, &str); 6] = [
+/// Problems of our own API: status, name, and whom it happens to. Which operation has which of them, and in which words,
+/// is in `problems`.
+const PROBLEMS: [(&str, &str, &str); 11] = [
     (
         "400",
         "BadRequest",
@@ -28,13 +31,30 @@ const PROBLEMS: [(&str, &str, &str); 6] = [
     (
         "403",
         "Forbidden",
-        "The credential lacks the scope, or it or its tenant is frozen",
+        "The credential lacks the scope, it or its tenant is frozen, or this is not the caller's to do",
     ),
     ("404", "NotFound", "It does not exist, or is another tenant's"),
+    ("408", "RequestTimeout", "The body came too slowly"),
+    (
+        "409",
+        "Conflict",
+        "What is there stands against it, or the first request with the Idempotency-Key is not answered yet",
+    ),
+    ("413", "PayloadTooLarge", "The body is larger than it may be"),
+    (
+        "415",
+        "UnsupportedMediaType",
+        "The body is not plain JSON in UTF-8",
+    ),
     (
         "422",
         "Unprocessable",
         "A field of the body is wrong (`errors[]` says which), or the Idempotency-Key was used for another request",
+    ),
+    (
+        "429",
+        "TooManyRequests",
+        "Too much of it is going on; wait as long as `Retry-After` says",
     ),
     (
         "503",
@@ -128,15 +148,22 @@ impl utoipa::Modify for Shared {
     fn modify(&self, document: &mut OpenApi) {
         add(document.components.get_or_insert_with(Default::default));
         for (path, item) in &mut document.paths.paths {
-            let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete];
-            for operation in operations.into_iter().flatten() {
+            let operations = [
+                ("GET", &mut item.get),
+                ("PUT", &mut item.put),
+                ("POST", &mut item.post),
+                ("DELETE", &mut item.delete),
+            ];
+            for (method, operation) in operations {
+                let Some(operation) = operation else { continue };
                 if path.starts_with("/v1/") {
                     sdk(path, operation);
                 } else if path.starts_with("/api/") {
-                    native(path, operation);
+                    native(method, path, operation);
                 }
             }
         }
+        problems::of_all(document);
     }
 }
 
@@ -205,7 +232,7 @@ fn anthropic_error() -> Schema {
         .into()
 }
 
-fn native(path: &str, operation: &mut Operation) {
+fn native(method: &str, path: &str, operation: &mut Operation) {
     for response in operation.responses.responses.values_mut() {
         let RefOr::T(response) = response else { continue };
         let problem = Ref::from_schema_name("Problem");
@@ -219,24 +246,21 @@ fn native(path: &str, operation: &mut Operation) {
             }
         }
     }
-    let parameters = operation.parameters.iter_mut().flatten();
-    let mut keyed = false;
-    for parameter in parameters {
+    for parameter in operation.parameters.iter_mut().flatten() {
         if let RefOr::T(parameter) = parameter
             && parameter.name == "Idempotency-Key"
         {
-            keyed = true;
             parameter
                 .description
                 .get_or_insert_with(|| IDEMPOTENCY_KEY.to_owned());
         }
     }
-    let takes_body = operation.request_body.is_some();
+    let listed = problems::of_operation(method, path, operation);
     for (status, name, _) in PROBLEMS {
         let fits = match status {
+            "400" | "401" | "403" | "503" => true,
             "404" => path.contains('{'),
-            "422" => takes_body || keyed,
-            _ => true,
+            _ => listed.contains(&status),
         };
         if fits {
             refused(operation, status, name);

@@ -135,6 +135,10 @@ pub(crate) async fn get(
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CheckBody {
+    /// What kind of LLM Run it is, in your own word. No Limit is about it, and nothing is kept of it.
+    #[schema(value_type = Option<String>, example = "chat")]
+    #[expect(dead_code, reason = "it has to be a word, and nothing is decided by it")]
+    run_type: Option<Slug>,
     /// USD as a JSON number or a decimal text; 0 says that it costs nothing.
     #[schema(value_type = Option<f64>, example = 10)]
     estimated_cost_usd: Option<Decimal>,

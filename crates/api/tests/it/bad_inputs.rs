@@ -4,6 +4,7 @@
 //! code stands for an answer of the HTTP library, which has no body.
 
 mod credentials;
+mod holds;
 mod json;
 mod limits;
 mod lists;

@@ -273,6 +273,7 @@ impl Call<'_> {
     pub(crate) async fn send(self) -> Answer {
         let url = format!("http://{}{}", self.world.authority(), self.path);
         let method = Method::from_bytes(self.method.as_bytes()).unwrap();
+        let (asked, path) = (self.method, self.path);
         let mut request = self.world.client.request(method, url);
         for (name, value) in self.headers {
             request = request.header(name, value);
@@ -287,11 +288,13 @@ impl Call<'_> {
             .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
             .collect();
         let body = response.text().await.unwrap();
-        Answer {
+        let answer = Answer {
             status,
             headers,
             body,
-        }
+        };
+        crate::listed::check(&asked, &path, &answer);
+        answer
     }
 }
 

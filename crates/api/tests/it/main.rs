@@ -55,6 +55,8 @@ mod keys_operators;
 #[cfg(test)]
 mod limits_told;
 #[cfg(test)]
+mod listed;
+#[cfg(test)]
 mod llm;
 #[cfg(test)]
 mod llm_answers;
