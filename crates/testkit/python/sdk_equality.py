@@ -319,7 +319,7 @@ def read_usage(exchange: dict[str, Any], answer: dict[str, Any], provider: str) 
 
 def fetch_run(args: argparse.Namespace, run_id: str) -> dict[str, Any]:
     """The run once it is over: an SDK that reads `[DONE]` goes on before the stream has ended and is settled."""
-    for _ in range(100):
+    for _ in range(1_500):
         url = f"{args.runs_url.rstrip('/')}/{run_id}"
         run = http("GET", url, headers={"authorization": f"Bearer {args.api_key}"})
         if run["state"] != "LIVE":

@@ -125,7 +125,7 @@ def refusals(suite: Suite) -> None:
         suite.check("Budget exceeded" in str(spent), spent)
         suite.check("retry-after" not in spent.response.headers or not ours, "waiting does not help")
         hasty = suite.raises(sdk.RateLimitError, lambda: call("hasty"))
-        suite.check(1 <= int(hasty.response.headers["retry-after"]) <= 60, hasty.response.headers)
+        suite.check(1 <= int(hasty.response.headers["retry-after"]) <= 3_660, hasty.response.headers)
         frozen = suite.raises(sdk.PermissionDeniedError, lambda: call("frozen"))
         suite.check("frozen" in str(frozen), frozen)
         suite.raises(sdk.AuthenticationError, lambda: call("plim_live_nonsense"))
@@ -145,7 +145,7 @@ def refusals(suite: Suite) -> None:
     began = time.monotonic()
     suite.raises(openai.RateLimitError, lambda: suite.openai("spent", retries=5).chat.completions.create(**CHAT))
     suite.raises(anthropic.RateLimitError, lambda: suite.anthropic("spent", retries=5).messages.create(**MESSAGE))
-    suite.check(time.monotonic() - began < 2, "a spent budget was tried again")
+    suite.check(time.monotonic() - began < 8, "a spent budget was tried again")
 
 
 def provider_errors(suite: Suite) -> None:

@@ -317,7 +317,7 @@ fn configure(data: &Path, port: u16, options: &Options) -> Result<(), PostgresEr
         ("listen_addresses", "127.0.0.1"),
         ("port", &port),
         ("unix_socket_directories", &data_dir),
-        ("max_connections", "200"),
+        ("max_connections", "1000"),
         ("timezone", "UTC"),
         ("log_timezone", "UTC"),
     ];

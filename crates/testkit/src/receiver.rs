@@ -121,7 +121,7 @@ pub fn sender() -> Sender {
         http: true,
         private: true,
     };
-    let made = Sender::with_names(reach, Arc::new(SystemNames), Duration::from_millis(800));
+    let made = Sender::with_names(reach, Arc::new(SystemNames), Duration::from_secs(4));
     made.unwrap_or_else(|error| panic!("no client: {error}"))
 }
 

@@ -176,11 +176,11 @@ impl Scripted {
         self.script.connections.load(Ordering::SeqCst)
     }
 
-    /// Waits (blocking, at most five seconds) until this holds of the upstream, and says whether it does.
+    /// Waits (blocking, at most half a minute) until this holds of the upstream, and says whether it does.
     pub fn wait_until(&self, holds: impl Fn(&Self) -> bool) -> bool {
         let start = Instant::now();
         while !holds(self) {
-            if start.elapsed() > Duration::from_secs(5) {
+            if start.elapsed() > Duration::from_secs(30) {
                 return false;
             }
             thread::sleep(Duration::from_millis(5));

@@ -48,7 +48,7 @@ pub(crate) fn settings() -> Settings {
         workers: 1,
         native_body_bytes: 64 * 1024,
         llm_body_bytes: 128 * 1024,
-        request_timeout: Duration::from_secs(1),
+        request_timeout: Duration::from_secs(30),
         keep_alive: Duration::from_secs(75),
         shutdown_grace: Duration::from_secs(1),
         allowed_hosts: Vec::new(),

@@ -166,7 +166,7 @@ testkit::both_databases! {
             loses(&world, end, &key).await;
             let began = Instant::now();
             listener.ends().await;
-            assert!(began.elapsed() < Duration::from_secs(1), "{end}: {:?}", began.elapsed());
+            assert!(began.elapsed() < Duration::from_secs(5), "{end}: {:?}", began.elapsed());
         }
     }
 

@@ -9,8 +9,8 @@ use crate::harness::{Answer, World};
 use crate::raw::Raw;
 
 /// Pieces of a body, and the pause before each: together longer than one pause may be.
-const PIECES: usize = 15;
-const PAUSE: Duration = Duration::from_millis(800);
+const PIECES: usize = 14;
+const PAUSE: Duration = Duration::from_millis(750);
 
 /// Sends a body in pieces.
 async fn slowly(world: &World, path: &str, body: &str) -> Answer {

@@ -23,7 +23,7 @@ const CLIENTS: u64 = 12;
 const HELD: i64 = 1_000_000;
 
 /// The longest until all holds that were left open have expired: their time to live and the expiry's period.
-const EXPIRED_WITHIN: Duration = Duration::from_secs(15);
+const EXPIRED_WITHIN: Duration = Duration::from_mins(1);
 
 /// One hold and what its client meant to do with it.
 #[derive(Debug, Clone)]
@@ -145,6 +145,7 @@ async fn check(home: Home) {
         operator: _,
     } = world;
     let (mut server, mut all, mut client) = (server, Vec::new(), tenant.client.clone());
+    let mut told = 0;
     for round in 0..KILLS {
         let mut clients = JoinSet::new();
         for number in 0..CLIENTS {
@@ -153,6 +154,7 @@ async fn check(home: Home) {
         sleep(moment(round)).await;
         server.kill();
         let mut done: Vec<Intent> = clients.join_all().await.concat();
+        told += done.iter().filter(|intent| intent.held.is_some()).count();
 
         server = home.serve();
         client = client.at(&server.base_url);
@@ -164,7 +166,7 @@ async fn check(home: Home) {
         compare(&db, &tenant.id, &done).await;
         all.extend(done);
     }
-    assert!(all.len() > 100, "only {} holds", all.len());
+    assert!(told > 0, "nothing was acknowledged before a kill");
 
     let tenant = Tenant { client, ..tenant };
     let settled = nothing_is_held(&tenant).await;
@@ -178,12 +180,11 @@ async fn check(home: Home) {
 
 /// An LLM Run whose process is killed while the provider thinks.
 async fn check_run(home: Home) {
-    let patience = "[gateway]\nconnect_timeout_ms = 500\nfirst_byte_timeout_ms = 1000\nmax_retries = 0\n\
-                    hold_ttl_ms = 3000";
+    let patience = "[gateway]\nconnect_timeout_ms = 500\nmax_retries = 0\nhold_ttl_ms = 3000";
     let world = World::with(home, patience);
     let tenant = world.tenant("Harbour Freight").await;
     tenant.budget(json!(10), "NONE").await;
-    world.provider.fault(Fault::Delay { ms: 900 });
+    world.provider.fault(Fault::Delay { ms: 30_000 });
     let client = tenant.client.clone();
     let call = tokio::spawn(async move {
         let body = chat();

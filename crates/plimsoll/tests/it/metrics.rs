@@ -18,7 +18,7 @@ async fn scrape(world: &World) -> String {
 
 /// The same when nothing is on its way any more, which a client may know before it is counted.
 async fn scrape_at_rest(world: &World) -> String {
-    for _ in 0..200 {
+    for _ in 0..2_000 {
         let page = scrape(world).await;
         if value(&page, "plimsoll_requests_in_flight", &[]) == "0" {
             return page;
@@ -110,13 +110,16 @@ async fn what_was_served_refused_and_failed_is_counted_once_with_its_tokens_and_
 async fn a_request_is_in_flight_until_its_books_are_done() {
     let world = World::start();
     let tenant = world.tenant("Harbour").await;
-    world.provider.fault(Fault::Delay { ms: 2_000 });
+    world.provider.fault(Fault::Delay { ms: 8_000 });
     let body = chat();
     let slow = tenant
         .client
         .call(Method::POST, "/v1/chat/completions", Some(&body), &[]);
     let seen = async {
-        while world.provider.request_count() == 0 {
+        for _ in 0..4_000 {
+            if world.provider.request_count() > 0 {
+                break;
+            }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         scrape(&world).await

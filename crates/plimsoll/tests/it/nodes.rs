@@ -122,15 +122,18 @@ async fn two_processes_never_pass_one_hot_limit_and_never_block_what_fits() {
     world.home.verify_ledger();
 }
 
-/// Calls a model until the status is this one; says how long that took.
+/// Calls a model until the status is this one; says when the last call was sent that still had another one. How long a
+/// call takes is another matter.
 async fn until(client: &Client, status: u16) -> Duration {
-    let began = Instant::now();
+    let (began, mut last) = (Instant::now(), Duration::ZERO);
     loop {
+        let asked = began.elapsed();
         let reply = client.post("/v1/chat/completions", &chat()).await;
         if reply.status == status {
-            return began.elapsed();
+            return last;
         }
-        assert!(began.elapsed() < PROPAGATES_WITHIN * 5, "still {reply:?}");
+        last = asked;
+        assert!(asked < PROPAGATES_WITHIN * 20, "still {reply:?}");
         sleep(Duration::from_millis(5)).await;
     }
 }
@@ -160,7 +163,7 @@ async fn a_key_that_is_frozen_or_revoked_on_one_node_stops_there_at_once_and_els
     let took = until(&there, 403).await;
     assert!(
         took <= PROPAGATES_WITHIN,
-        "frozen on the other node after {took:?}"
+        "not frozen on the other node after {took:?}"
     );
     let refused = there.post("/v1/chat/completions", &chat()).await.expect(403);
     assert_eq!(refused["error"]["code"], "key_frozen");
@@ -179,7 +182,7 @@ async fn a_key_that_is_frozen_or_revoked_on_one_node_stops_there_at_once_and_els
     let took = until(&there, 401).await;
     assert!(
         took <= PROPAGATES_WITHIN,
-        "revoked on the other node after {took:?}"
+        "not revoked on the other node after {took:?}"
     );
 }
 

@@ -8,10 +8,10 @@ use tokio::time::sleep;
 
 use crate::harness::{Home, World, chat};
 
-/// The call takes twice as long as its hold lives; whether it is still held is looked at shortly before its end.
+/// The call takes four times as long as its hold lives; whether it is still held is looked at when it would be long gone.
 const TTL: &str = "[gateway]\nhold_ttl_ms = 3000";
-const CALL: Duration = Duration::from_secs(6);
-const LOOK: Duration = Duration::from_secs(5);
+const CALL: Duration = Duration::from_secs(12);
+const LOOK: Duration = Duration::from_secs(7);
 
 async fn check(world: World) {
     let tenant = world.tenant("Harbour Freight").await;

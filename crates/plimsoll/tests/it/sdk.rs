@@ -147,7 +147,8 @@ async fn the_sdks_get_answers_streams_and_their_own_exceptions() {
     good.budget(json!(1000), "NONE").await;
     let spent = world.tenant("Tidewater Labs").await;
     spent.budget(json!("0.000000001"), "NONE").await;
-    let rate = json!({"name": "rate", "limit_category": "RATE", "limit_type": "REQUESTS_PER_MINUTE", "max_value": 1});
+    let rate =
+        json!({"name": "rate", "limit_category": "RATE", "limit_type": "REQUESTS_PER_HOUR", "max_value": 1});
     let hasty = limited(&world, "Breakwater", &rate).await;
     hasty
         .client

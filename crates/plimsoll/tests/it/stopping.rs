@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use reqwest::Method;
@@ -16,8 +18,8 @@ const CLIENTS: usize = 16;
 /// The grace that the configuration of the tests gives.
 const GRACE: Duration = Duration::from_secs(15);
 
-/// The runs of a client that were answered to the end; the client ends when nobody answers any more.
-async fn work(client: Client, streams: bool) -> Vec<String> {
+/// The runs of a client that were answered to the end, each counted; the client ends when nobody answers any more.
+async fn work(client: Client, streams: bool, answers: Arc<AtomicUsize>) -> Vec<String> {
     let mut body = chat();
     body["stream"] = json!(streams);
     let mut runs = Vec::new();
@@ -31,6 +33,7 @@ async fn work(client: Client, streams: bool) -> Vec<String> {
         };
         assert!(reply.status == 200 && whole, "cut off: {reply:?}");
         runs.push(reply.header("x-plimsoll-run-id").unwrap().to_owned());
+        answers.fetch_add(1, Ordering::SeqCst);
     }
 }
 
@@ -69,11 +72,13 @@ async fn check(home: Home) {
     let tenant = Tenant::make(&operator, "Harbour Freight").await;
     tenant.budget(json!(1000), "NONE").await;
 
-    let mut clients = JoinSet::new();
+    let (mut clients, answers) = (JoinSet::new(), Arc::new(AtomicUsize::new(0)));
     for number in 0..CLIENTS {
-        clients.spawn(work(tenant.client.clone(), number % 2 == 0));
+        clients.spawn(work(tenant.client.clone(), number % 2 == 0, Arc::clone(&answers)));
     }
-    sleep(Duration::from_millis(900)).await;
+    while answers.load(Ordering::SeqCst) < 2 * CLIENTS {
+        sleep(Duration::from_millis(10)).await;
+    }
     let (code, took) = tokio::task::spawn_blocking(|| server.terminate()).await.unwrap();
     assert_eq!(code, 0);
     assert!(took < GRACE, "{took:?}");

@@ -253,12 +253,10 @@ testkit::both_databases! {
         let world = World::new(db).await;
         let rule = create(&world, finds(RuleType::PiiFilter, EnforcementMode::Warn)).await.unwrap().rule;
         world.upstream.reply(says(&format!("It is {CARD}.")));
-        world.upstream.fault(Fault::Delay { ms: 400 });
+        world.upstream.fault(Fault::Delay { ms: 2_000 });
         let body = chat(&json!({}));
         let changes = async {
-            while world.open_holds().await == 0 {
-                tokio::time::sleep(std::time::Duration::from_millis(1)).await;
-            }
+            world.until_held().await;
             let blocks = Change { mode: Some(EnforcementMode::Block), ..Change::default() };
             update(&world, &rule, blocks).await.unwrap()
         };
@@ -322,12 +320,10 @@ testkit::both_databases! {
         let world = World::new(db).await;
         let rule = create(&world, finds(RuleType::PiiFilter, EnforcementMode::Block)).await.unwrap().rule;
         world.upstream.reply(says(&format!("It is {CARD}.")));
-        world.upstream.fault(Fault::Delay { ms: 400 });
+        world.upstream.fault(Fault::Delay { ms: 2_000 });
         let body = chat(&json!({}));
         let released = async {
-            while world.open_holds().await == 0 {
-                tokio::time::sleep(std::time::Duration::from_millis(1)).await;
-            }
+            world.until_held().await;
             let hold = world.holds().await[0].id;
             let release = end(world.tenant, hold, End::Release, Authority::Gateway);
             world.cx.ledger.end(release).await.unwrap();

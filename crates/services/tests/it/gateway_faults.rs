@@ -16,9 +16,9 @@ use crate::harness::{Got, Setup, USD, World};
 fn impatient() -> Setup {
     Setup {
         timeouts: Timeouts {
-            connect: Duration::from_millis(200),
-            first_byte: Duration::from_millis(200),
-            idle: Duration::from_millis(300),
+            connect: Duration::from_secs(1),
+            first_byte: Duration::from_secs(1),
+            idle: Duration::from_secs(2),
         },
         ..Setup::default()
     }
@@ -65,7 +65,7 @@ testkit::both_databases! {
         let body = chat(&json!({}));
         let held = worst_case(&body, 1_000);
         for (nth, (fault, code)) in [
-            (Fault::Delay { ms: 2_000 }, "upstream_timeout"),
+            (Fault::Delay { ms: 10_000 }, "upstream_timeout"),
             (Fault::DropBeforeHeaders, "upstream_error"),
             (Fault::DropAfterBytes { bytes: 20 }, "upstream_error"),
         ].into_iter().enumerate() {
@@ -297,12 +297,12 @@ testkit::both_databases! {
         let got = world.call(Operation::Chat, &stream()).await;
         assert_ended(&world, got.run, served(PLAIN_COST)).await;
         let held = worst_case(&stream(), 1_000);
-        world.upstream.fault(Fault::DelayBetweenEvents { ms: 5_000 });
+        world.upstream.fault(Fault::DelayBetweenEvents { ms: 10_000 });
         let got = world.call(Operation::Chat, &stream()).await;
         assert_eq!(got.broken, Some("upstream_timeout"));
         assert_ended(&world, got.run, failed("upstream_timeout", held)).await;
         let body = chat(&json!({}));
-        world.upstream.fault(Fault::SlowBytes { bytes: 10, ms: 5_000 });
+        world.upstream.fault(Fault::SlowBytes { bytes: 10, ms: 10_000 });
         let want = failed("upstream_timeout", worst_case(&body, 1_000));
         assert_eq!(unanswered(&world, &body, want).await, "upstream_timeout");
     }

@@ -39,7 +39,7 @@ impl World {
 
     /// A stream that is slow enough for something to happen meanwhile.
     async fn slow_stream(&self) -> Served {
-        self.upstream.fault(Fault::DelayBetweenEvents { ms: 50 });
+        self.upstream.fault(Fault::DelayBetweenEvents { ms: 500 });
         self.serve(Operation::Chat, &stream()).await.unwrap()
     }
 }
@@ -56,7 +56,7 @@ async fn read_to_its_end(served: Served) {
 testkit::both_databases! {
     async fn a_stream_that_outlives_its_hold_keeps_its_room(db: TestDb) {
         let world = World::new(db).await;
-        let budget = world.budget(USD).await;
+        let (budget, other) = (world.budget(USD).await, world.another_process());
         let answer = world.slow_stream().await;
         let run = answer.run;
         let (settled, held) = world.usage(budget).await;
@@ -66,7 +66,7 @@ testkit::both_databases! {
             assert_eq!(expire_holds(&world.cx).await.unwrap(), 0);
         }
         // Nor can anybody else take it: the hold has been renewed for all.
-        assert_eq!(expire_holds(&world.another_process()).await.unwrap(), 0);
+        assert_eq!(expire_holds(&other).await.unwrap(), 0);
         assert_eq!(world.usage(budget).await, (0, held));
         read_to_its_end(answer).await;
         assert_ended(&world, run, served(PLAIN_COST)).await;
@@ -81,12 +81,11 @@ testkit::both_databases! {
 
     async fn what_others_got_meanwhile_is_said_when_a_run_settles_late(db: TestDb) {
         let world = World::new(db).await;
-        let budget = world.budget(USD).await;
+        let (budget, other) = (world.budget(USD).await, world.another_process());
         let answer = world.slow_stream().await;
         let run = answer.run;
         world.clock.advance_seconds(601);
         // This process could not renew it, and another one did what it must.
-        let other = world.another_process();
         assert_eq!(expire_holds(&other).await.unwrap(), 1);
         assert_eq!(world.usage(budget).await, (0, 0));
         let all = world.check_request(USD);
@@ -101,11 +100,11 @@ testkit::both_databases! {
 
     async fn a_run_that_settles_late_and_fits_is_no_breach(db: TestDb) {
         let world = World::new(db).await;
-        let budget = world.budget(USD).await;
+        let (budget, other) = (world.budget(USD).await, world.another_process());
         let answer = world.slow_stream().await;
         let run = answer.run;
         world.clock.advance_seconds(601);
-        assert_eq!(expire_holds(&world.another_process()).await.unwrap(), 1);
+        assert_eq!(expire_holds(&other).await.unwrap(), 1);
         read_to_its_end(answer).await;
         assert_ended(&world, run, served(PLAIN_COST)).await;
         assert_eq!(world.usage(budget).await, (PLAIN_COST, 0));
@@ -118,13 +117,13 @@ testkit::both_databases! {
 
     async fn a_run_that_fails_and_may_be_charged_after_its_hold_expired_is_told_as_failed_once(db: TestDb) {
         let mut setup = Setup::default();
-        setup.timeouts.idle = Duration::from_millis(500);
+        setup.timeouts.idle = Duration::from_secs(3);
         let world = World::with(db, setup).await;
-        let budget = world.budget(USD).await;
-        world.upstream.fault(Fault::DelayBetweenEvents { ms: 5_000 });
+        let (budget, other) = (world.budget(USD).await, world.another_process());
+        world.upstream.fault(Fault::DelayBetweenEvents { ms: 30_000 });
         let answer = world.serve(Operation::Chat, &stream()).await.unwrap();
         world.clock.advance_seconds(601);
-        assert_eq!(expire_holds(&world.another_process()).await.unwrap(), 1);
+        assert_eq!(expire_holds(&other).await.unwrap(), 1);
         let got = crate::harness::read(answer).await;
         assert_eq!(got.broken, Some("upstream_timeout"));
         let run = world.run(got.run).await;
@@ -135,18 +134,16 @@ testkit::both_databases! {
 
     async fn a_run_that_fails_after_its_hold_expired_is_written_down_as_failed(db: TestDb) {
         let setup = Setup {
-            max_retries: 2,
+            max_retries: 4,
             ..Setup::default()
         };
         let world = World::with(db, setup).await;
-        let budget = world.budget(USD).await;
+        let (budget, other) = (world.budget(USD).await, world.another_process());
         let dead = chat(&json!({"model": "dead-1"}));
         let expiring = async {
-            while world.open_holds().await == 0 {
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
+            world.until_held().await;
             world.clock.advance_seconds(601);
-            assert_eq!(expire_holds(&world.another_process()).await.unwrap(), 1);
+            assert_eq!(expire_holds(&other).await.unwrap(), 1);
         };
         let (answer, ()) = tokio::join!(world.serve(Operation::Chat, &dead), expiring);
         let Err(GatewayError::Upstream { run, .. }) = answer else {

@@ -46,6 +46,14 @@ impl Outage {
         Self { end, task }
     }
 
+    /// As soon as there is a hold.
+    async fn begins(world: &World, other: Db) -> Self {
+        world.until_held().await;
+        let holds = world.holds().await;
+        let hold = holds.iter().find(|hold| hold.status == HoldStatus::Pending);
+        Self::of(other, world.tenant, hold.unwrap().id).await
+    }
+
     async fn end(self) {
         self.end.send(()).unwrap();
         self.task.await.unwrap();
@@ -59,16 +67,51 @@ fn hasty() -> Setup {
     }
 }
 
+/// A stream that cannot be settled before all of its text is there, or before its end is there.
+async fn stream_under_an_outage(db: TestDb, settle_wait: Duration, in_time: bool) {
+    let mut setup = Setup::default();
+    setup.gateway.settle_wait = settle_wait;
+    let world = World::with(db, setup).await;
+    world.budget(USD).await;
+    let other = world.db.open_again();
+    world.upstream.fault(Fault::Delay { ms: 2_000 });
+    let request = stream();
+    let serving = world.serve(Operation::Chat, &request);
+    let (served, outage) = tokio::join!(serving, Outage::begins(&world, other));
+    let served = served.unwrap();
+    let run = served.run;
+    let ServedBody::Stream(mut chunks) = served.body else {
+        panic!("expected a stream")
+    };
+    let (mut seen, mut outage) = (String::new(), Some(outage));
+    while !seen.contains("[DONE]") {
+        seen.push_str(std::str::from_utf8(&chunks.next().await.unwrap().unwrap()).unwrap());
+        if seen.contains("\"stop\"")
+            && in_time
+            && let Some(outage) = outage.take()
+        {
+            // The text is there, its end is not.
+            assert!(!seen.contains("[DONE]"));
+            outage.end().await;
+        }
+    }
+    let settled = world.run(run).await.status == RunStatus::Succeeded;
+    assert_eq!(settled, in_time, "what an SDK finds that stops at the mark");
+    if let Some(outage) = outage {
+        outage.end().await;
+    }
+    world.run_ended(run).await;
+    world.all_ended().await;
+}
+
 testkit::both_databases! {
     async fn an_answer_is_given_although_it_cannot_be_settled_and_the_hold_ends_by_itself(db: TestDb) {
         let world = World::new(db).await;
         let budget = world.budget(USD).await;
         for body in [chat(&json!({})), stream()] {
-            world.upstream.fault(Fault::Delay { ms: 300 });
+            world.upstream.fault(Fault::Delay { ms: 2_000 });
             let breaking = async {
-                while world.open_holds().await == 0 {
-                    tokio::time::sleep(Duration::from_millis(5)).await;
-                }
+                world.until_held().await;
                 world.repeat_ids(Some(1));
             };
             let (got, ()) = tokio::join!(world.call(Operation::Chat, &body), breaking);
@@ -89,15 +132,9 @@ testkit::both_databases! {
         let world = World::with(db, hasty()).await;
         let budget = world.budget(USD).await;
         for (nth, body) in [chat(&json!({})), stream()].into_iter().enumerate() {
-            world.upstream.fault(Fault::Delay { ms: 500 });
-            let breaking = async {
-                while world.open_holds().await == 0 {
-                    tokio::time::sleep(Duration::from_millis(5)).await;
-                }
-                let hold = world.holds().await.into_iter().find(|h| h.status == HoldStatus::Pending);
-                Outage::of(world.db.open_again(), world.tenant, hold.unwrap().id).await
-            };
-            let (got, outage) = tokio::join!(world.call(Operation::Chat, &body), breaking);
+            let other = world.db.open_again();
+            world.upstream.fault(Fault::Delay { ms: 2_000 });
+            let (got, outage) = tokio::join!(world.call(Operation::Chat, &body), Outage::begins(&world, other));
             assert_eq!((got.status.as_u16(), got.broken), (200, None));
             assert_eq!(world.open_holds().await, 1, "nobody could settle it");
             // Several attempts fail.
@@ -111,44 +148,12 @@ testkit::both_databases! {
         }
     }
 
-    async fn the_end_of_a_stream_waits_for_its_books_but_not_for_long(db: TestDb) {
-        let mut setup = Setup::default();
-        setup.gateway.settle_wait = Duration::from_millis(500);
-        let world = World::with(db, setup).await;
-        world.budget(USD).await;
-        for in_time in [true, false] {
-            world.upstream.fault(Fault::Delay { ms: 300 });
-            let request = stream();
-            let serving = world.serve(Operation::Chat, &request);
-            let breaking = async {
-                while world.open_holds().await == 0 {
-                    tokio::time::sleep(Duration::from_millis(5)).await;
-                }
-                let hold = world.holds().await.into_iter().find(|h| h.status == HoldStatus::Pending);
-                Outage::of(world.db.open_again(), world.tenant, hold.unwrap().id).await
-            };
-            let (served, outage) = tokio::join!(serving, breaking);
-            let served = served.unwrap();
-            let run = served.run;
-            let ServedBody::Stream(mut chunks) = served.body else { panic!("expected a stream") };
-            let mut seen = String::new();
-            let mut outage = Some(outage);
-            while !seen.contains("[DONE]") {
-                seen.push_str(std::str::from_utf8(&chunks.next().await.unwrap().unwrap()).unwrap());
-                if seen.contains("\"stop\"") && in_time && let Some(outage) = outage.take() {
-                    // The text is there, its end is not.
-                    assert!(!seen.contains("[DONE]"));
-                    outage.end().await;
-                }
-            }
-            let settled = world.run(run).await.status == RunStatus::Succeeded;
-            assert_eq!(settled, in_time, "what an SDK finds that stops at the mark");
-            if let Some(outage) = outage {
-                outage.end().await;
-            }
-            world.run_ended(run).await;
-        }
-        world.all_ended().await;
+    async fn the_end_of_a_stream_waits_for_its_books(db: TestDb) {
+        stream_under_an_outage(db, Duration::from_secs(20), true).await;
+    }
+
+    async fn the_end_of_a_stream_does_not_wait_for_its_books_for_long(db: TestDb) {
+        stream_under_an_outage(db, Duration::from_millis(500), false).await;
     }
 
     async fn nothing_is_sent_while_nobody_can_tell_whether_it_fits(db: TestDb) {

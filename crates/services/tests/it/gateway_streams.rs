@@ -117,7 +117,7 @@ testkit::both_databases! {
         let rule = create(&world, finds(RuleType::PiiFilter, EnforcementMode::Block)).await.unwrap().rule;
         let (mut paid, _) = world.usage(budget).await;
         for (times, (operation, whole)) in (1..).zip(STREAMED.into_iter().zip(wholes)) {
-            world.upstream.fault(Fault::DelayBetweenEvents { ms: 5 });
+            world.upstream.fault(Fault::DelayBetweenEvents { ms: 50 });
             let (got, served) = got(&world, operation).await;
             assert_eq!(got.broken, Some("policy_violation"));
             // The very bytes of the provider, up to there.
@@ -211,7 +211,7 @@ testkit::both_databases! {
         let world = World::new(db).await;
         let rule = create(&world, finds(RuleType::PiiFilter, EnforcementMode::Block)).await.unwrap().rule;
         world.upstream.reply(secret());
-        world.upstream.fault(Fault::DelayBetweenEvents { ms: 10 });
+        world.upstream.fault(Fault::DelayBetweenEvents { ms: 50 });
         let served = world.serve(Operation::Chat, &body(Operation::Chat, true)).await.unwrap();
         update(&world, &rule, retire("too strict")).await.unwrap();
         let withheld = served.withheld.clone().unwrap();
@@ -225,7 +225,7 @@ testkit::both_databases! {
         let world = World::new(db).await;
         let rule = create(&world, finds(RuleType::PiiFilter, EnforcementMode::Block)).await.unwrap().rule.id;
         world.upstream.reply(secret());
-        world.upstream.fault(Fault::DelayBetweenEvents { ms: 10 });
+        world.upstream.fault(Fault::DelayBetweenEvents { ms: 50 });
         let served_now = world.serve(Operation::Chat, &body(Operation::Chat, true)).await.unwrap();
         let run = served_now.run;
         drop(served_now);
@@ -265,10 +265,10 @@ testkit::both_databases! {
         let world = World::new(db).await;
         create(&world, finds(RuleType::PiiFilter, EnforcementMode::Warn)).await.unwrap();
         world.upstream.reply(Reply { text: "no end in sight".to_owned(), ..Reply::default() });
-        world.upstream.fault(Fault::DelayBetweenEvents { ms: 400 });
+        world.upstream.fault(Fault::DelayBetweenEvents { ms: 30_000 });
         let served = world.serve(Operation::Chat, &body(Operation::Chat, true)).await.unwrap();
         let ServedBody::Stream(mut stream) = served.body else { panic!("expected a stream") };
-        let first = tokio::time::timeout(Duration::from_millis(350), stream.next()).await;
+        let first = tokio::time::timeout(Duration::from_secs(20), stream.next()).await;
         assert!(first.is_ok_and(|first| first.is_some()), "the first event waits for its sentence");
     }
 }

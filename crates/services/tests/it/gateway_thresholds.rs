@@ -134,8 +134,8 @@ testkit::both_databases! {
 
     async fn a_stream_that_takes_too_long_ends_with_an_error_and_is_settled(db: TestDb) {
         let world = World::new(db).await;
-        let limit = world.limit(threshold(LimitType::DurationMs, BOUND, Enforcement::Reject, None)).await;
-        world.upstream.fault(Fault::DelayBetweenEvents { ms: 150 });
+        let limit = world.limit(threshold(LimitType::DurationMs, 1_500, Enforcement::Reject, None)).await;
+        world.upstream.fault(Fault::DelayBetweenEvents { ms: 400 });
         let got = world.call(Operation::Chat, &chat(&json!({"stream": true}))).await;
         assert_eq!(got.broken, Some("threshold_cut_off"));
         assert!(!got.body.is_empty());

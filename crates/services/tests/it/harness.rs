@@ -3,6 +3,7 @@
 
 mod made;
 mod providers;
+mod waits;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -276,17 +277,6 @@ impl World {
     pub(crate) async fn newest_run(&self) -> RunId {
         let newest = self.holds().await.into_iter().max_by_key(|hold| hold.id);
         newest.and_then(|hold| hold.run).expect("no run was begun")
-    }
-
-    /// Waits until the run has ended.
-    pub(crate) async fn run_ended(&self, id: RunId) {
-        for _ in 0..1_000 {
-            if self.run(id).await.completed_at.is_some() {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        panic!("{id} is still running after ten seconds");
     }
 
     /// A request as an SDK sends it.

@@ -17,7 +17,7 @@ use store::StoreResult;
 use store::counters::CounterKey;
 use testkit::both_databases;
 use testkit::db::TestDb;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use crate::books::{decided, draft, end, ended};
 use crate::harness::{World, tenant};
@@ -273,21 +273,20 @@ both_databases! {
         let limit = world.limit(budget(max, ResetPeriod::Monthly)).await;
         world.spent(100).await;
         let processes = [world.cx.clone(), world.another_process()];
-        let (begun, changes) = watch::channel(0);
-        let spend = (0..48).map(|task| {
-            let (cx, request, changes) = (processes[task % 2].clone(), world.check_request(wish), changes.clone());
-            tokio::spawn(async move { spend(&cx, &request, changes).await })
-        });
-        let spend: Vec<_> = spend.collect();
-        let periods = [ResetPeriod::Daily, ResetPeriod::None, ResetPeriod::Weekly, ResetPeriod::Monthly];
-        for period in periods.into_iter().cycle() {
+        let ((begun, changes), (through, mut throughs)) = (watch::channel(0), mpsc::unbounded_channel());
+        let mut spending = 48;
+        let spend: Vec<_> = (0..spending).map(|task| {
+            let (cx, request) = (processes[task % 2].clone(), world.check_request(wish));
+            let (changes, through) = (changes.clone(), through.clone());
+            tokio::spawn(async move { spend(&cx, &request, changes, through).await })
+        }).collect();
+        for period in [ResetPeriod::Daily, ResetPeriod::None, ResetPeriod::Weekly, ResetPeriod::Monthly].into_iter().cycle() {
             begun.send_modify(|begun| *begun += 1);
             changed(&world, world.owner(), limit, to(period)).await;
-            if spend.iter().all(tokio::task::JoinHandle::is_finished) {
-                break;
-            }
-            // Without a pause there is a change under way at any time, and some request loses each of its tries.
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            // With a change under way at any time, some request would lose each of its tries.
+            let before = spending;
+            for _ in 0..before { spending -= usize::from(!throughs.recv().await.unwrap()); }
+            if spending == 0 { break; }
         }
         let changes = *begun.borrow();
         assert!(changes > 3, "the window was changed {changes} times while they were spending");
@@ -368,16 +367,21 @@ async fn a_request_that_is_overtaken_by_a_change_is_decided_in_the_new_window() 
 }
 
 /// Asks until it is refused; each hold is settled, released or left open in turn, and each five begin with one more change
-/// of the window. How much was settled, and what is still open.
+/// of the window: it says when it is through with them, and whether it goes on. How much was settled, and what is open.
 async fn spend(
     cx: &Context,
     request: &CheckRequest,
     mut changes: watch::Receiver<usize>,
+    through: mpsc::UnboundedSender<bool>,
 ) -> (i64, Vec<Hold>) {
     let (mut used, mut open) = (0, Vec::new());
     for turn in 0.. {
-        changes.wait_for(|begun| *begun >= turn / 5).await.unwrap();
+        if turn > 0 && turn % 5 == 0 {
+            through.send(true).unwrap();
+        }
+        changes.wait_for(|begun| *begun > turn / 5).await.unwrap();
         let Some(hold) = held(cx, request.clone()).await else {
+            through.send(false).unwrap();
             break;
         };
         match turn % 5 {

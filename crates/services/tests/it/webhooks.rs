@@ -321,7 +321,7 @@ async fn a_receiver_that_says_nothing_keeps_nobody_else_waiting() {
         sending.opens().await;
         services::outbox::place(&sending.cx).await.unwrap();
         deliver_due(&sending.cx).await.unwrap();
-        for _ in 0..60 {
+        for _ in 0..200 {
             if well.received().len() == number {
                 break;
             }

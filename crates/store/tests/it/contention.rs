@@ -86,7 +86,8 @@ async fn two_transactions_that_wait_for_each_other_are_repeated_until_both_are_d
     let both = async { tokio::join!(left.locked(cross([1, 2])), right.locked(cross([2, 1]))) };
     let (one, other) = soon(both).await;
     assert!(one.is_ok() && other.is_ok(), "{one:?} {other:?}");
-    assert_eq!(tries.load(Ordering::SeqCst), 3, "one of them had to run again");
+    // More if one that had to run again was too early once more.
+    assert!(tries.load(Ordering::SeqCst) >= 3, "one of them had to run again");
     assert_eq!(totals(&db).await, [2, 2]);
 }
 

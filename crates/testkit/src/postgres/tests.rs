@@ -21,12 +21,12 @@ fn the_shared_server_copies_a_database_from_a_template() {
 }
 
 #[test]
-fn the_shared_server_is_quick_and_has_room_for_two_hundred_connections() {
+fn the_shared_server_is_quick_and_has_room_for_a_thousand_connections() {
     let server = PrivatePostgres::shared();
     let setting = |name: &str| server.sql("postgres", &format!("SHOW {name}")).unwrap();
     assert_eq!(setting("fsync"), "off");
     assert_eq!(setting("synchronous_commit"), "off");
-    assert_eq!(setting("max_connections"), "200");
+    assert_eq!(setting("max_connections"), "1000");
     assert_eq!(setting("server_encoding"), "UTF8");
 }
 

@@ -42,6 +42,13 @@ pub enum Fault {
         /// How many are sent.
         events: usize,
     },
+    /// The connection ends after this many events, with a wait between any two of them.
+    DropAfterSlowEvents {
+        /// How many are sent.
+        events: usize,
+        /// Milliseconds.
+        ms: u64,
+    },
     /// The body ends after this many events, as if that were all.
     EndAfterEvents {
         /// How many are sent.
@@ -109,6 +116,10 @@ impl Fault {
             Self::DropBeforeHeaders => answer.pace.ending = Ending::CutBeforeHeaders,
             Self::DropAfterEvents { events } => {
                 cut(&mut answer, |pieces| pieces.truncate(*events));
+            }
+            Self::DropAfterSlowEvents { events, ms } => {
+                cut(&mut answer, |pieces| pieces.truncate(*events));
+                answer.pace.between = Duration::from_millis(*ms);
             }
             Self::EndAfterEvents { events } => answer.pieces.truncate(*events),
             Self::DropAfterBytes { bytes } => cut(&mut answer, |pieces| truncate(pieces, *bytes)),
@@ -290,6 +301,11 @@ mod tests {
         assert_eq!(cut.pace.promised, u64::try_from(length).ok());
         let events = Fault::DropAfterEvents { events: 2 }.apply("/v1/chat/completions", stream());
         assert_eq!(events.pieces, stream().pieces[..2]);
+        let slow = Fault::DropAfterSlowEvents { events: 2, ms: 5 }.apply("/v1/chat/completions", stream());
+        assert_eq!(
+            (&slow.pieces, slow.pace.between),
+            (&events.pieces, Duration::from_millis(5))
+        );
         let ended = Fault::EndAfterEvents { events: 2 }.apply("/v1/chat/completions", stream());
         assert_eq!((ended.pieces, ended.pace.promised), (events.pieces, None));
     }

@@ -97,7 +97,7 @@ fn tokens_are_counted_although_nobody_recorded_it() {
 #[test]
 fn the_events_of_a_stream_arrive_one_by_one() {
     let upstream = Scripted::synthetic();
-    upstream.fault(Fault::DelayBetweenEvents { ms: 30 });
+    upstream.fault(Fault::DelayBetweenEvents { ms: 200 });
     let start = Instant::now();
     let mut stream = send(&upstream, CHAT, &chat(&json!({"stream": true})));
     let (mut buffer, mut reads) = ([0; 4096], 0);
@@ -105,7 +105,7 @@ fn the_events_of_a_stream_arrive_one_by_one() {
         reads += 1;
     }
     assert!(reads >= 6, "{reads} reads for six events");
-    assert!(start.elapsed() >= Duration::from_millis(150));
+    assert!(start.elapsed() >= Duration::from_secs(1));
 }
 
 #[test]
@@ -165,7 +165,7 @@ fn faults_come_in_order_and_as_often_as_asked() {
 #[test]
 fn a_client_that_goes_away_is_noticed() {
     let upstream = Scripted::synthetic();
-    upstream.fault(Fault::DelayBetweenEvents { ms: 50 });
+    upstream.fault(Fault::DelayBetweenEvents { ms: 500 });
     let stream = send(&upstream, CHAT, &chat(&json!({"stream": true})));
     assert!(upstream.wait_until(|u| u.open_connections() == 1 && u.request_count() == 1));
     drop(stream);

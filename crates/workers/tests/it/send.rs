@@ -153,10 +153,7 @@ async fn a_redirect_is_not_followed() {
 
 #[tokio::test]
 async fn a_provider_that_cannot_be_reached_is_tried_again_and_then_named_so() {
-    let gone = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = format!("http://{}", gone.local_addr().unwrap());
-    drop(gone);
-    let pool = pool(UpstreamKind::Openai, &address);
+    let pool = pool(UpstreamKind::Openai, "http://127.0.0.1:1");
     let upstream = pool.route(Operation::Chat, "m").unwrap();
     let error = upstream.send(request(Operation::Chat, &[])).await.unwrap_err();
     assert_eq!((error.code(), error.retries()), ("upstream_unreachable", 2));

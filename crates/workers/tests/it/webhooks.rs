@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use testkit::receiver::{Act, Receiver};
 use workers::webhooks::{Answer, Lookup, Names, Parcel, Reach, SendError, Sender, Target};
 
-const PATIENCE: Duration = Duration::from_millis(500);
+const PATIENCE: Duration = Duration::from_secs(2);
 const DEVELOPMENT: Reach = Reach {
     http: true,
     private: true,
@@ -163,7 +163,7 @@ async fn what_is_answered_beside_the_status_is_not_waited_for() {
     receiver.play(&[Act::Write(large)]);
     let began = Instant::now();
     assert_eq!(send(&receiver).await.unwrap().status, 200);
-    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    assert!(began.elapsed() < PATIENCE * 4, "{:?}", began.elapsed());
     for (value, seconds) in [
         ("120", Some(120)),
         ("Wed, 21 Oct 2026 07:28:00 GMT", None),

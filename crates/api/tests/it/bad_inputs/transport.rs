@@ -201,7 +201,11 @@ async fn what_is_too_long_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_comes_too_slowly_is_refused() {
-    let world = World::new(TestDb::sqlite()).await;
+    let impatient = api::Settings {
+        request_timeout: Duration::from_secs(2),
+        ..settings()
+    };
+    let world = World::with(TestDb::sqlite(), impatient).await;
     let head = |more: &str| {
         format!(
             "POST /api/v1/limits/check HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n{more}\r\n\r\n",
