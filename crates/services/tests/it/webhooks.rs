@@ -77,7 +77,7 @@ impl Sending {
     }
 
     pub(crate) async fn idle(&self) {
-        for _ in 0..1_000 {
+        for _ in 0..6_000 {
             if self.cx.post.is_idle() {
                 return;
             }
