@@ -142,6 +142,7 @@ fn main() -> std::io::Result<()> {
         findings: &[],
         streamed: false,
         unread: false,
+        unasked: false,
         rules: &rules,
     };
     let mut found = 0;

@@ -47,6 +47,9 @@ pub struct JudgeInput<'a> {
     pub streamed: bool,
     /// Whether there was text that nobody could look at: rules that ask for findings cannot be judged then.
     pub unread: bool,
+    /// Whether nobody knows in full what the model was told nothing about: rules that ask whether an answer is accurate
+    /// cannot be judged then.
+    pub unasked: bool,
     /// The rules of the tenant and of the platform; those that do not apply are passed over.
     pub rules: &'a [Arc<Prepared>],
 }
@@ -143,7 +146,8 @@ pub fn judge(input: &JudgeInput<'_>) -> Judgement {
             continue;
         }
         let mode = rule.mode(input.streamed);
-        let hit = if input.unread && rule.needs_findings() {
+        let blind = (input.unread && rule.needs_findings()) || (input.unasked && rule.needs_accuracy());
+        let hit = if blind {
             Err(Fault::Unread)
         } else {
             rule.hit(&context, input.findings)

@@ -123,6 +123,8 @@ pub struct GatewayRequest {
     pub headers: HeaderMap,
     /// Who it is attributed to.
     pub attribution: Attribution,
+    /// Fields that the caller says the model is told nothing about.
+    pub unknown_fields: Vec<String>,
     /// The id that joins everything that happens for it.
     pub correlation_id: String,
     /// The W3C trace context for the provider.

@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use domain::policy::Judgement;
 use domain::policy::prepared::Prepared;
-use model::id::{IncidentId, TenantId};
+use model::id::{RuleId, TenantId};
+use model::policy::Rule;
 use serde_json::Value;
 use store::{Db, StoreError, StoreResult, Tx};
 
@@ -29,7 +30,7 @@ struct Copy {
     rules: Rules,
     /// The installation's rules, and those with these ones after them.
     joined: Option<(Rules, Rules)>,
-    born: Arc<BTreeMap<IncidentId, Born>>,
+    born: Arc<BTreeMap<RuleId, Born>>,
 }
 
 /// The rules of tenants as they were read last.
@@ -41,7 +42,8 @@ pub(crate) struct RulesCache(Mutex<BTreeMap<TenantId, Copy>>);
 pub(crate) struct Governing {
     pub(crate) versions: [(TenantId, i64); 2],
     pub(crate) rules: Rules,
-    born: [Arc<BTreeMap<IncidentId, Born>>; 2],
+    /// What the tenant's own rules came from: what the installation's prevent is nobody's.
+    born: Arc<BTreeMap<RuleId, Born>>,
 }
 
 impl Copy {
@@ -61,20 +63,18 @@ impl Copy {
 }
 
 impl Governing {
-    /// What is known of an Incident that a rule came from.
-    fn born(&self, incident: IncidentId) -> Option<Born> {
-        self.born.iter().find_map(|born| born.get(&incident).copied())
-    }
-
     /// What these rules said, as it is written down; none if they had nothing to say.
     pub(crate) fn verdict(&self, judgement: &Judgement, input: impl FnOnce() -> Value) -> Option<Verdict> {
         if judgement.matches.is_empty() && judgement.skipped.is_empty() {
             return None;
         }
-        let sources = judgement.matches.iter().filter_map(|found| found.source_incident);
+        let born = judgement
+            .matches
+            .iter()
+            .filter_map(|found| self.born.get(&found.rule));
         Some(Verdict {
             input: input(),
-            born: sources.filter_map(|incident| self.born(incident)).collect(),
+            born: born.copied().collect(),
             judgement: judgement.clone(),
         })
     }
@@ -89,12 +89,11 @@ impl RulesCache {
         let mut copies = self.lock();
         let platform = copies.get(&TenantId::PLATFORM)?;
         let (version, rules) = (platform.version, Arc::clone(&platform.rules));
-        let platform_born = Arc::clone(&platform.born);
         let own = copies.get_mut(&tenant)?;
         Some(Governing {
             versions: [(TenantId::PLATFORM, version), (tenant, own.version)],
             rules: own.after(rules),
-            born: [platform_born, Arc::clone(&own.born)],
+            born: Arc::clone(&own.born),
         })
     }
 
@@ -165,19 +164,9 @@ fn read(
 fn load(tx: &mut impl Tx, owner: TenantId) -> StoreResult<Copy> {
     let rules = store::policy_rules::active(tx, owner)?;
     let mut born = BTreeMap::new();
-    for incident in rules.iter().filter_map(|rule| rule.source_incident) {
-        let found = store::incidents::find(tx, owner, incident)?;
-        let signed = found.and_then(|found| Some((found.creation.signature?, found.cost)));
-        if let Some((signature, cost)) = signed {
-            let signature = signature.id();
-            born.insert(
-                incident,
-                Born {
-                    incident,
-                    signature,
-                    cost,
-                },
-            );
+    for rule in &rules {
+        if let Some(failed) = origin_of(tx, rule)? {
+            born.insert(rule.id, failed);
         }
     }
     Ok(Copy {
@@ -190,4 +179,31 @@ fn load(tx: &mut impl Tx, owner: TenantId) -> StoreResult<Copy> {
         born: Arc::new(born),
         ..Copy::default()
     })
+}
+
+/// The failure that a rule came from, with what that one failure had cost: the same whenever it is read, however often it
+/// has happened since.
+fn origin_of(tx: &mut impl Tx, rule: &Rule) -> StoreResult<Option<Born>> {
+    let born = |incident, signature, cost| Born {
+        rule: rule.id,
+        incident,
+        signature,
+        cost,
+    };
+    if let Some(incident) = rule.source_incident {
+        let found = store::incidents::find(tx, rule.tenant, incident)?;
+        let creation = found.map(|found| found.creation);
+        return Ok(creation.and_then(|it| Some(born(Some(incident), it.signature?.id(), it.cost))));
+    }
+    // What is less than high opens no Incident and is proposed when it recurs.
+    let (Some(proposal), Some(run)) = (rule.source_proposal, rule.source_run) else {
+        return Ok(None);
+    };
+    let proposal = store::proposals::find(tx, rule.tenant, proposal)?;
+    let Some(signature) = proposal.and_then(|found| found.provenance.signature) else {
+        return Ok(None);
+    };
+    let run = store::runs::find(tx, rule.tenant, run)?;
+    let cost = run.and_then(|run| run.cost).unwrap_or_default();
+    Ok(Some(born(None, signature, cost)))
 }

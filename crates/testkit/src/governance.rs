@@ -262,7 +262,7 @@ pub async fn prevent(
         rule,
         rule_version: 1,
         signature: SignatureId::of(Digest::ZERO),
-        original_incident: incident,
+        original_incident: Some(incident),
         blocked_run: run,
         outcome: PreventionOutcome::Prevented,
         confidence: Permille::new(700),

@@ -216,14 +216,15 @@ CREATE INDEX policy_proposals_due ON policy_proposals (open_until) WHERE open_un
 CREATE UNIQUE INDEX policy_proposals_open ON policy_proposals (tenant_id, signature_id)
     WHERE open_until IS NOT NULL AND signature_id IS NOT NULL;
 
--- LLM Runs that a rule born of an Incident kept from failing again. Where one is written, no Incident is opened.
+-- LLM Runs that a rule born of a failure kept from failing again. Where one is written, no Incident is opened.
 CREATE TABLE prevention_records (
     tenant_id            TEXT NOT NULL,
     id                   TEXT NOT NULL,
     rule_id              TEXT NOT NULL,
     rule_version         INTEGER NOT NULL,
     signature_id         TEXT NOT NULL,
-    original_incident_id TEXT NOT NULL,
+    -- None where the failure was less than high and has opened none.
+    original_incident_id TEXT,
     blocked_run_id       TEXT NOT NULL,
     outcome              TEXT NOT NULL CHECK (outcome IN ('prevented', 'mitigated', 'failed')),
     -- In thousandths.

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use crate::number::Thousandths;
 
-/// An LLM Run that a Policy Rule born of an Incident has met before it ran.
+/// An LLM Run that a Policy Rule born of a failure has met.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct PreventionView {
     /// Its id.
@@ -17,8 +17,8 @@ pub struct PreventionView {
     pub rule_id: String,
     /// In which version.
     pub rule_version: u32,
-    /// The Incident that the Policy Rule came from.
-    pub original_incident_id: String,
+    /// The Incident that the Policy Rule came from; none if the failure had opened none.
+    pub original_incident_id: Option<String>,
     /// The failure that was prevented.
     pub signature_id: String,
     /// The LLM Run that was refused.
@@ -77,7 +77,7 @@ impl PreventionView {
             prevention_id: id.to_string(),
             rule_id: rule.to_string(),
             rule_version,
-            original_incident_id: original_incident.to_string(),
+            original_incident_id: original_incident.map(|id| id.to_string()),
             signature_id: signature.to_string(),
             blocked_run_id: blocked_run.to_string(),
             outcome: outcome.as_str(),

@@ -77,10 +77,12 @@ struct Policy {
 impl Policy {
     fn of(judgement: &Judgement) -> Self {
         let deciding = judgement.deciding();
+        let mut refusing = judgement.matches.iter().filter(|found| found.mode.refuses());
         Self {
             outcome: outcome_header(judgement),
             rule: deciding.map(|found| found.rule.to_string()),
-            incident: deciding.and_then(|found| Some(found.source_incident?.to_string())),
+            // Whichever rule decides: any of them would have refused it alone.
+            incident: refusing.find_map(|found| Some(found.source_incident?.to_string())),
         }
     }
 }

@@ -154,6 +154,32 @@ pub(crate) fn handling(response: &mut HttpResponseBuilder, answer: &HoldAnswer) 
     }
 }
 
+/// How long the list of fields may be, in bytes.
+const FIELDS_MAX: usize = 1_000;
+
+/// The fields that the model is told nothing about, as a header says.
+pub(crate) fn unknown_fields(headers: &HeaderMap) -> Result<Vec<String>, ApiError> {
+    const NAME: &str = "x-plimsoll-unknown-fields";
+    let Some(value) = headers.get(NAME) else {
+        return Ok(Vec::new());
+    };
+    let is_name = |name: &str| {
+        let named = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+        (1..=64).contains(&name.len()) && name.chars().all(named)
+    };
+    let text = value.to_str().ok().filter(|text| text.len() <= FIELDS_MAX);
+    let names = text.map(|text| text.split(',').map(str::trim).map(str::to_owned).collect());
+    names
+        .filter(|names: &Vec<String>| names.iter().all(|name| is_name(name)))
+        .ok_or_else(|| {
+            let detail = format!(
+                "`{NAME}` must be names of 1 to 64 letters, digits, `_` and `-`, with commas between them, 1000 characters \
+                 in all."
+            );
+            ApiError::new(400, "invalid-header", "Invalid header", detail)
+        })
+}
+
 /// Who a request is attributed to, as its headers say.
 pub(crate) fn attribution(headers: &HeaderMap) -> Result<Attribution, ApiError> {
     let text = |name: &'static str| -> Result<Option<String>, ApiError> {
@@ -199,4 +225,29 @@ pub(crate) fn attribution(headers: &HeaderMap) -> Result<Attribution, ApiError> 
         end_user: text("x-plimsoll-end-user")?,
         parent_run: run("x-plimsoll-parent-run-id")?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::header::HeaderName;
+
+    use super::*;
+
+    fn fields(value: &str) -> Result<Vec<String>, u16> {
+        let mut headers = HeaderMap::new();
+        let name = HeaderName::from_static("x-plimsoll-unknown-fields");
+        headers.insert(name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
+        unknown_fields(&headers).map_err(|_refused| 400)
+    }
+
+    #[test]
+    fn the_fields_that_nobody_told_are_names_with_commas_between_them() {
+        assert_eq!(unknown_fields(&HeaderMap::new()).ok(), Some(Vec::new()));
+        assert_eq!(fields("auto_renew"), Ok(vec!["auto_renew".to_owned()]));
+        let two = vec!["autoRenew".to_owned(), "end-date".to_owned()];
+        assert_eq!(fields("autoRenew ,  end-date"), Ok(two));
+        for wrong in ["", "a,,b", "auto renew", "é", &"x".repeat(65), &"ab,".repeat(400)] {
+            assert_eq!(fields(wrong), Err(400), "{wrong}");
+        }
+    }
 }

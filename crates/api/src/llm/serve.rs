@@ -74,6 +74,7 @@ async fn serve(
     let actor = services::auth::tenant(&state.cx, secret, KeyScope::Llm).await?;
     body::check_headers(request)?;
     let attribution = headers::attribution(request.headers())?;
+    let unknown_fields = headers::unknown_fields(request.headers())?;
     let bytes = body::read(request, payload.into_inner(), state.settings.llm_body_bytes).await?;
     let correlation = infra::correlation::current();
     let call = GatewayRequest {
@@ -82,6 +83,7 @@ async fn serve(
         body: bytes,
         headers: forwarded(request),
         attribution,
+        unknown_fields,
         correlation_id: correlation
             .as_ref()
             .map(|c| c.correlation_id().to_owned())

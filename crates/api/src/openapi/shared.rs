@@ -125,13 +125,17 @@ const REFUSAL_HEADERS: [(&str, &str); 2] = [
     ("x-should-retry", "`false` if waiting a little does not help"),
 ];
 
-/// Whom an LLM Run is attributed to.
-const ATTRIBUTION: [(&str, &str); 6] = [
+/// Whom an LLM Run is attributed to, and what its caller says of it.
+const ATTRIBUTION: [(&str, &str); 7] = [
     ("x-plimsoll-project", "The project that pays"),
     ("x-plimsoll-agent", "The agent that works"),
     ("x-plimsoll-feature", "The feature of the product"),
     ("x-plimsoll-session-id", "The conversation"),
     ("x-plimsoll-end-user", "The customer's own user"),
+    (
+        "x-plimsoll-unknown-fields",
+        "Fields that the model is told nothing about, with commas between them",
+    ),
     (
         "x-plimsoll-parent-run-id",
         "The LLM Run that this one is another attempt of",

@@ -63,11 +63,27 @@ testkit::both_databases! {
         let same = log.send("approve it again", review(&world, &id, "approve")).await;
         assert_eq!(same.ok(200).body, approved.body);
         log.send("say something else", review(&world, &id, "reject")).await.is(409, "proposal-reviewed");
+        let milder = review(&world, &id, "approve").json(&json!({ "enforcement_mode": "WARN" }));
+        log.send("in another mode", milder).await.is(409, "proposal-reviewed");
         let made = world.get(&format!("/api/v1/policies/rules/{rule}")).send().await;
         assert_eq!((made.text("/status"), made.text("/source"), made.text("/source_run_id")), ("ACTIVE".to_owned(), "LEARNED".to_owned(), run));
         let shown = world.get("/api/v1/runtime/policies/rules?status=ACTIVE").send().await;
         assert_eq!(shown.text("/items/0/rule_id"), rule);
         log.assert("policy_proposals");
+    }
+
+    async fn a_refusal_names_the_incident_of_a_rule_that_another_one_goes_before(db: TestDb) {
+        let world = World::new(db).await;
+        failure(&world, &world.key).await;
+        let incident = world.get("/api/v1/runtime/incidents?topic=ACTIVE").send().await.text("/items/0/incident_id");
+        review(&world, &newest(&world).await, "approve").send().await.ok(200);
+        world.post("/api/v1/projects", &json!({ "project_id": "shop" })).send().await.ok(201);
+        let body = json!({ "name": "not here", "condition": "run.model != ''", "enforcement_mode": "BLOCK", "scope": "PROJECT", "scope_id": "shop" });
+        let narrow = world.post("/api/v1/policies/rules", &body).send().await.ok(201).text("/rule_id");
+        let prompt = json!({ "model": "gpt-4o-mini", "max_tokens": 50, "messages": [{ "role": "user", "content": "hello" }] });
+        let refused = world.post("/v1/chat/completions", &prompt).with(&world.key).header("x-plimsoll-project", "shop").send().await;
+        let refused = refused.ok(403);
+        assert_eq!((refused.header("x-plimsoll-rule-id"), refused.header("x-plimsoll-incident-id")), (Some(narrow.as_str()), Some(incident.as_str())));
     }
 
     async fn people_propose_and_what_stands_against_it_is_listed(db: TestDb) {

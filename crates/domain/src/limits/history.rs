@@ -134,7 +134,8 @@ fn measured(limit_type: LimitType, run: &Run) -> Measured {
         })
     };
     match limit_type {
-        LimitType::LatencyMs => since(run.first_byte_at),
+        // What never said anything was waited for until it ended, as it is measured when it runs.
+        LimitType::LatencyMs => since(run.first_byte_at.or(run.completed_at)),
         LimitType::DurationMs => since(run.completed_at),
         LimitType::RetryCount => Measured::After(i64::from(run.retries)),
         LimitType::ErrorRatePct => Measured::Unknown,

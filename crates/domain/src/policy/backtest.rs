@@ -143,6 +143,7 @@ impl Backtest {
             findings: &[],
             streamed: false,
             unread: false,
+            unasked: false,
             rules: &self.rule,
         })
     }

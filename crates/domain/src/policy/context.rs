@@ -149,6 +149,8 @@ pub enum Needs {
     Failure,
     /// What the evaluators find.
     Findings,
+    /// What they find if they know what the model was told nothing about.
+    Accuracy,
 }
 
 macro_rules! variables {
@@ -198,8 +200,8 @@ variables! {
         |it| Some(Value::Int(it.findings.injection.count));
     "findings.injection.kinds" Strings Findings "their kinds"
         |it| Some(Value::List(Items::Given(it.findings.injection.kinds)));
-    "findings.accuracy.count" Int Findings "how many statements about what nobody knows were found"
+    "findings.accuracy.count" Int Accuracy "how many statements about what nobody knows were found"
         |it| Some(Value::Int(it.findings.accuracy.count));
-    "findings.accuracy.kinds" Strings Findings "their kinds"
+    "findings.accuracy.kinds" Strings Accuracy "their kinds"
         |it| Some(Value::List(Items::Given(it.findings.accuracy.kinds)));
 }

@@ -54,7 +54,13 @@ impl Prepared {
 
     /// Whether it asks about what the evaluators find, so that somebody must let them look.
     pub fn needs_findings(&self) -> bool {
-        self.rule.definition.rule_type != RuleType::Condition || self.needs(Needs::Findings)
+        let asks = self.needs(Needs::Findings) || self.needs(Needs::Accuracy);
+        self.rule.definition.rule_type != RuleType::Condition || asks
+    }
+
+    /// Whether it asks about statements that nobody told the model.
+    pub fn needs_accuracy(&self) -> bool {
+        self.rule.definition.rule_type == RuleType::ContentAccuracy || self.needs(Needs::Accuracy)
     }
 
     /// Whether it asks about the failures on record.

@@ -1,6 +1,7 @@
 //! Which rule would have prevented a failure, and does it get along with the others?
 
 mod conflicts;
+mod demand;
 mod diff;
 
 use alloc::format;
@@ -14,6 +15,9 @@ use model::policy::{
     Definition, EnforcementMode, OnStream, PREVENTION_CONFIDENCE, RuleScope, RuleType, Stage,
 };
 use model::severity::Severity;
+use model::text::is_hidden;
+
+use self::demand::Demand;
 
 pub use self::conflicts::{ActiveRule, ActiveRules, Conflict, ConflictKind};
 pub use self::diff::{Change, all, diff};
@@ -71,6 +75,7 @@ pub fn confidence(failures_met: usize, successes_met: usize) -> Permille {
 /// Drafts the rule that prevents a failure.
 ///
 /// Its condition says everything about the request that the signature knows, so that it meets as little else as possible.
+/// Where a condition that names all tools would be longer than one may be, it names fewer of them, and how many there are.
 /// The input is left out only if the same failure is on record with another input, and the wider rule is sure enough to
 /// prevent ([`PREVENTION_CONFIDENCE`]). A draft that is not sure enough warns; any other blocks, once a person has
 /// approved it.
@@ -80,15 +85,20 @@ pub fn draft_from(signature: &Signature, history: &[Recorded]) -> Draft {
         input_fingerprint: None,
         ..exact.clone()
     };
+    let (exact, family) = (Demand::of(exact), Demand::of(&family));
     let other_input = history.iter().any(|run| {
         run.failure.as_ref() == Some(&signature.failure)
-            && meets(&family, &run.request)
-            && run.request.input_fingerprint != exact.input_fingerprint
+            && family.meets(&run.request)
+            && run.request.input_fingerprint != signature.request.input_fingerprint
     });
-    let narrow = count(exact, signature, history);
+    let narrow = count(&exact, signature, history);
     let wide = count(&family, signature, history);
     let widened = other_input && confidence(wide.0, wide.1) >= PREVENTION_CONFIDENCE;
-    let (request, (failures_met, successes_met)) = if widened { (&family, wide) } else { (exact, narrow) };
+    let (demand, (failures_met, successes_met)) = if widened {
+        (&family, wide)
+    } else {
+        (&exact, narrow)
+    };
     let confidence = confidence(failures_met, successes_met);
     let sure = confidence >= PREVENTION_CONFIDENCE;
     Draft {
@@ -96,7 +106,7 @@ pub fn draft_from(signature: &Signature, history: &[Recorded]) -> Draft {
             name: format!(
                 "Prevent {} with {}",
                 signature.failure.code.as_str(),
-                model_name(request)
+                model_name(demand.request)
             ),
             description: Some(format!(
                 "Meets requests like the one that failed with {}; {failures_met} failures and {successes_met} successes \
@@ -105,7 +115,7 @@ pub fn draft_from(signature: &Signature, history: &[Recorded]) -> Draft {
             )),
             rule_type: RuleType::Condition,
             stage: Stage::Input,
-            condition: Some(condition(request)),
+            condition: Some(demand.condition.clone()),
             min_confidence: PREVENTION_CONFIDENCE,
             scope: RuleScope::Tenant,
             scope_id: None,
@@ -127,77 +137,22 @@ pub fn draft_from(signature: &Signature, history: &[Recorded]) -> Draft {
     }
 }
 
-fn model_name(request: &RequestTraits) -> &str {
-    request.model.as_deref().unwrap_or("any model")
+/// What people see of the model's name: nothing that a name of a rule may not have.
+fn model_name(request: &RequestTraits) -> String {
+    let name = request.model.as_deref().unwrap_or("any model");
+    name.chars().filter(|character| !is_hidden(*character)).collect()
 }
 
 /// How many failures like this and how many successes a rule for such requests would have met. The failure itself counts
 /// once, whether it is on record or not.
-fn count(wanted: &RequestTraits, signature: &Signature, history: &[Recorded]) -> (usize, usize) {
-    let met: Vec<_> = history.iter().filter(|run| meets(wanted, &run.request)).collect();
+fn count(wanted: &Demand<'_>, signature: &Signature, history: &[Recorded]) -> (usize, usize) {
+    let met: Vec<_> = history.iter().filter(|run| wanted.meets(&run.request)).collect();
     let failed = met
         .iter()
         .filter(|run| run.failure.as_ref() == Some(&signature.failure))
         .count();
     let succeeded = met.iter().filter(|run| run.failure.is_none()).count();
     (failed.max(1), succeeded)
-}
-
-fn meets(wanted: &RequestTraits, request: &RequestTraits) -> bool {
-    let RequestTraits {
-        provider,
-        model,
-        agent,
-        feature,
-        tools,
-        input_fingerprint,
-    } = wanted;
-    *provider == request.provider
-        && *model == request.model
-        && *agent == request.agent
-        && *feature == request.feature
-        && *tools == request.tools
-        && (input_fingerprint.is_none() || *input_fingerprint == request.input_fingerprint)
-}
-
-fn condition(request: &RequestTraits) -> String {
-    let mut parts = Vec::new();
-    let named = [
-        ("run.provider", &request.provider),
-        ("run.model", &request.model),
-        ("run.agent", &request.agent),
-        ("run.feature", &request.feature),
-    ];
-    for (name, value) in named {
-        parts.push(match value {
-            Some(value) => format!("{name} == {}", quoted(value)),
-            None => format!("!has({name})"),
-        });
-    }
-    let tools: Vec<_> = request.tools.iter().map(|tool| quoted(tool)).collect();
-    parts.push(format!("tools == [{}]", tools.join(", ")));
-    if let Some(fingerprint) = &request.input_fingerprint {
-        parts.push(format!("input.fingerprint == {}", quoted(fingerprint)));
-    }
-    parts.join(" && ")
-}
-
-/// A text as CEL writes it.
-fn quoted(text: &str) -> String {
-    let mut quoted = String::from('"');
-    for character in text.chars() {
-        match character {
-            '"' | '\\' => quoted.extend(['\\', character]),
-            _ if character.is_control() => quoted.push_str(&escaped(character)),
-            _ => quoted.push(character),
-        }
-    }
-    quoted.push('"');
-    quoted
-}
-
-fn escaped(character: char) -> String {
-    format!("\\u{:04x}", u32::from(character))
 }
 
 #[cfg(test)]

@@ -66,6 +66,7 @@ fn judged(rules: Vec<Rule>, text: &str) -> Judgement {
         findings: &scan(text, &Unknowns::default()),
         streamed: false,
         unread: false,
+        unasked: false,
         rules: &rules,
     })
 }
@@ -277,6 +278,7 @@ fn answered(rules: Vec<Rule>, streamed: bool, unread: bool) -> Judgement {
         findings: &[],
         streamed,
         unread,
+        unasked: false,
         rules: &output.collect::<Vec<_>>(),
     })
 }

@@ -79,6 +79,7 @@ fn decided(stage: Stage, rules: Vec<Rule>, text: &str) -> String {
         findings: &scan(text, &Unknowns::named(["auto_renew"])),
         streamed: false,
         unread: false,
+        unasked: false,
         rules: &rules,
     });
     format!("  {}\n  {judgement:?}", header(&judgement))

@@ -138,7 +138,7 @@ wire_enum! {
 /// The least confidence with which a prevention is recorded.
 pub const PREVENTION_CONFIDENCE: Permille = Permille::new(600);
 
-/// An LLM Run that a rule born of an Incident kept from failing again: a fact, never changed. Where one is written, no
+/// An LLM Run that a rule born of a failure kept from failing again: a fact, never changed. Where one is written, no
 /// Incident is opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prevention {
@@ -152,8 +152,8 @@ pub struct Prevention {
     pub rule_version: u32,
     /// The failure that was prevented.
     pub signature: SignatureId,
-    /// The Incident that the rule came from.
-    pub original_incident: IncidentId,
+    /// The Incident that the failure had opened; none if it was less than high, and was proposed because it recurred.
+    pub original_incident: Option<IncidentId>,
     /// The LLM Run that was refused.
     pub blocked_run: RunId,
     /// What became of it.

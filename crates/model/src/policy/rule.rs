@@ -82,6 +82,22 @@ pub struct Rule {
 }
 
 impl Definition {
+    /// The same in another mode. What is raised to BLOCK blocks streams too: that it annotates them was said of a mode that
+    /// refuses nothing.
+    #[must_use]
+    pub fn in_mode(self, mode: EnforcementMode) -> Self {
+        let on_stream = if mode.refuses() && !self.mode.refuses() {
+            OnStream::Block
+        } else {
+            self.on_stream
+        };
+        Self {
+            mode,
+            on_stream,
+            ..self
+        }
+    }
+
     /// The canonical form of a version of this rule: whose it is, whether it applies, and what it says. Retiring a rule
     /// is a version too, so that nobody can do it by hand unseen.
     pub fn canonical(&self, tenant: TenantId, id: RuleId, status: RuleStatus) -> Canonical {

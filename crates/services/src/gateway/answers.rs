@@ -3,20 +3,19 @@
 use model::run::Operation;
 use serde_json::Value;
 
-use super::texts::{add, each};
+use super::texts::Said;
 
-/// Everything that is said in a whole answer, with an empty line between two texts. What has the shape of no answer (an
-/// error, say) is looked at everywhere.
-pub(super) fn of(operation: Operation, body: &[u8]) -> String {
+/// Everything that is said in a whole answer. What has the shape of no answer (an error, say) is looked at everywhere.
+pub(super) fn of(operation: Operation, body: &[u8]) -> Said {
+    let mut said = Said::default();
     let Ok(answer) = serde_json::from_slice::<Value>(body) else {
-        return String::from_utf8_lossy(body).into_owned();
+        said.text = String::from_utf8_lossy(body).into_owned();
+        return said;
     };
-    let mut text = String::new();
-    let mut say = |value: &Value| each(value, &mut |_, said| add(&mut text, said));
     let part = |name: &str| answer.get(name).filter(|part| part.is_array());
     let parts = match operation {
         // Vectors and counts.
-        Operation::Embeddings | Operation::CountTokens if answer.get("error").is_none() => return text,
+        Operation::Embeddings | Operation::CountTokens if answer.get("error").is_none() => return said,
         Operation::Embeddings | Operation::CountTokens => None,
         Operation::Chat | Operation::TextCompletion => part("choices"),
         Operation::Messages => part("content"),
@@ -24,12 +23,12 @@ pub(super) fn of(operation: Operation, body: &[u8]) -> String {
     };
     match (parts, operation) {
         (Some(Value::Array(choices)), Operation::Chat | Operation::TextCompletion) => {
-            choices.iter().flat_map(of_choice).for_each(say);
+            choices.iter().flat_map(of_choice).for_each(|part| said.add(part));
         }
-        (Some(parts), _) => say(parts),
-        (None, _) => say(&answer),
+        (Some(parts), _) => said.add(parts),
+        (None, _) => said.add(&answer),
     }
-    text
+    said
 }
 
 /// Where a choice says something.
@@ -46,7 +45,7 @@ mod tests {
     use super::*;
 
     fn said(operation: Operation, answer: &Value) -> String {
-        of(operation, answer.to_string().as_bytes())
+        of(operation, answer.to_string().as_bytes()).text
     }
 
     #[test]
@@ -66,7 +65,10 @@ mod tests {
             { "type": "thinking", "thinking": "hm", "signature": "c2lnbmF0dXJl" }, { "type": "text", "text": "yes" },
             { "type": "tool_use", "id": "toolu_1", "name": "pay", "input": { "card": "4111", "id": 7 } },
         ] });
-        assert_eq!(said(Operation::Messages, &messages), "hm\n\nyes\n\n4111\n\npay");
+        assert_eq!(
+            said(Operation::Messages, &messages),
+            "hm\n\nyes\n\ncard\n\n4111\n\nid\n\n7\n\npay"
+        );
         let responses = json!({ "instructions": "be brief", "output": [
             { "type": "reasoning", "id": "rs_1", "encrypted_content": "x", "summary": [{ "type": "summary_text", "text": "hm" }] },
             { "type": "message", "content": [{ "type": "output_text", "text": "yes", "annotations": [] }, { "type": "refusal", "refusal": "no" }] },
@@ -90,7 +92,7 @@ mod tests {
         ] {
             assert_eq!(said(operation, &error), "x\n\nbad");
         }
-        assert_eq!(of(Operation::Chat, b"no JSON \xff"), "no JSON \u{fffd}");
+        assert_eq!(of(Operation::Chat, b"no JSON \xff").text, "no JSON \u{fffd}");
         let vectors = json!({ "data": [{ "embedding": [0.1], "object": "embedding" }] });
         assert_eq!(said(Operation::Embeddings, &vectors), "");
         assert_eq!(said(Operation::CountTokens, &json!({ "input_tokens": 3 })), "");

@@ -1,5 +1,7 @@
 //! What do limits need to know about a request body?
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use domain::estimate::RequestFacts;
 use model::id::TenantId;
@@ -9,6 +11,7 @@ use workers::upstream::UpstreamKind;
 
 use super::GatewayError;
 use super::body::Body;
+use super::texts::Said;
 use super::{references, texts, traits};
 
 #[cfg(test)]
@@ -51,6 +54,8 @@ pub(super) struct Parsed {
     pub(super) tools: Vec<String>,
     /// The keyed hash of the input; see [`traits`](super::traits).
     pub(super) input_fingerprint: Option<String>,
+    /// Fields that its caller says the model is told nothing about.
+    pub(super) unknown_fields: Arc<[String]>,
     /// The cap of the output that a DEGRADE limit sets.
     lowered: Option<i64>,
 }
@@ -106,6 +111,7 @@ pub(super) fn parse(operation: Operation, bytes: Bytes) -> Result<Parsed, Gatewa
         choices: choices(operation, &body)?,
         tools: traits::tools(&body),
         input_fingerprint: None,
+        unknown_fields: Arc::default(),
         lowered: None,
         model,
         operation,
@@ -195,6 +201,14 @@ impl Parsed {
         }
     }
 
+    /// The same with what its caller says that the model is told nothing about.
+    pub(super) fn told_nothing_of(self, fields: &[String]) -> Self {
+        Self {
+            unknown_fields: fields.into(),
+            ..self
+        }
+    }
+
     /// Refuses what an upstream of this kind would not understand. That a negative cap is none is known to local servers
     /// only.
     pub(super) fn fits(self, kind: UpstreamKind) -> Result<Self, GatewayError> {
@@ -204,8 +218,8 @@ impl Parsed {
         }
     }
 
-    /// Everything that is said in its input.
-    pub(super) fn said(&self) -> String {
+    /// Everything that is said in it.
+    pub(super) fn said(&self) -> Said {
         texts::of(&self.body)
     }
 

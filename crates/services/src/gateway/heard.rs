@@ -18,6 +18,8 @@ pub(super) struct Heard {
     pub(super) texts: Vec<String>,
     /// The parts of the answer that are over; the end of the answer ends all of them.
     pub(super) over: Vec<u64>,
+    /// Whether there is more in it, deeper than texts are looked for.
+    pub(super) unread: bool,
     /// Whether a voice is over as soon as another one of its part speaks: such streams say no other end.
     pub(super) takes_turns: bool,
 }
@@ -120,7 +122,7 @@ impl Heard {
     }
 
     fn goes_on(&mut self, part: u64, place: &str, said: &Value) {
-        each(said, &mut |path, text| {
+        self.unread |= !each(said, &mut |path, text| {
             if !text.is_empty() {
                 let path = format!("{place}{path}");
                 self.pieces.push((Voice { part, path }, text.to_owned()));
@@ -129,7 +131,7 @@ impl Heard {
     }
 
     fn alone(&mut self, said: &Value) {
-        each(said, &mut |_, text| {
+        self.unread |= !each(said, &mut |_, text| {
             if !text.is_empty() {
                 self.texts.push(text.to_owned());
             }

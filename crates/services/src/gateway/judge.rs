@@ -59,10 +59,14 @@ pub(super) async fn hold(
             failed = failures::of(cx, command.tenant, request.digest()).await?;
         }
         if found.is_none() && rules.rules.iter().any(|rule| looks_at_input(rule)) {
-            found = Some(findings(question.parsed.said()).await?);
+            let said = question.parsed.said();
+            found = Some((said.unread, findings(said.text).await?));
         }
         let known = Known {
-            findings: found.as_deref().unwrap_or_default(),
+            unread: found.as_ref().is_some_and(|(unread, _)| *unread),
+            findings: found
+                .as_ref()
+                .map_or(&[][..], |(_, findings)| findings.as_slice()),
             failed: failed.as_ref(),
         };
         let (judged, said) = judged(cx, &command, question, &rules, &known);
@@ -101,6 +105,8 @@ struct Said {
 /// What had to be found out before the rules could be asked.
 struct Known<'a> {
     findings: &'a [Finding],
+    /// Whether there is text that nobody can look at.
+    unread: bool,
     failed: Option<&'a OnRecord>,
 }
 
@@ -158,7 +164,8 @@ fn judged(
         context: facts.context(),
         findings: known.findings,
         streamed: false,
-        unread: false,
+        unread: known.unread,
+        unasked: false,
         rules: &governing.rules,
     };
     let judgement = judge(&input);

@@ -47,7 +47,7 @@ pub(super) struct Watch {
     input_fingerprint: Option<String>,
     /// What the model was told nothing about.
     unknowns: Unknowns,
-    /// Whether that could not be found out, so that nobody can say what the answer should not have said.
+    /// Whether that could not be found out in full, so that nobody can say what the answer should not have said.
     unasked: bool,
 }
 
@@ -99,9 +99,12 @@ impl Watch {
             return None;
         }
         if watch.reads() {
-            let unknowns = unknowns(plan.parsed.said()).await;
-            watch.unasked = unknowns.is_none();
-            watch.unknowns = unknowns.unwrap_or_default();
+            let said = plan.parsed.said();
+            let unread = said.unread;
+            watch.unknowns = unknowns(said.text, &plan.parsed.unknown_fields)
+                .await
+                .unwrap_or_else(Unknowns::untold);
+            watch.unasked = unread || watch.unknowns.is_incomplete();
         }
         Some(watch)
     }
@@ -176,9 +179,10 @@ impl Watch {
                 sift.take(None);
                 return sift.found().clone();
             }
+            let said = answers::of(operation, &body);
             Found {
-                findings: scan(&answers::of(operation, &body), &unknowns),
-                unread: false,
+                findings: scan(&said.text, &unknowns),
+                unread: said.unread,
             }
         };
         if !long {
@@ -217,8 +221,8 @@ impl Watch {
 
     /// What the rules say of a stream before it begins, if they forbid it whatever it says.
     pub(super) fn beforehand(&self, ids: &dyn IdGenerator, at: Timestamp) -> Option<Ruled> {
-        let rules = self.on_the_way().filter(|rule| !rule.needs_findings());
-        let rules: Vec<_> = rules.cloned().collect();
+        let known = |rule: &&Arc<Prepared>| !rule.needs_findings() || (self.unasked && rule.needs_accuracy());
+        let rules: Vec<_> = self.on_the_way().filter(known).cloned().collect();
         let found = Found::default();
         if rules.is_empty() || !self.forbids(&rules, &found, at) {
             return None;
@@ -262,7 +266,8 @@ impl Watch {
                 context: context.clone(),
                 findings: &asking.found.findings,
                 streamed: asking.streamed,
-                unread: asking.found.unread || self.unasked,
+                unread: asking.found.unread,
+                unasked: self.unasked,
                 rules,
             })
         })
@@ -270,10 +275,12 @@ impl Watch {
 }
 
 /// What the model was told nothing about; none if that could not be found out.
-async fn unknowns(context: String) -> Option<Unknowns> {
-    if context.len() <= LONG_TEXT {
-        return Some(Unknowns::in_context(&context));
-    }
-    let read = tokio::task::spawn_blocking(move || Unknowns::in_context(&context));
-    read.await.ok()
+async fn unknowns(context: String, named: &[String]) -> Option<Unknowns> {
+    let unknowns = if context.len() <= LONG_TEXT {
+        Unknowns::in_context(&context)
+    } else {
+        let read = tokio::task::spawn_blocking(move || Unknowns::in_context(&context));
+        read.await.ok()?
+    };
+    Some(unknowns.and(named.iter().map(String::as_str)))
 }

@@ -42,7 +42,8 @@ pub async fn serve(cx: &Context, request: GatewayRequest) -> Result<Served, Gate
     let key = super::traits::key(cx).await?;
     let parsed = parsed
         .fits(upstream.kind())?
-        .known_by(key, request.actor.tenant_id());
+        .known_by(key, request.actor.tenant_id())
+        .told_nothing_of(&request.unknown_fields);
     let (cx, flights) = (cx.clone(), cx.gateway.flights.clone());
     // Whoever waits in line leaves it when nobody waits for the answer any more.
     let (waits, alive) = watch::channel(());

@@ -198,7 +198,8 @@ impl Sift {
 
     /// Up to where its voices must be judged for this to go on, and whether something new was found.
     fn listen(&mut self, heard: Heard) -> (Vec<(Arc<Voice>, usize)>, bool) {
-        let (mut until, mut new) = (Vec::new(), false);
+        let (mut until, mut new) = (Vec::new(), heard.unread);
+        self.found.unread |= heard.unread;
         for (voice, text) in heard.pieces {
             if self.voices.len() >= VOICES_MAX && !self.voices.contains_key(&voice) {
                 self.found.unread = true;

@@ -10,7 +10,7 @@ use super::body::Body;
 use crate::context::Context;
 
 /// What a model is asked, in any of the operations. Everything else is about how it is to answer.
-pub(super) const INPUT: [&str; 5] = ["system", "instructions", "messages", "prompt", "input"];
+pub(super) const INPUT: [&str; 6] = ["system", "instructions", "messages", "prompt", "suffix", "input"];
 
 /// Bytes of the hash that are kept: 128 bits.
 const FINGERPRINT: usize = 16;

@@ -105,11 +105,17 @@ impl Case<'_> {
                 .iter()
                 .filter(|found| found.mode.refuses());
             for found in blocking {
-                // Whichever rule decides: each one would have refused the LLM Run alone. An Incident counts once.
+                // Whichever rule decides: each one would have refused the LLM Run alone. A failure counts once.
                 let prevention = self.prevention(found);
+                let counts_as = |it: &Prevention| {
+                    (
+                        it.original_incident,
+                        it.original_incident.is_none().then_some(it.signature),
+                    )
+                };
                 ruled.preventions.extend(prevention.filter(|new| {
                     let mut known = ruled.preventions.iter();
-                    known.all(|known| known.original_incident != new.original_incident)
+                    known.all(|known| counts_as(known) != counts_as(new))
                 }));
             }
             events.push(self.event(deciding));
@@ -117,11 +123,9 @@ impl Case<'_> {
         }
     }
 
-    /// Of a rule that came from an Incident: what it has prevented. No Incident is opened for the request.
+    /// Of a rule that came from a failure: what it has prevented. No Incident is opened for the request.
     fn prevention(&self, found: &Match) -> Option<Prevention> {
-        // What the installation's own rules prevent is not a tenant's.
-        let own = found.scope != RuleScope::Global;
-        let came_from = |born: &&Born| own && Some(born.incident) == found.source_incident;
+        let came_from = |born: &&Born| born.rule == found.rule;
         let born = self.verdict.born.iter().find(came_from)?;
         Some(Prevention {
             id: PreventionId::generate(self.ids),

@@ -1,7 +1,7 @@
 //! What have the Policy Rules said about a request, and what is written of it?
 
 use domain::policy::Judgement;
-use model::id::{DecisionId, IncidentId, RunId, SignatureId, TenantId};
+use model::id::{DecisionId, IncidentId, RuleId, RunId, SignatureId, TenantId};
 use model::money::NanoUsd;
 use model::policy::{Enforcement, Prevention, Stage};
 use model::timeline::TimelineEntry;
@@ -24,7 +24,7 @@ pub struct Verdict {
     pub judgement: Judgement,
     /// The engine's input, without any content of the request.
     pub input: serde_json::Value,
-    /// Of the matches that came from Incidents, what is known of them.
+    /// Of the matches that came from failures, what is known of them.
     pub born: Vec<Born>,
 }
 
@@ -38,11 +38,13 @@ impl Verdict {
 /// What a Policy Rule came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Born {
-    /// The Incident.
-    pub incident: IncidentId,
+    /// The rule.
+    pub rule: RuleId,
+    /// The Incident that the failure had opened; none if it was less than high.
+    pub incident: Option<IncidentId>,
     /// The failure.
     pub signature: SignatureId,
-    /// What the failed LLM Run cost.
+    /// What the failed LLM Run had cost.
     pub cost: NanoUsd,
 }
 

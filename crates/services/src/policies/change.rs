@@ -164,15 +164,18 @@ fn changed(
             scope_id: known.scope_id,
             ..whole.clone()
         },
-        None => Definition {
-            name: change.name.clone().unwrap_or(known.name),
-            description: change.description.clone().or(known.description),
-            condition: change.condition.clone().or(known.condition),
-            min_confidence: change.min_confidence.unwrap_or(known.min_confidence),
-            mode: change.mode.unwrap_or(known.mode),
-            on_stream: change.on_stream.unwrap_or(known.on_stream),
-            ..known
-        },
+        None => {
+            let mode = change.mode.unwrap_or(known.mode);
+            let known = known.in_mode(mode);
+            Definition {
+                name: change.name.clone().unwrap_or(known.name),
+                description: change.description.clone().or(known.description),
+                condition: change.condition.clone().or(known.condition),
+                min_confidence: change.min_confidence.unwrap_or(known.min_confidence),
+                on_stream: change.on_stream.unwrap_or(known.on_stream),
+                ..known
+            }
+        }
     };
     let definition = valid(owner, definition)?;
     let active = store::policy_rules::active(tx, owner.id())?;

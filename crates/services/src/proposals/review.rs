@@ -52,6 +52,17 @@ impl Review {
         }
     }
 
+    /// Whether this is what was said of a proposal that is reviewed. Who names no mode agrees to the one that it has.
+    fn was_said_of(&self, reviewed: &Proposal) -> bool {
+        let mode = match self {
+            Self::Approve(approval) => approval.mode,
+            Self::Reject(_) => None,
+        };
+        let definition = reviewed.definition.as_ref();
+        let agrees = mode.is_none() || mode == definition.map(|definition| definition.mode);
+        reviewed.status == self.leads_to() && agrees
+    }
+
     fn notes(&self) -> Option<&str> {
         match self {
             Self::Approve(Approval { notes, .. }) | Self::Reject(notes) => notes.as_deref(),
@@ -90,7 +101,7 @@ pub async fn conclude(
                 author: &author,
                 now: clock.now(),
             };
-            let done = match (waiting(tx, which, said.leads_to(), by.now)?, &said) {
+            let done = match (waiting(tx, which, &said, by.now)?, &said) {
                 (Waiting::Done(proposal), _) => proposal,
                 (Waiting::Yes(proposal), Review::Approve(approval)) => {
                     approved(tx, &by, &proposal, approval)?
@@ -115,7 +126,7 @@ enum Waiting {
 fn waiting(
     tx: &mut LockTx<'_>,
     (tenant, id): (TenantId, ProposalId),
-    wanted: ProposalStatus,
+    said: &Review,
     now: Timestamp,
 ) -> Result<Waiting, ProposalError> {
     let found = store::proposals::lock(tx, tenant, id)?.ok_or(ProposalError::NotFound)?;
@@ -124,7 +135,7 @@ fn waiting(
             Err(ProposalError::Reviewed(ProposalStatus::Expired))
         }
         ProposalStatus::Pending => Ok(Waiting::Yes(found)),
-        status if status == wanted => Ok(Waiting::Done(found)),
+        _ if said.was_said_of(&found) => Ok(Waiting::Done(found)),
         status => Err(ProposalError::Reviewed(status)),
     }
 }
@@ -150,9 +161,9 @@ fn approved(
     if policies::takes_two(tx, Owner::Tenant(proposal.tenant))? && is_own(tx, by, proposal)? {
         return Err(ProposalError::OwnProposal);
     }
-    let definition = proposal.definition.clone().map(|definition| Definition {
-        mode: approval.mode.unwrap_or(definition.mode),
-        ..definition
+    let definition = proposal.definition.clone().map(|definition| {
+        let mode = approval.mode.unwrap_or(definition.mode);
+        definition.in_mode(mode)
     });
     if definition.is_none() && approval.mode.is_some() {
         return Err(invalid(

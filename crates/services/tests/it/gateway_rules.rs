@@ -1,24 +1,31 @@
 //! Is every LLM Run judged by the Policy Rules before it spends, and is written down what they did?
 
+use model::authority::AuthorityContext;
 use model::decision::Outcome;
 use model::event::OpsEventType;
 use model::id::RuleId;
-use model::incident::{Failure, FailureCode, RequestTraits, Signature};
+use model::incident::{
+    Change as Happening, Failure, FailureCode, Occurrence, RequestTraits, Signature, StepOf, Transition,
+};
 use model::money::NanoUsd;
 use model::permille::Permille;
 use model::policy::{Definition, EnforcementMode, PreventionOutcome, Rule, RuleSource, RuleType};
 use model::run::{Operation, RunStatus};
 use serde_json::{Value, json};
 use services::gateway::GatewayError;
+use services::incidents::failures::explain_all;
 use services::ledger::Forbidden;
 use services::policies::Change;
+use services::proposals::Approval;
 use testkit::db::TestDb;
 use testkit::governance::{self, TestIncident};
 use testkit::upstream::Fault;
 
 use crate::gateway::chat;
 use crate::harness::{USD, World};
+use crate::incidents::{failed, proposals};
 use crate::policies::{create, definition, retire, update};
+use crate::proposals::approve;
 
 const STREAMS: &str = "run.stream";
 
@@ -182,6 +189,43 @@ testkit::both_databases! {
         assert_eq!(opened, []);
     }
 
+    async fn what_is_saved_is_what_one_failure_cost_however_often_it_has_happened(db: TestDb) {
+        let world = World::new(db).await;
+        let origin = incident(&world);
+        let id = born_of(&world, &origin, definition(STREAMS, EnforcementMode::Block)).await;
+        // Twice again, the second time for more; the rules are read before and behind that.
+        for (nth, cost) in [(1, 3 * USD), (2, 9 * USD)] {
+            occurs(&world, &origin, (nth, cost)).await;
+            forbidden(&world, &chat(&json!({ "stream": true }))).await;
+            create(&world, definition(&format!("run.stream && estimate.input_tokens == {nth}"), EnforcementMode::Log)).await.unwrap();
+        }
+        forbidden(&world, &chat(&json!({ "stream": true }))).await;
+        let (tenant, since) = (world.tenant, world.now());
+        let sums = world.cx.db.read(move |tx| store::preventions::sums(tx, tenant, id, since)).await.unwrap();
+        assert_eq!(sums.iter().map(|sum| (sum.times, sum.saving)).collect::<Vec<_>>(), [(3, NanoUsd(9 * USD))]);
+    }
+
+    async fn a_rule_that_was_learned_from_failures_without_an_incident_prevents_too(db: TestDb) {
+        let world = World::new(db).await;
+        let mut runs = Vec::new();
+        for _ in 0..3 {
+            runs.push(failed(&world, 429).await);
+            explain_all(&world.cx).await.unwrap();
+        }
+        let proposal = proposals(&world).await.remove(0);
+        let approved = approve(&world, proposal.id, Approval::default()).await.unwrap();
+        let rule = approved.rule.unwrap();
+        let refused = forbidden(&world, &chat(&json!({}))).await;
+        assert_eq!(refused.judgement.deciding().map(|found| (found.rule, found.source_incident, found.source_run)), Some((rule, None, Some(runs[2]))));
+        let effect = services::effectiveness::of_rule(&world.cx, world.tenant, rule, 7).await.unwrap();
+        let cost = world.run(runs[2]).await.cost.unwrap_or_default();
+        assert_eq!((effect.counts.prevented, effect.counts.saved, effect.last_prevented_at), (1, cost, Some(world.now())));
+        let tenant = world.tenant;
+        let listed = world.cx.db.read(move |tx| store::preventions::list(tx, tenant, &store::preventions::Filter::default(), 10)).await.unwrap();
+        let listed: Vec<_> = listed.into_iter().map(|(one, _)| (one.rule, Some(one.signature), one.original_incident, one.blocked_run)).collect();
+        assert_eq!(listed, [(rule, proposal.provenance.signature, None, refused.run)]);
+    }
+
     async fn it_is_one_too_where_another_rule_decides(db: TestDb) {
         let world = World::new(db).await;
         let decides = create(&world, definition("run.stream || false", EnforcementMode::Block)).await.unwrap().rule.id;
@@ -193,6 +237,30 @@ testkit::both_databases! {
         let sums = world.cx.db.read(move |tx| store::preventions::sums(tx, tenant, learned, since)).await.unwrap();
         assert_eq!(sums.iter().map(|sum| (sum.times, sum.saving)).collect::<Vec<_>>(), [(1, NanoUsd(3 * USD))]);
     }
+}
+
+/// The failure of this Incident happens again.
+async fn occurs(world: &World, origin: &TestIncident, (nth, cost): (i32, i64)) {
+    let (tenant, id, at) = (world.tenant, origin.id(), world.now());
+    let again = Occurrence {
+        signal_id: format!("again {nth}"),
+        checksum: None,
+        run: None,
+        signature: None,
+        cost: NanoUsd(cost),
+    };
+    let write = move |tx: &mut store::WriteTx<'_>| -> store::StoreResult<()> {
+        let standing = store::incidents::standing(tx, tenant, id)?.unwrap();
+        let step = StepOf {
+            authority: AuthorityContext::engine("incidents", at),
+            at,
+            request_id: "req_test".to_owned(),
+            idempotency_key: None,
+        };
+        let occurred = Transition::of(&standing, step.with(Happening::Occurred(again.clone()))).unwrap();
+        store::incidents::append(tx, &[occurred])
+    };
+    world.cx.db.write(write).await.unwrap();
 }
 
 /// A rule that came from this Incident.

@@ -292,6 +292,7 @@ impl World {
             body: Bytes::from(body.to_string()),
             headers,
             attribution: Attribution::default(),
+            unknown_fields: Vec::new(),
             correlation_id: "req_test".to_owned(),
             traceparent: None,
         }

@@ -323,7 +323,7 @@ testkit::both_databases! {
             rule: made.id,
             rule_version: 1,
             signature: "sig_00000000000000000000000000000000".parse().unwrap(),
-            original_incident: from.id(),
+            original_incident: Some(from.id()),
             blocked_run: run,
             outcome: PreventionOutcome::Failed,
             confidence: Permille::new(700),

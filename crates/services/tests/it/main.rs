@@ -41,6 +41,8 @@ mod gateway_store;
 #[cfg(test)]
 mod gateway_streams;
 #[cfg(test)]
+mod gateway_texts;
+#[cfg(test)]
 mod gateway_thresholds;
 #[cfg(test)]
 mod harness;

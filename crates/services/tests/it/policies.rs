@@ -126,6 +126,23 @@ both_databases! {
         assert_eq!(told(&world, &made.rule).await, ["rule_created", "rule_modified", "rule_retired"]);
     }
 
+    async fn a_rule_that_is_raised_to_block_blocks_streams_unless_it_is_said_otherwise(db: TestDb) {
+        let world = World::new(db).await;
+        let in_mode = |mode| Change { mode: Some(mode), ..Change::default() };
+        let annotates = |mode, condition: &str| Definition { on_stream: OnStream::Annotate, ..definition(condition, mode) };
+        for (condition, mode) in [("run.stream", EnforcementMode::DryRun), ("!run.stream", EnforcementMode::Log), ("run.key == ''", EnforcementMode::Warn)] {
+            let rule = create(&world, annotates(mode, condition)).await.unwrap().rule;
+            let raised = update(&world, &rule, in_mode(EnforcementMode::Block)).await.unwrap().rule;
+            assert_eq!((raised.definition.mode, raised.definition.on_stream), (EnforcementMode::Block, OnStream::Block));
+            // What was said stays: lowered, and said to annotate.
+            let says = Change { on_stream: Some(OnStream::Annotate), ..in_mode(EnforcementMode::Block) };
+            let annotating = update(&world, &rule, says).await.unwrap().rule;
+            assert_eq!(annotating.definition.on_stream, OnStream::Annotate);
+            let same = update(&world, &rule, in_mode(EnforcementMode::Block)).await.unwrap().rule;
+            assert_eq!(same.definition.on_stream, OnStream::Annotate);
+        }
+    }
+
     async fn what_cannot_be_a_rule_is_refused_with_every_reason(db: TestDb) {
         let world = World::new(db).await;
         let bad = Definition { name: String::new(), ..definition("run.modell == ''", EnforcementMode::Block) };

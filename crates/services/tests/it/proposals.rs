@@ -2,9 +2,13 @@
 
 use model::id::{ProposalId, RuleId};
 use model::policy::{
-    Definition, EnforcementMode, Proposal, ProposalStatus, ProposalType, Rule, RuleSource, RuleStatus,
+    Definition, EnforcementMode, OnStream, Proposal, ProposalStatus, ProposalType, Rule, RuleSource,
+    RuleStatus,
 };
+use model::run::Operation;
+use serde_json::json;
 use services::audit::Author;
+use services::gateway::GatewayError;
 use services::incidents::failures::explain_all;
 use services::once::Done;
 use services::owner::Owner;
@@ -13,8 +17,9 @@ use services::proposals::{self, Approval, Known, ProposalError, Review, Wish};
 use testkit::db::TestDb;
 use testkit::governance::rule;
 
+use crate::gateway::chat;
 use crate::harness::World;
-use crate::incidents::{audited, failed, incidents_of, proposals as all, timeline};
+use crate::incidents::{audited, failed, fails, incidents_of, proposals as all, timeline};
 
 fn author() -> Author {
     Author::human("key_reviewer".to_owned())
@@ -27,7 +32,11 @@ fn in_mode(mode: EnforcementMode) -> Approval {
     }
 }
 
-async fn approve(world: &World, id: ProposalId, approval: Approval) -> Result<Known, ProposalError> {
+pub(crate) async fn approve(
+    world: &World,
+    id: ProposalId,
+    approval: Approval,
+) -> Result<Known, ProposalError> {
     let done = proposals::conclude(
         &world.cx,
         author(),
@@ -105,9 +114,13 @@ testkit::both_databases! {
         assert_eq!(audited(&world, made.id.to_string()).await, ["PolicyRuleCreated"]);
         assert_eq!(timeline(&world, proposal.id.to_string()).await, ["policy_proposed", "policy_approved"]);
         assert_eq!(timeline(&world, made.id.to_string()).await, ["rule_created"]);
-        // Repeating answers the same, in whatever mode; saying something else is refused.
-        let again = approve(&world, proposal.id, in_mode(EnforcementMode::Warn)).await.unwrap();
-        assert_eq!((again.rule, &again.proposal), (approved.rule, &approved.proposal));
+        // Repeating answers the same; saying something else is refused.
+        for same in [Approval::default(), in_mode(EnforcementMode::Block)] {
+            let again = approve(&world, proposal.id, same).await.unwrap();
+            assert_eq!((again.rule, &again.proposal), (approved.rule, &approved.proposal));
+        }
+        let milder = approve(&world, proposal.id, in_mode(EnforcementMode::Warn)).await;
+        assert!(matches!(milder, Err(ProposalError::Reviewed(ProposalStatus::Approved))));
         assert!(matches!(reject(&world, proposal.id).await, Err(ProposalError::Reviewed(ProposalStatus::Approved))));
         assert_eq!(audited(&world, proposal.id.to_string()).await.len(), 1);
     }
@@ -127,6 +140,37 @@ testkit::both_databases! {
         let approved = approve(&world, id, in_mode(EnforcementMode::DryRun)).await.unwrap();
         assert_eq!(approved.proposal.review.unwrap().notes.as_deref(), Some("seen on the dashboard"));
         assert_eq!(rule_of(&world, approved.rule.unwrap()).await.definition.mode, EnforcementMode::DryRun);
+    }
+
+    async fn a_rule_that_is_approved_to_block_blocks_streams_too(db: TestDb) {
+        let world = World::new(db).await;
+        let tried = Definition { mode: EnforcementMode::DryRun, on_stream: OnStream::Annotate, ..definition(&world, 7) };
+        let made = |definition| Wish::Create { definition, reason: reason() };
+        let proposed = propose(&world, made(tried.clone())).await.unwrap().proposal.id;
+        let approved = approve(&world, proposed, in_mode(EnforcementMode::Block)).await.unwrap();
+        let rule = rule_of(&world, approved.rule.unwrap()).await;
+        assert_eq!((rule.definition.mode, rule.definition.on_stream), (EnforcementMode::Block, OnStream::Block));
+        // What says both is left as it is.
+        let both = Definition { mode: EnforcementMode::Block, condition: Some("run.stream".to_owned()), ..tried };
+        let proposed = propose(&world, made(both)).await.unwrap().proposal.id;
+        let approved = approve(&world, proposed, in_mode(EnforcementMode::Block)).await.unwrap();
+        assert_eq!(rule_of(&world, approved.rule.unwrap()).await.definition.on_stream, OnStream::Annotate);
+    }
+
+    async fn a_failure_of_a_request_with_many_tools_is_proposed_and_can_be_approved(db: TestDb) {
+        let world = World::new(db).await;
+        let tools: Vec<_> = (0..60)
+            .map(|nth| json!({ "type": "function", "function": { "name": format!("{nth:064}") } }))
+            .collect();
+        let body = chat(&json!({ "tools": tools }));
+        fails(&world, 500);
+        world.call(Operation::Chat, &body).await;
+        explain_all(&world.cx).await.unwrap();
+        let proposal = all(&world).await.remove(0);
+        approve(&world, proposal.id, Approval::default()).await.unwrap();
+        assert!(matches!(world.serve(Operation::Chat, &body).await, Err(GatewayError::Forbidden(_))));
+        let other = chat(&json!({ "tools": tools[1..] }));
+        assert!(world.serve(Operation::Chat, &other).await.is_ok());
     }
 
     async fn a_rejected_proposal_stays_rejected_and_is_not_made_again_at_once(db: TestDb) {

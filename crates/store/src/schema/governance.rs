@@ -277,7 +277,7 @@ diesel::table! {
         rule_id -> Text,
         rule_version -> Integer,
         signature_id -> Text,
-        original_incident_id -> Text,
+        original_incident_id -> Nullable<Text>,
         blocked_run_id -> Text,
         outcome -> Text,
         confidence -> BigInt,

@@ -19,7 +19,7 @@ fn prevented(n: u128, rule: u128, of: u8) -> Prevention {
         rule: RuleId::from_bits(rule),
         rule_version: 1,
         signature: signature().id(),
-        original_incident: incident(of).id(),
+        original_incident: Some(incident(of).id()),
         blocked_run: RunId::from_bits(n),
         outcome: PreventionOutcome::Prevented,
         confidence: Permille::new(700),

@@ -315,6 +315,23 @@ fn a_threshold_judges_every_run_by_itself() {
 }
 
 #[test]
+fn a_run_that_never_said_anything_was_waited_for_until_it_ended() {
+    let mut silent = run(1, "2026-11-21T09:00:00Z", 60_000, (10, 10));
+    silent.first_byte_at = None;
+    silent.status = RunStatus::Failed;
+    let mut unheard = run(2, "2026-11-21T09:02:00Z", 60_000, (10, 10));
+    (unheard.first_byte_at, unheard.completed_at) = (None, None);
+    let limit = limit(
+        (LimitCategory::Threshold, LimitType::LatencyMs),
+        WindowSpec::PerRun,
+        5_000,
+    );
+    let latency = replay(limit, &[silent, unheard]);
+    assert_eq!((latency.warned.runs, ids(&latency)), (1, Some((1, 1))));
+    assert_eq!(latency.peak.map(|peak| peak.value), Some(60_000));
+}
+
+#[test]
 fn nothing_comes_of_no_runs() {
     let report = replay(budget(ResetPeriod::Monthly, "UTC", 1), &[]);
     assert_eq!((report.looked_at, report.hits, report.peak), (0, None, None));

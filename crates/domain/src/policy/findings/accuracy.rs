@@ -11,12 +11,12 @@ use super::fold::{Folded, Word};
 use super::{Finding, FindingKind};
 
 /// The most fields that are kept.
-pub const UNKNOWNS_MAX: usize = 64;
+pub const UNKNOWNS_MAX: usize = 256;
 /// The longest name of a field, in bytes.
 const NAME_MAX: usize = 64;
 
 /// What stands for no value.
-const NOTHING: [&str; 8] = ["null", "none", "nil", "undefined", "n/a", "\"\"", "''", "[]"];
+const NOTHING: [&str; 9] = ["null", "none", "nil", "undefined", "n/a", "~", "\"\"", "''", "[]"];
 
 /// Words that make a statement definite.
 const DEFINITE: [&str; 24] = [
@@ -92,47 +92,129 @@ const HEDGING_PAIRS: [(&str, &[&str]); 7] = [
     ("does", &["not"]),
 ];
 
-/// The fields that the model was told nothing about, each as its words.
+/// The fields that the model was told nothing about.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Unknowns(Vec<Vec<String>>);
+pub struct Unknowns {
+    /// Each as its words, sorted, each once.
+    fields: Vec<Vec<String>>,
+    /// Whether there are more than these.
+    incomplete: bool,
+}
 
 impl Unknowns {
-    /// Fields by their names (`auto_renew`, `autoRenew`, `auto-renew`); more than [`UNKNOWNS_MAX`] are not kept.
+    /// Fields by their names (`auto_renew`, `autoRenew`, `auto-renew`), each once; of more than [`UNKNOWNS_MAX`] it is known
+    /// that they are not all.
     pub fn named<'n>(names: impl IntoIterator<Item = &'n str>) -> Self {
-        let mut fields: Vec<_> = names
-            .into_iter()
-            .filter_map(field_words)
-            .take(UNKNOWNS_MAX)
-            .collect();
-        fields.sort_unstable();
-        fields.dedup();
-        Self(fields)
+        Self::default().and(names)
     }
 
-    /// The fields of a context that have no value: `name: null`, `"name": ""`, `name = None`, as JSON, YAML and people
-    /// write them. One pass, of bounded memory.
+    /// The fields of a context that have no value: `name: null`, `"name": ""`, `name = None`, or `name:` alone on a line
+    /// among others, as JSON, YAML and people write them. One pass, of bounded memory.
     pub fn in_context(context: &str) -> Self {
-        let mut names = Vec::new();
-        for (at, _) in context.match_indices([':', '=']) {
-            let after = context.get(at.saturating_add(1)..).unwrap_or_default();
-            let value = after.trim_start_matches([' ', '\t', '=']);
-            let none = NOTHING.iter().any(|nothing| {
-                let head = value.get(..nothing.len());
-                let next = value.get(nothing.len()..).and_then(|rest| rest.chars().next());
-                head.is_some_and(|head| head.eq_ignore_ascii_case(nothing))
-                    && next.is_none_or(|next| !next.is_alphanumeric() && next != '_')
-            });
-            if none && names.len() < UNKNOWNS_MAX {
-                names.extend(name_before(context, at));
-            }
-        }
-        Self::named(names)
+        let places = context.match_indices([':', '=']).map(|(at, _)| at);
+        let none = places.filter(|at| says_nothing(context, *at) || is_left_empty(context, *at));
+        Self::named(none.filter_map(|at| name_before(context, at)))
     }
 
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// These fields too.
+    #[must_use]
+    pub fn and<'n>(mut self, names: impl IntoIterator<Item = &'n str>) -> Self {
+        for words in names.into_iter().filter_map(field_words) {
+            let Err(at) = self.fields.binary_search(&words) else {
+                continue;
+            };
+            if self.fields.len() >= UNKNOWNS_MAX {
+                self.incomplete = true;
+                break;
+            }
+            self.fields.insert(at, words);
+        }
+        self
     }
+
+    /// Nobody knows what the model was told nothing about.
+    pub const fn untold() -> Self {
+        Self {
+            fields: Vec::new(),
+            incomplete: true,
+        }
+    }
+
+    /// Whether none are kept.
+    pub fn is_empty(&self) -> bool {
+        self.fields.is_empty()
+    }
+
+    /// Whether there are more than are kept.
+    pub const fn is_incomplete(&self) -> bool {
+        self.incomplete
+    }
+}
+
+/// Whether a word for no value stands behind a colon.
+fn says_nothing(context: &str, at: usize) -> bool {
+    let after = context.get(at.saturating_add(1)..).unwrap_or_default();
+    let value = after.trim_start_matches([' ', '\t', '=']);
+    NOTHING.iter().any(|nothing| {
+        let head = value.get(..nothing.len());
+        let next = value.get(nothing.len()..).and_then(|rest| rest.chars().next());
+        let ends = |next: char| match *nothing {
+            // Not a path, nor about so many.
+            "~" => next.is_whitespace() || matches!(next, ',' | '}' | ']'),
+            _ => !next.is_alphanumeric() && next != '_',
+        };
+        head.is_some_and(|head| head.eq_ignore_ascii_case(nothing)) && next.is_none_or(ends)
+    })
+}
+
+/// Whether a line ends behind a colon that has no value below it either: it stands among other fields, and what follows is
+/// one of them or an empty line. A single plain word at the head of other fields is taken for their title.
+fn is_left_empty(context: &str, at: usize) -> bool {
+    let (before, after) = context.split_at(at);
+    let rest = after
+        .get(1..)
+        .unwrap_or_default()
+        .trim_start_matches([' ', '\t', '\r']);
+    let Some(below) = rest.strip_prefix('\n').or_else(|| rest.is_empty().then_some("")) else {
+        return false;
+    };
+    let (above, line) = before.rsplit_once('\n').unwrap_or(("", before));
+    let Some((indent, name)) = field_of(line, "") else {
+        return false;
+    };
+    let next = below.split_once('\n').map_or(below, |(next, _)| next);
+    let below_it = match indent_of(next) {
+        _ if next.trim().is_empty() => None,
+        // Also where the entries of its list stand below it, not farther in.
+        Some(other) if other <= indent => Some(other),
+        _ => return false,
+    };
+    let above_it = indent_of(above.rsplit_once('\n').map_or(above, |(_, last)| last));
+    let named_like_one = name.contains(['_', '-']) || name.chars().skip(1).any(|c| c.is_ascii_uppercase());
+    above_it == Some(indent) || (named_like_one && below_it == Some(indent))
+}
+
+/// How far in the field of a line stands, if it is one.
+fn indent_of(line: &str) -> Option<usize> {
+    let (head, value) = line.split_once(':')?;
+    field_of(head, value).map(|(indent, _)| indent)
+}
+
+/// How far in a field stands, and its name, if this is one in a list or a mapping of YAML.
+fn field_of<'t>(head: &'t str, value: &str) -> Option<(usize, &'t str)> {
+    let text = head.trim_start_matches([' ', '\t']);
+    let spaces = head.len().saturating_sub(text.len());
+    let (dash, text) = text
+        .strip_prefix("- ")
+        .map_or((0, text), |text| (2, text.trim_start()));
+    let name = text.trim_end().trim_matches(['"', '\'']);
+    let is_name = !name.is_empty()
+        && name.len() <= NAME_MAX
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+    let is_field = is_name && (value.is_empty() || value.starts_with([' ', '\t', '\r']));
+    is_field.then_some((spaces.saturating_add(dash), name))
 }
 
 /// The name that ends before a colon, with or without quotes.
@@ -184,7 +266,7 @@ pub(super) fn scan(folded: &Folded, sentence: &str, unknowns: &Unknowns, finding
     if !is_definite(&words) {
         return;
     }
-    let about = unknowns.0.iter().find_map(|field| {
+    let about = unknowns.fields.iter().find_map(|field| {
         let mut found = field
             .iter()
             .map(|part| words.iter().find(|word| says(&word.text, part)));

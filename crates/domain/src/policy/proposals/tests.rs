@@ -70,6 +70,82 @@ fn a_draft_meets_the_failure_and_nothing_that_differs_from_it() {
     );
 }
 
+/// A failure of a request with so many tools, and runs like it with these inputs, of which all have failed.
+fn with_tools(count: usize, name: fn(usize) -> String, inputs: &[&str]) -> (Signature, Vec<Recorded>) {
+    let tools: Vec<String> = (0..count).map(name).collect();
+    let like = |input: &str| RequestTraits {
+        tools: tools.clone(),
+        ..request(input)
+    };
+    let failed = Signature {
+        request: like("f1"),
+        ..signature()
+    };
+    let recorded = inputs.iter().map(|input| Recorded {
+        request: like(input),
+        failure: Some(signature().failure),
+    });
+    (failed, recorded.collect())
+}
+
+#[test]
+fn a_draft_is_always_a_rule_that_can_be_made_however_many_tools_there_are() {
+    let names: [fn(usize) -> String; 3] = [
+        |nth| format!("{nth:064}"),
+        |nth| format!("{}{nth:03}", ".-".repeat(30)),
+        |nth| format!("{nth:03}{}", "x".repeat(2_000)),
+    ];
+    for name in names {
+        for count in [0, 1, 40, 60, 200, 300] {
+            for inputs in [&["f1"][..], &["f1", "f2", "f3"]] {
+                let (failed, history) = with_tools(count, name, inputs);
+                let draft = draft_from(&failed, &history);
+                let problems = crate::policy::draft::validate(&draft.definition).err();
+                assert_eq!(problems, None, "{count} tools");
+                let tools: Vec<&str> = failed.request.tools.iter().map(String::as_str).collect();
+                let condition = compile(draft.definition.condition.as_deref().unwrap()).unwrap();
+                let like = |tools: &[&str]| {
+                    condition.holds(&Context {
+                        provider: "openai",
+                        model: "gpt-\"4\"\\",
+                        feature: "chat",
+                        tools,
+                        input_fingerprint: "f1",
+                        ..Context::default()
+                    })
+                };
+                assert_eq!(like(&tools), Ok(true), "{count} tools");
+                if (1..=256).contains(&count) && tools[0].len() <= 1_024 {
+                    assert_eq!(like(&tools[1..]), Ok(false), "{count} tools");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_draft_that_names_fewer_tools_counts_what_it_meets() {
+    let inputs = ["f1", "f2", "f3", "f4", "f5", "f6"];
+    let (failed, mut history) = with_tools(60, |nth| format!("{nth:064}"), &inputs);
+    let mut other = history[0].clone();
+    other.request.tools[59] = "z".to_string();
+    other.failure = None;
+    // As many tools, and the same first ones: a rule that cannot name all of them meets it.
+    history.extend([other.clone(), other]);
+    let draft = draft_from(&failed, &history);
+    assert_eq!((draft.failures_met, draft.successes_met), (6, 2));
+    assert_eq!(draft.confidence, confidence(6, 2));
+}
+
+#[test]
+fn a_draft_has_a_name_that_a_rule_may_have() {
+    let mut hidden = signature();
+    hidden.request.model = Some("gpt\u{200b}-4".to_string());
+    let draft = draft_from(&hidden, &[]);
+    assert_eq!(crate::policy::draft::validate(&draft.definition).err(), None);
+    assert_eq!(draft.definition.name, "Prevent EXECUTION_TIMEOUT with gpt-4");
+}
+
 #[test]
 fn the_input_is_left_out_when_the_failure_recurs_with_others() {
     let recurring = [run("f1", true), run("f2", true), run("f3", true)];
