@@ -126,6 +126,36 @@ impl From<Incident> for ControlIncidentView {
     }
 }
 
+/// Why a request was refused.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ControlErrorView {
+    /// What went wrong.
+    pub error: ControlErrorBody,
+}
+
+/// What went wrong with a request.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ControlErrorBody {
+    /// The stable word for it.
+    #[schema(example = "IDEMPOTENCY_CONFLICT")]
+    pub code: &'static str,
+    /// What it is, in a sentence.
+    pub message: String,
+    /// What to quote.
+    pub request_id: String,
+    /// What belongs to the code. `IDEMPOTENCY_CONFLICT`: `idempotencyKey`, `existingIncidentId` (null if the answer before was
+    /// about none), `expectedHash` and `actualHash` of the requests. `CONFLICT`: `incidentId`, `expectedVersion`,
+    /// `actualVersion`.
+    #[schema(value_type = Option<Object>, example = json!({
+        "idempotencyKey": "7d0c", "existingIncidentId": "inc_0f3a9c5d2b7e41868a5c0d9e7f1b2a34",
+        "expectedHash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        "actualHash": "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752",
+    }))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub details: Option<serde_json::Value>,
+}
+
 /// A page of Incidents.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ControlPageView {

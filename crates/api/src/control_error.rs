@@ -8,6 +8,7 @@ use std::future::{Ready, ready};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, ResponseError, dev};
+use adapters::control::{ControlErrorBody, ControlErrorView};
 use infra::sigv4::{ALGORITHM, Fault};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -134,12 +135,14 @@ impl ResponseError for IncidentError {
         if self.status == StatusCode::UNAUTHORIZED {
             response.insert_header((WWW_AUTHENTICATE, HeaderValue::from_static(ALGORITHM)));
         }
-        let request_id = infra::correlation::current_id();
-        let mut error = json!({ "code": self.code, "message": self.message, "requestId": request_id });
-        if let (Value::Object(members), false) = (&mut error, self.details.is_null()) {
-            members.insert("details".to_owned(), self.details.clone());
-        }
-        response.json(json!({ "error": error }))
+        response.json(ControlErrorView {
+            error: ControlErrorBody {
+                code: self.code,
+                message: self.message.clone(),
+                request_id: infra::correlation::current_id(),
+                details: Some(self.details.clone()).filter(|details| !details.is_null()),
+            },
+        })
     }
 }
 

@@ -92,7 +92,7 @@ pub(crate) fn refusal(error: OnceError) -> ApiError {
         count("conflict");
     }
     match error {
-        OnceError::Reused(at) => reused(&at.to_string()),
+        OnceError::Reused(of) => reused(&of.at.to_string()),
         OnceError::Foreign => foreign(),
         OnceError::Store(error) => error.into(),
     }

@@ -5,9 +5,11 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{RefOr, Required};
 
+use self::control::Control;
 use self::shared::Shared;
 use crate::{incidents, llm, ops, v1};
 
+mod control;
 mod page;
 mod problems;
 mod shared;
@@ -55,7 +57,8 @@ mod shared;
         incidents::kill_switch::status, incidents::kill_switch::disable, incidents::kill_switch::enable,
         ops::health::live, ops::health::ready,
     ),
-    modifiers(&Bearer, &Shared, &OptionalBodies),
+    components(schemas(adapters::control::ControlErrorView, adapters::control::ControlErrorBody)),
+    modifiers(&Bearer, &Shared, &OptionalBodies, &Control),
     security(("bearer" = []))
 )]
 struct Document;

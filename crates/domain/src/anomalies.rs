@@ -30,6 +30,8 @@ const HIGH_WARNING_PCT: i64 = 90;
 const DAYS_MOST: i64 = 7;
 /// From how many percent on of yesterday's something has grown.
 const GROWTH_PCT: i64 = 130;
+/// From how many percent on of yesterday's share of retries it is a loop.
+const RETRY_PCT: i64 = 150;
 /// More than so many percent of the money on one feature are a surge.
 const SURGE_PCT: i64 = 60;
 
@@ -197,14 +199,19 @@ const fn severity(deviation_pct: i64) -> Option<AnomalySeverity> {
 /// What has most to do with it: the first that holds.
 fn cause(input: &Input<'_>, of: &Series<'_>, is_tenant: bool) -> Option<DerivedCause> {
     let (today, yesterday) = (of.0.get(&input.today)?, of.0.get(&input.today.saturating_sub(1)));
-    let grew = |now: (i64, i64), before: (i64, i64)| {
+    let grew_by = |pct: i64, now: (i64, i64), before: (i64, i64)| {
         // now.0 / now.1 against before.0 / before.1, without a fraction.
         let now_side = i128::from(now.0)
             .saturating_mul(i128::from(before.1))
             .saturating_mul(100);
         let before_side = i128::from(before.0).saturating_mul(i128::from(now.1));
-        before.0 > 0 && before.1 > 0 && now_side > before_side.saturating_mul(i128::from(GROWTH_PCT))
+        before.0 > 0 && before.1 > 0 && now_side > before_side.saturating_mul(i128::from(pct))
     };
+    let grew = |now, before| grew_by(GROWTH_PCT, now, before);
+    let retries = |spent: &SpentInADay| (spent.retries, spent.requests);
+    if yesterday.is_some_and(|before| grew_by(RETRY_PCT, retries(today), retries(before))) {
+        return Some(DerivedCause::RetryLoop);
+    }
     let tokens = |spent: &SpentInADay| (spent.input_tokens, spent.requests);
     if yesterday.is_some_and(|before| grew(tokens(today), tokens(before))) {
         return Some(DerivedCause::PromptGrowth);

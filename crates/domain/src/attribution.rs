@@ -13,7 +13,7 @@ use model::policy::{RuleType, Stage};
 /// The engine's name in decision snapshots.
 pub const NAME: &str = "attribution";
 /// The engine's version; raised with every change of what it decides.
-pub const VERSION: &str = "1";
+pub const VERSION: &str = "2";
 
 /// Words by which providers say that what a request refers to is not there.
 const NOT_THERE: [&str; 8] = [
@@ -99,7 +99,10 @@ const ORDER: [Rule; 10] = [
     }),
     rule("budget", Attribution::BudgetExceeded, |of| {
         matches!(of.breach, Some(BreachType::Exhausted | BreachType::Breached))
-            || of.category == IncidentCategory::BudgetExceeded
+            || matches!(
+                of.category,
+                IncidentCategory::BudgetExceeded | IncidentCategory::CostAnomaly
+            )
             || of
                 .failure
                 .is_some_and(|it| it.code == FailureCode::BudgetExceeded)

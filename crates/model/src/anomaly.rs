@@ -62,6 +62,8 @@ wire_enum! {
 wire_enum! {
     /// What has most to do with it, today compared with yesterday.
     DerivedCause {
+        /// More than 150 % of the share of requests that are retries.
+        RetryLoop,
         /// A request has more than 130 % of the input tokens.
         PromptGrowth,
         /// More than 60 % was spent on one product feature.
@@ -130,6 +132,8 @@ pub struct SpentInADay {
     pub cost: NanoUsd,
     /// Cost records.
     pub requests: i64,
+    /// Those of them that are retries.
+    pub retries: i64,
     /// Input tokens.
     pub input_tokens: i64,
 }
@@ -159,7 +163,7 @@ mod tests {
         );
         assert_eq!(
             words(&mut DerivedCause::iter().map(DerivedCause::as_str)),
-            "PROMPT_GROWTH FEATURE_SURGE TRAFFIC_GROWTH"
+            "RETRY_LOOP PROMPT_GROWTH FEATURE_SURGE TRAFFIC_GROWTH"
         );
     }
 }

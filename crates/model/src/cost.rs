@@ -81,4 +81,6 @@ pub struct CostRecord {
     pub source: CostSource,
     /// When it was recorded.
     pub created_at: Timestamp,
+    /// Whether it is that of something that was tried before: by the client, as it says, or by us.
+    pub is_retry: bool,
 }

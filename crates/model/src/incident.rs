@@ -23,8 +23,8 @@ use crate::wire::wire_enum;
 
 pub use self::attribution::{Attributed, Attribution};
 pub use self::change::{
-    Change, ChangeError, Comment, Creation, IncidentEventType, IncidentSource, Occurrence, PostMortem,
-    Promotion, ResolutionType, Resolving, Retention,
+    Change, ChangeError, Closing, Comment, Creation, IncidentEventType, IncidentSource, Links, Occurrence,
+    PostMortem, Promotion, ResolutionType, Resolving, Retention,
 };
 pub use self::event::{EVENT_SCHEMA, IncidentEvent, event_id};
 pub use self::mismatch::{MismatchKind, Projection, Replay, Violation};
@@ -60,6 +60,8 @@ wire_enum! {
         PolicyViolation,
         /// Somebody stopped it.
         Manual,
+        /// More was spent than is usual.
+        CostAnomaly,
     }
 }
 
@@ -232,7 +234,7 @@ mod tests {
         );
         assert_eq!(
             words(&mut IncidentCategory::iter().map(IncidentCategory::as_str)),
-            "EXECUTION_FAILURE BUDGET_EXCEEDED RATE_LIMIT RESOURCE_EXHAUSTION POLICY_VIOLATION MANUAL"
+            "EXECUTION_FAILURE BUDGET_EXCEEDED RATE_LIMIT RESOURCE_EXHAUSTION POLICY_VIOLATION MANUAL COST_ANOMALY"
         );
         assert_eq!(
             words(&mut FailureCode::iter().map(FailureCode::as_str)),

@@ -55,6 +55,8 @@ pub enum IncidentError {
     /// It has changed since the caller has seen it.
     #[error("the Incident is of version {actual}, not {expected}")]
     Outdated {
+        /// Which Incident.
+        id: IncidentId,
         /// What the caller has seen.
         expected: i64,
         /// What it is now.

@@ -37,12 +37,27 @@ pub struct Once {
     pub fingerprint: String,
 }
 
+/// For which request a key was used, and with which one it came now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reuse {
+    /// The key.
+    pub key: String,
+    /// When it was used.
+    pub at: Timestamp,
+    /// The hash of the request that it was used for.
+    pub expected: String,
+    /// The hash of the request that it came with now.
+    pub actual: String,
+    /// The body of the answer that was given.
+    pub answer: String,
+}
+
 /// Why a key cannot be used.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum OnceError {
-    /// The key was used for another request, at this time.
+    /// The key was used for another request.
     #[error("the idempotency key was used for another request")]
-    Reused(Timestamp),
+    Reused(Box<Reuse>),
     /// The key was used by somebody else.
     #[error("the idempotency key belongs to another principal")]
     Foreign,
@@ -64,7 +79,13 @@ impl Once {
             return Err(OnceError::Foreign);
         }
         if stored.fingerprint != self.fingerprint {
-            return Err(OnceError::Reused(stored.created_at));
+            return Err(OnceError::Reused(Box::new(Reuse {
+                key: stored.key,
+                at: stored.created_at,
+                expected: stored.fingerprint,
+                actual: self.fingerprint.clone(),
+                answer: stored.body,
+            })));
         }
         Ok(Some(Replay {
             status: stored.status,

@@ -46,6 +46,7 @@ struct Row {
     price_version: Option<String>,
     source: String,
     created_at: i64,
+    is_retry: bool,
 }
 
 impl Row {
@@ -70,6 +71,7 @@ impl Row {
             Value::MaybeText(self.price_version.as_deref()),
             Value::Text(&self.source),
             Value::Number(self.created_at),
+            Value::Flag(self.is_retry),
         ]
     }
 }
@@ -78,7 +80,7 @@ appended! {
     /// Costs of what has been settled.
     NewCosts: cost_records (
         tenant_id, id, run_id, hold_id, api_key_id, project_id, agent_id, feature, session_id, end_user,
-        provider, model, input_tokens, output_tokens, usage, cost, price_version, source, created_at
+        provider, model, input_tokens, output_tokens, usage, cost, price_version, source, created_at, is_retry
     )
 }
 
@@ -288,6 +290,7 @@ fn row(record: &CostRecord) -> Row {
         price_version: record.price_version.clone(),
         source: record.source.as_str().to_owned(),
         created_at: record.created_at.as_micros(),
+        is_retry: record.is_retry,
     }
 }
 
@@ -313,5 +316,6 @@ fn record(row: Row) -> StoreResult<CostRecord> {
         price_version: row.price_version,
         source: TABLE.parse("source", &row.source)?,
         created_at: at(row.created_at),
+        is_retry: row.is_retry,
     })
 }

@@ -207,6 +207,7 @@ diesel::table! {
         price_version -> Nullable<Text>,
         source -> Text,
         created_at -> BigInt,
+        is_retry -> Bool,
     }
 }
 

@@ -7,7 +7,7 @@ use model::digest::Digest;
 use model::id::{EnforcementId, IncidentId, PreventionId, RuleId, RunId, SignatureId, TenantId};
 use model::incident::{
     Attributed, Attribution, CauseType, Change as Happening, Creation, Incident, IncidentCategory,
-    IncidentSource, Promotion, ResolutionMethod, ResolutionType, Resolving, Step, StepOf, Transition,
+    IncidentSource, Links, Promotion, ResolutionMethod, ResolutionType, Resolving, Step, StepOf, Transition,
 };
 use model::money::NanoUsd;
 use model::permille::Permille;
@@ -142,7 +142,7 @@ impl TestIncident {
         let mut wanted = vec![step(opened(), AuthorityType::AutoEngine, self.at)];
         wanted.extend(self.seen_at.map(|at| step(Happening::Acknowledged, human, at)));
         if let Some(at) = self.over_at {
-            wanted.push(step(Happening::Mitigating, human, at));
+            wanted.push(step(Happening::Mitigating(Links::default()), human, at));
             wanted.push(step(resolving(), human, at));
         }
         for step in wanted {
@@ -182,6 +182,7 @@ fn resolving() -> Happening {
         summary: "Resolved in a test, which needs a reason".to_owned(),
         resolution_type: ResolutionType::Fixed,
         method: ResolutionMethod::Manual,
+        links: Links::default(),
     })
 }
 

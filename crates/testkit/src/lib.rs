@@ -12,4 +12,5 @@ pub mod postgres;
 pub mod providers;
 pub mod receiver;
 pub mod sigv4;
+pub mod tls;
 pub mod upstream;

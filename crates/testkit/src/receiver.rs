@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
 use workers::webhooks::{Reach, Sender, SystemNames};
 
 /// What the receiver does with one message.
@@ -69,6 +70,15 @@ pub struct Receiver {
 impl Receiver {
     /// Answers 200 until it is told otherwise.
     pub async fn start() -> Self {
+        Self::with(None).await
+    }
+
+    /// The same over TLS, as this server.
+    pub async fn start_tls(acceptor: TlsAcceptor) -> Self {
+        Self::with(Some(acceptor)).await
+    }
+
+    async fn with(acceptor: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await;
         let listener = listener.unwrap_or_else(|error| panic!("no free port: {error}"));
         let address = listener.local_addr().map(|address| address.to_string());
@@ -77,7 +87,7 @@ impl Receiver {
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 lock(&known).connections += 1;
-                tokio::spawn(serve(stream, Arc::clone(&known)));
+                tokio::spawn(meet(stream, acceptor.clone(), Arc::clone(&known)));
             }
         });
         Self {
@@ -129,7 +139,17 @@ fn lock(book: &Mutex<Book>) -> std::sync::MutexGuard<'_, Book> {
     book.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn serve(mut stream: TcpStream, book: Arc<Mutex<Book>>) {
+async fn meet(stream: TcpStream, acceptor: Option<TlsAcceptor>, book: Arc<Mutex<Book>>) {
+    let Some(acceptor) = acceptor else {
+        return serve(stream, book).await;
+    };
+    // Who does not trust the certificate hangs up.
+    if let Ok(stream) = acceptor.accept(stream).await {
+        serve(stream, book).await;
+    }
+}
+
+async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, book: Arc<Mutex<Book>>) {
     while let Some(received) = read(&mut stream).await {
         let act = {
             let mut book = lock(&book);
@@ -157,7 +177,7 @@ async fn serve(mut stream: TcpStream, book: Arc<Mutex<Book>>) {
     }
 }
 
-async fn read(stream: &mut TcpStream) -> Option<Received> {
+async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Option<Received> {
     let mut text = String::new();
     let mut buffer = [0; 4_096];
     loop {

@@ -32,7 +32,7 @@ CREATE TABLE cost_anomalies (
     deviation_pct BIGINT NOT NULL,
     threshold_pct BIGINT NOT NULL,
     days          BIGINT NOT NULL,
-    derived_cause TEXT CHECK (derived_cause IN ('PROMPT_GROWTH', 'FEATURE_SURGE', 'TRAFFIC_GROWTH')),
+    derived_cause TEXT CHECK (derived_cause IN ('RETRY_LOOP', 'PROMPT_GROWTH', 'FEATURE_SURGE', 'TRAFFIC_GROWTH')),
     limit_id      TEXT,
     incident_id   TEXT,
     detected_at   BIGINT NOT NULL,

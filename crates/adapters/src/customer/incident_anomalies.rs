@@ -29,7 +29,7 @@ pub struct IncidentAnomalyView {
     pub threshold_pct: i64,
     /// How many days in a row.
     pub days: i64,
-    /// `PROMPT_GROWTH`, `FEATURE_SURGE` or `TRAFFIC_GROWTH`; null if none of them holds.
+    /// `RETRY_LOOP`, `PROMPT_GROWTH`, `FEATURE_SURGE` or `TRAFFIC_GROWTH`; null if none of them holds.
     pub derived_cause: Option<&'static str>,
     /// When it was found first.
     #[schema(value_type = String, format = DateTime)]

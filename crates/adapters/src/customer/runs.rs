@@ -248,6 +248,7 @@ impl From<CostRecord> for CostRecordView {
             price_version,
             source,
             created_at,
+            is_retry: _,
         } = record;
         let subject = Arc::unwrap_or_clone(subject);
         Self {

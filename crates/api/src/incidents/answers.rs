@@ -2,7 +2,7 @@
 
 use model::authority::JustificationError;
 use model::incident::{EdgeError, IncidentState, Refusal};
-use serde_json::json;
+use serde_json::{Value, json};
 use services::incidents::IncidentError as Cause;
 use services::once::OnceError;
 
@@ -14,12 +14,12 @@ impl From<Cause> for IncidentError {
         match error {
             Cause::NotFound => Self::not_found(),
             Cause::Refused(refusal) => refusal.into(),
-            Cause::Outdated { expected, actual } => Self::new(
+            Cause::Outdated { id, expected, actual } => Self::new(
                 409,
                 "CONFLICT",
                 format!("The Incident is of version {actual}, not {expected}."),
             )
-            .with(json!({ "expectedVersion": expected, "actualVersion": actual })),
+            .with(json!({ "incidentId": id, "expectedVersion": expected, "actualVersion": actual })),
             Cause::UnknownRun => Self::new(
                 400,
                 "VALIDATION_ERROR",
@@ -46,11 +46,17 @@ impl From<OnceError> for IncidentError {
             idempotency::count("conflict");
         }
         match error {
-            OnceError::Reused(at) => Self::new(
+            OnceError::Reused(of) => Self::new(
                 409,
                 "IDEMPOTENCY_CONFLICT",
-                format!("The idempotency key was used for another request at {at}."),
-            ),
+                format!("The idempotency key was used for another request at {}.", of.at),
+            )
+            .with(json!({
+                "idempotencyKey": of.key,
+                "existingIncidentId": incident_of(&of.answer),
+                "expectedHash": of.expected,
+                "actualHash": of.actual,
+            })),
             OnceError::Foreign => Self::new(
                 403,
                 "UNAUTHORIZED",
@@ -59,6 +65,12 @@ impl From<OnceError> for IncidentError {
             OnceError::Store(error) => error.into(),
         }
     }
+}
+
+/// The Incident that an answer of this API was about; null if it was about none.
+fn incident_of(answer: &str) -> Value {
+    let said: Value = serde_json::from_str(answer).unwrap_or_default();
+    said.get("incidentId").cloned().unwrap_or_default()
 }
 
 impl From<Refusal> for IncidentError {

@@ -4,10 +4,11 @@ mod issues;
 
 use std::num::NonZeroU32;
 
+use actix_web::http::Uri;
 use model::authority::{AuthorityContext, AuthorityType, REASON_MAX, REASON_MIN};
 use model::id::RunId;
 use model::incident::{
-    Change, IncidentState, PostMortem, Promotion, ResolutionMethod, ResolutionType, Resolving, Retention,
+    Change, Closing, IncidentState, Links, Promotion, ResolutionMethod, ResolutionType, Resolving, Retention,
 };
 use model::principal::PrincipalAction;
 use model::severity::Severity;
@@ -24,6 +25,9 @@ use crate::control_error::IncidentError;
 
 /// How far the time of an authority may be from ours, in seconds.
 const SKEW_SECONDS: i64 = 300;
+
+/// The longest URL, in bytes.
+const LINK_MAX: usize = 2048;
 
 /// By what authority somebody acts. Who it is follows from the signature.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -96,6 +100,12 @@ pub(crate) struct StateBody {
     post_mortem_ref: Option<String>,
     /// What it says: 20 to 2,048 characters.
     post_mortem_summary: Option<String>,
+    /// What is done by: an http or https URL without credentials, at most 2,048 characters. Kept with the event.
+    #[schema(format = "uri")]
+    runbook_url: Option<String>,
+    /// Where it is kept track of: the same.
+    #[schema(format = "uri")]
+    ticket_url: Option<String>,
 }
 
 /// By what authority an Incident that waits is let through.
@@ -105,6 +115,31 @@ pub(crate) struct PromotionBody {
     pub(crate) authority: AuthorityBody,
     /// The version that the caller has seen.
     pub(crate) expected_version: Option<i64>,
+}
+
+/// A URL that people may be led to.
+#[derive(Deserialize)]
+#[serde(try_from = "String")]
+struct Link;
+
+/// It is none.
+#[derive(Debug, thiserror::Error)]
+#[error("no URL that people may be led to")]
+struct NoLink;
+
+impl TryFrom<String> for Link {
+    type Error = NoLink;
+
+    fn try_from(text: String) -> Result<Self, NoLink> {
+        let uri: Uri = text.parse().map_err(|_malformed| NoLink)?;
+        let is_web = matches!(uri.scheme_str(), Some("http" | "https"));
+        let is_named = uri.host().is_some_and(|host| !host.is_empty());
+        let is_open = uri.authority().is_some_and(|of| !of.as_str().contains('@'));
+        let fits = text.len() <= LINK_MAX && text.is_ascii();
+        (is_web && is_named && is_open && fits)
+            .then_some(Self)
+            .ok_or(NoLink)
+    }
 }
 
 impl Body for CreateBody {
@@ -181,6 +216,8 @@ impl Checked for StateBody {
             "resolutionType",
             "postMortemRef",
             "postMortemSummary",
+            "runbookUrl",
+            "ticketUrl",
         ]);
         members.required(&["newState", "authority"]);
         members.is::<IncidentState>("newState", STATES);
@@ -194,6 +231,12 @@ impl Checked for StateBody {
             "one of FIXED, FALSE_POSITIVE, DUPLICATE, WONT_FIX",
         );
         members.text("postMortemRef", Text::Name, (1, 2048));
+        for link in ["runbookUrl", "ticketUrl"] {
+            members.is::<Link>(
+                link,
+                "an http or https URL of at most 2048 characters without credentials",
+            );
+        }
     }
 }
 
@@ -259,11 +302,15 @@ impl StateBody {
     /// What the caller wants to happen, and why. What is missing is left empty: the machine says so, after it has said
     /// whether the edge is there and who may go it.
     pub(crate) fn wish(&self, rule: Retention) -> Wish {
+        let links = Links {
+            runbook_url: self.runbook_url.clone(),
+            ticket_url: self.ticket_url.clone(),
+        };
         let change = match self.new_state {
             IncidentState::Pending => return Wish::Back(self.new_state),
             // Only the gate opens an Incident: this is refused.
             IncidentState::Open => Change::Opened(nobodys()),
-            IncidentState::Mitigating => Change::Mitigating,
+            IncidentState::Mitigating => Change::Mitigating(links),
             IncidentState::Resolved => Change::Resolved(Resolving {
                 // Without a type it is as good as without a summary.
                 summary: self
@@ -272,12 +319,14 @@ impl StateBody {
                     .unwrap_or_default(),
                 resolution_type: self.resolution_type.unwrap_or(ResolutionType::Fixed),
                 method: ResolutionMethod::Manual,
+                links,
             }),
-            IncidentState::Closed => Change::Closed(PostMortem {
+            IncidentState::Closed => Change::Closed(Closing {
                 reference: self.post_mortem_ref.clone(),
                 summary: self.post_mortem_summary.clone(),
+                links,
             }),
-            IncidentState::Cancelled => Change::Cancelled,
+            IncidentState::Cancelled => Change::Cancelled(links),
             IncidentState::Archived => Change::Archived(rule),
         };
         Wish::Step(Box::new(change), self.reason.clone())

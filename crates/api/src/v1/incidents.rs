@@ -51,7 +51,7 @@ pub(crate) fn incident_error(error: IncidentError) -> ApiError {
             "Incident state",
             format!("The Incident does not allow it: {refusal}."),
         ),
-        IncidentError::Outdated { expected, actual } => ApiError::new(
+        IncidentError::Outdated { expected, actual, .. } => ApiError::new(
             409,
             "version-conflict",
             "Version conflict",

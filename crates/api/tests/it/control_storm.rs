@@ -123,7 +123,7 @@ testkit::both_databases! {
             assert_eq!(both, [200, 409], "{} {}", mitigated.body, cancelled.body);
             let lost = if mitigated.status == 409 { &mitigated } else { &cancelled };
             lost.is(409, "CONFLICT");
-            assert_eq!(lost.at("/error/details"), json!({ "expectedVersion": 2, "actualVersion": 3 }));
+            assert_eq!(lost.at("/error/details"), json!({ "incidentId": id, "expectedVersion": 2, "actualVersion": 3 }));
             let (one, other) = tokio::join!(sre.takes(&id, "CLOSED", json!({})), sre.takes(&id, "OPEN", json!({})));
             one.is(409, "ILLEGAL_TRANSITION");
             other.is(409, "ILLEGAL_TRANSITION");

@@ -16,6 +16,7 @@ fn spent((entity, id): (AnomalyEntity, &str), ago: i64, dollars: i64) -> SpentIn
         entity_id: id.to_string(),
         cost: NanoUsd(dollars * NanoUsd::PER_USD),
         requests: 10,
+        retries: 2,
         input_tokens: 1000,
     }
 }
@@ -155,6 +156,20 @@ fn the_cause_is_the_first_that_holds() {
         let found = found(&days, &[]);
         found[0].rsplit(' ').next().unwrap().to_string()
     };
+    assert_eq!(spike(&|day| day.retries = 4, &[]), "RETRY_LOOP");
+    assert_eq!(
+        spike(&|day| day.retries = 3, &[]),
+        "-",
+        "150 % of yesterday's are none"
+    );
+    let more = |day: &mut SpentInADay| (day.retries, day.requests) = (4, 14);
+    assert_eq!(
+        spike(&more, &[]),
+        "TRAFFIC_GROWTH",
+        "no more of them than there were"
+    );
+    let longer = |day: &mut SpentInADay| (day.retries, day.input_tokens) = (4, 1301);
+    assert_eq!(spike(&longer, &[]), "RETRY_LOOP", "before all others");
     assert_eq!(spike(&|day| day.input_tokens = 1301, &[]), "PROMPT_GROWTH");
     assert_eq!(spike(&|day| day.input_tokens = 1300, &[]), "-");
     assert_eq!(spike(&|day| day.requests = 14, &[]), "TRAFFIC_GROWTH");

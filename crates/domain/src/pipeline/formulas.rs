@@ -145,6 +145,13 @@ pub fn audit(operation: &str, start_time: &str, version: &str) -> Digest {
     joined(":", &[operation, start_time, version])
 }
 
+/// A document that people learn from: its lines end in one line feed each and in no blanks, the last one in neither.
+pub fn document(title: &str, version: &str, content: &str) -> Digest {
+    let content = content.replace("\r\n", "\n");
+    let lines: Vec<&str> = content.trim_end().split('\n').map(str::trim_end).collect();
+    joined("||", &[title, version, &lines.join("\n")])
+}
+
 /// The state of an Incident: the canonical form of the members that the state has.
 pub fn state_hash(state: &Json) -> Digest {
     state.digest()

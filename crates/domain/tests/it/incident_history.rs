@@ -3,9 +3,9 @@
 use model::authority::{AuthorityContext, AuthorityType};
 use model::id::{RunId, TenantId};
 use model::incident::{
-    Attributed, Attribution, CauseType, Change, Comment, Creation, IncidentCategory, IncidentEvent,
-    IncidentSource, Occurrence, PostMortem, Projection, Promotion, ResolutionMethod, ResolutionType,
-    Resolving, Retention, Standing, Step, StepOf, Transition,
+    Attributed, Attribution, CauseType, Change, Closing, Comment, Creation, IncidentCategory, IncidentEvent,
+    IncidentSource, Links, Occurrence, Projection, Promotion, ResolutionMethod, ResolutionType, Resolving,
+    Retention, Standing, Step, StepOf, Transition,
 };
 use model::money::NanoUsd;
 use model::promotion::Verdict;
@@ -71,21 +71,33 @@ pub(crate) fn promotion(verdict: Verdict) -> Promotion {
     }
 }
 
+pub(crate) fn links() -> Links {
+    Links {
+        runbook_url: Some("https://wiki.example.test/runbooks/checkout".to_owned()),
+        ticket_url: Some("https://tickets.example.test/OPS-7".to_owned()),
+    }
+}
+
 /// One of everything that can happen to an Incident that there is.
 pub(crate) fn change(choice: u8) -> Change {
     match choice % 10 {
         0 => Change::Opened(promotion(Verdict::Promote)),
-        1 => Change::Mitigating,
+        1 => Change::Mitigating(links()),
         2 => Change::Resolved(Resolving {
             summary: LONG_ENOUGH.to_owned(),
             resolution_type: ResolutionType::Fixed,
             method: ResolutionMethod::Manual,
+            links: Links::default(),
         }),
-        3 => Change::Closed(PostMortem {
+        3 => Change::Closed(Closing {
             reference: Some("https://example.test/pm/1".to_owned()),
             summary: None,
+            links: links(),
         }),
-        4 => Change::Cancelled,
+        4 => Change::Cancelled(Links {
+            runbook_url: None,
+            ..links()
+        }),
         5 => Change::Archived(Retention {
             policy_id: "default".to_owned(),
             policy_version: "1.0.0".to_owned(),

@@ -2,7 +2,7 @@
 
 use model::authority::{AuthorityType, JustificationError};
 use model::incident::{
-    Change, EdgeError, IncidentState, PostMortem, Refusal, ResolutionMethod, ResolutionType, Resolving,
+    Change, Closing, EdgeError, IncidentState, Links, Refusal, ResolutionMethod, ResolutionType, Resolving,
     Retention,
 };
 use model::promotion::Verdict;
@@ -64,12 +64,14 @@ fn what_has_to_be_said_has_to_be_said() {
             summary: summary.to_owned(),
             resolution_type: ResolutionType::WontFix,
             method: ResolutionMethod::Manual,
+            links: Links::default(),
         })
     };
     let learned = |reference: Option<&str>, summary: Option<&str>| {
-        Change::Closed(PostMortem {
+        Change::Closed(Closing {
             reference: reference.map(str::to_owned),
             summary: summary.map(str::to_owned),
+            links: Links::default(),
         })
     };
     let says = |history: History, change| {
@@ -116,11 +118,11 @@ fn what_has_to_be_said_has_to_be_said() {
 fn whoever_cancels_opens_or_overrides_says_why() {
     let open = || History::after(&[(0, 0)]);
     let mut cancelled = open();
-    let mut without = step(Change::Cancelled, By::HumanOperator, 9);
+    let mut without = step(Change::Cancelled(Links::default()), By::HumanOperator, 9);
     without.reason = Some("no".to_owned());
     assert_eq!(cancelled.tries(without), Err(Refusal::MissingReason));
     assert_eq!(
-        cancelled.tries(step(Change::Cancelled, By::HumanOperator, 9)),
+        cancelled.tries(step(Change::Cancelled(Links::default()), By::HumanOperator, 9)),
         Ok(())
     );
     let mut pending = History::new(1, Severity::Sev1);
@@ -175,7 +177,7 @@ fn what_leaves_the_state_as_it_is_has_its_place_too() {
     );
     let late = step(change(9), By::AutoEngine, 5);
     assert_eq!(history.tries(late), Err(Refusal::OutOfPlace(IncidentState::Open)));
-    let cancelled = step(Change::Cancelled, By::HumanOperator, 6);
+    let cancelled = step(Change::Cancelled(Links::default()), By::HumanOperator, 6);
     assert_eq!(history.tries(cancelled), Ok(()));
     let again = step(change(8), By::AutoEngine, 7);
     assert_eq!(
@@ -189,7 +191,7 @@ fn no_event_is_before_the_one_before_it() {
     let mut history = History::after(&[(7, 0), (0, 0)]);
     let before = history.standing.incident.updated_at;
     assert_eq!(
-        history.tries(step(Change::Mitigating, By::AutoEngine, -1_000)),
+        history.tries(step(Change::Mitigating(Links::default()), By::AutoEngine, -1_000)),
         Ok(())
     );
     assert_eq!(history.standing.incident.mitigating_at, Some(before));

@@ -1,8 +1,12 @@
 //! What replaying the past of Incidents finds: nothing in what happened, everything in what was changed afterwards.
 
-use model::incident::{IncidentEvent, MismatchKind as Kind, Projection, Replay, replay};
+use model::incident::{
+    Change, IncidentEvent, IncidentEventType, IncidentState, Links, MismatchKind as Kind, Projection, Replay,
+    replay,
+};
 use model::severity::Severity;
 use proptest::prelude::*;
+use serde_json::{Value, json};
 
 use crate::incident_history::{ACME, History};
 
@@ -189,6 +193,88 @@ fn each_of_more_than_ten_thousand_corruptions_is_found_and_named() {
         }
     }
     assert!(found >= 10_000, "{found}");
+}
+
+#[test]
+fn every_link_that_is_changed_added_or_taken_away_is_found_and_named() {
+    let lives = [
+        History::whole_life(),
+        History::after(&[(0, 0), (4, 2)]),
+        History::after(&[(0, 0), (1, 1), (2, 1)]),
+    ];
+    let mut found = 0_usize;
+    for history in &lives {
+        for place in 0..history.events.len() {
+            let said: Value = serde_json::from_str(&history.events[place].metadata).unwrap();
+            for (pointer, link) in [
+                ("", "runbookUrl"),
+                ("", "ticketUrl"),
+                ("/links", "runbookUrl"),
+                ("/links", "ticketUrl"),
+            ] {
+                for other in [json!("https://elsewhere.example.test"), json!(7), Value::Null] {
+                    let mut metadata = said.clone();
+                    let Some(members) = metadata.pointer_mut(pointer).and_then(Value::as_object_mut) else {
+                        continue;
+                    };
+                    if other.is_null() {
+                        members.remove(link);
+                    } else {
+                        members.insert(link.to_owned(), other.clone());
+                    }
+                    if metadata == said {
+                        continue;
+                    }
+                    let mut events = history.events.clone();
+                    events[place].metadata = metadata.to_string();
+                    let told = kinds(&again(history, &events));
+                    assert!(
+                        told.contains(&Kind::EventHashMismatch),
+                        "{link} of {said}: {told:?}"
+                    );
+                    let is_readable = Change::read(
+                        events[place].event_type.parse().unwrap(),
+                        events[place].new_state.parse().unwrap(),
+                        &events[place].metadata,
+                    );
+                    assert_eq!(
+                        told.contains(&Kind::EventCorrupt),
+                        is_readable.is_err(),
+                        "{told:?}"
+                    );
+                    found += 1;
+                }
+            }
+        }
+    }
+    assert!(found >= 60, "{found}");
+}
+
+#[test]
+fn an_event_without_links_is_what_it_was_before_there_were_any() {
+    let none = Links::default();
+    assert_eq!(Change::Mitigating(none.clone()).metadata(), "{}");
+    assert_eq!(Change::Cancelled(none.clone()).metadata(), "{}");
+    let resolved = r#"{"method":"manual","resolutionType":"FIXED","summary":"s"}"#;
+    let closed = r#"{"reference":"pm-7","summary":null}"#;
+    for (state, metadata) in [
+        ("RESOLVED", resolved),
+        ("CLOSED", closed),
+        ("MITIGATING", "{}"),
+        ("CANCELLED", "{}"),
+    ] {
+        let state = state.parse().unwrap();
+        let read = Change::read(IncidentEventType::StateChanged, state, metadata).unwrap();
+        assert_eq!(read.metadata(), metadata);
+    }
+    for unknown in [r#"{"runbook":"x"}"#, r#"{"links":{}}"#, "[]", "null"] {
+        let read = Change::read(
+            IncidentEventType::StateChanged,
+            IncidentState::Mitigating,
+            unknown,
+        );
+        assert!(read.is_err(), "{unknown}: {read:?}");
+    }
 }
 
 #[test]

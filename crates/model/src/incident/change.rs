@@ -122,6 +122,25 @@ pub struct Promotion {
     pub promoted_by: Option<Box<AuthorityContext>>,
 }
 
+/// Where else something is written about what is done: http or https URLs.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Links {
+    /// What is done by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runbook_url: Option<String>,
+    /// Where it is kept track of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket_url: Option<String>,
+}
+
+impl Links {
+    /// Whether there are none: then nothing of them is recorded.
+    pub const fn is_empty(&self) -> bool {
+        self.runbook_url.is_none() && self.ticket_url.is_none()
+    }
+}
+
 /// How an Incident is resolved.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -132,6 +151,22 @@ pub struct Resolving {
     pub resolution_type: ResolutionType,
     /// How the customer console calls it.
     pub method: ResolutionMethod,
+    /// Where else it is written.
+    #[serde(default, skip_serializing_if = "Links::is_empty")]
+    pub links: Links,
+}
+
+/// What is said when an Incident is closed.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Closing {
+    /// Where the post-mortem is written: a URL or an id.
+    pub reference: Option<String>,
+    /// What it says, 20 to 2,048 characters.
+    pub summary: Option<String>,
+    /// Where else something is written.
+    #[serde(default, skip_serializing_if = "Links::is_empty")]
+    pub links: Links,
 }
 
 /// What was learned from an Incident: at least one of both.
@@ -188,13 +223,13 @@ pub enum Change {
     /// It was promoted: OPEN.
     Opened(Promotion),
     /// Somebody works on it: MITIGATING.
-    Mitigating,
+    Mitigating(Links),
     /// RESOLVED.
     Resolved(Resolving),
     /// CLOSED.
-    Closed(PostMortem),
+    Closed(Closing),
     /// CANCELLED, for the reason of the event.
-    Cancelled,
+    Cancelled(Links),
     /// ARCHIVED.
     Archived(Retention),
     /// Somebody has seen it.
@@ -218,10 +253,10 @@ impl Change {
         match self {
             Self::Created(_) => IncidentEventType::IncidentCreated,
             Self::Opened(_)
-            | Self::Mitigating
+            | Self::Mitigating(_)
             | Self::Resolved(_)
             | Self::Closed(_)
-            | Self::Cancelled
+            | Self::Cancelled(_)
             | Self::Archived(_) => IncidentEventType::StateChanged,
             Self::Acknowledged => IncidentEventType::Acknowledged,
             Self::Commented(_) => IncidentEventType::CommentAdded,
@@ -235,10 +270,10 @@ impl Change {
         match self {
             Self::Created(_) => Some(IncidentState::Pending),
             Self::Opened(_) => Some(IncidentState::Open),
-            Self::Mitigating => Some(IncidentState::Mitigating),
+            Self::Mitigating(_) => Some(IncidentState::Mitigating),
             Self::Resolved(_) => Some(IncidentState::Resolved),
             Self::Closed(_) => Some(IncidentState::Closed),
-            Self::Cancelled => Some(IncidentState::Cancelled),
+            Self::Cancelled(_) => Some(IncidentState::Cancelled),
             Self::Archived(_) => Some(IncidentState::Archived),
             Self::Acknowledged | Self::Commented(_) | Self::Occurred(_) | Self::NotPromoted(_) => None,
         }
@@ -254,7 +289,8 @@ impl Change {
             Self::Archived(of) => super::canonical(of),
             Self::Commented(of) => super::canonical(of),
             Self::Occurred(of) => super::canonical(of),
-            Self::Mitigating | Self::Cancelled | Self::Acknowledged => "{}".to_string(),
+            Self::Mitigating(of) | Self::Cancelled(of) => super::canonical(of),
+            Self::Acknowledged => "{}".to_string(),
         }
     }
 
@@ -272,10 +308,10 @@ impl Change {
         Ok(match (event_type, new_state) {
             (Type::IncidentCreated, _) => Self::Created(payload(metadata)?),
             (Type::StateChanged, State::Open) => Self::Opened(payload(metadata)?),
-            (Type::StateChanged, State::Mitigating) => nothing(metadata, Self::Mitigating)?,
+            (Type::StateChanged, State::Mitigating) => Self::Mitigating(payload(metadata)?),
             (Type::StateChanged, State::Resolved) => Self::Resolved(payload(metadata)?),
             (Type::StateChanged, State::Closed) => Self::Closed(payload(metadata)?),
-            (Type::StateChanged, State::Cancelled) => nothing(metadata, Self::Cancelled)?,
+            (Type::StateChanged, State::Cancelled) => Self::Cancelled(payload(metadata)?),
             (Type::StateChanged, State::Archived) => Self::Archived(payload(metadata)?),
             (Type::StateChanged, State::Pending) => {
                 return Err(ChangeError("nothing leads back to PENDING".to_string()));
@@ -289,6 +325,10 @@ impl Change {
 }
 
 fn payload<T: DeserializeOwned>(metadata: &str) -> Result<T, ChangeError> {
+    // A list would be read as the members in their order.
+    if !metadata.starts_with('{') {
+        return Err(ChangeError("what is said is no object".to_string()));
+    }
     serde_json::from_str(metadata).map_err(|error| ChangeError(error.to_string()))
 }
 

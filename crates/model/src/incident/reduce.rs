@@ -2,7 +2,7 @@
 
 use alloc::string::String;
 
-use super::{Acknowledgement, Cancellation, Change, Incident, IncidentState, Resolution};
+use super::{Acknowledgement, Cancellation, Change, Incident, IncidentState, PostMortem, Resolution};
 use crate::authority::AuthorityContext;
 use crate::id::{IncidentId, TenantId};
 use crate::time::Timestamp;
@@ -50,7 +50,7 @@ pub(super) fn reduce(
             next.promotion = Some(promotion.clone());
             next.opened_at = Some(deed.at);
         }
-        Change::Mitigating => next.mitigating_at = Some(deed.at),
+        Change::Mitigating(_) => next.mitigating_at = Some(deed.at),
         Change::Resolved(said) => {
             next.resolution = Some(Resolution {
                 by: by(),
@@ -61,10 +61,13 @@ pub(super) fn reduce(
             });
         }
         Change::Closed(learned) => {
-            next.post_mortem = Some(learned.clone());
+            next.post_mortem = Some(PostMortem {
+                reference: learned.reference.clone(),
+                summary: learned.summary.clone(),
+            });
             next.closed_at = Some(deed.at);
         }
-        Change::Cancelled => next.cancellation = Some(cancellation(deed)),
+        Change::Cancelled(_) => next.cancellation = Some(cancellation(deed)),
         Change::Archived(rule) => {
             next.retention = Some(rule.clone());
             next.archived_at = Some(deed.at);

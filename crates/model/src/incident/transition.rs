@@ -246,7 +246,9 @@ fn said(before: Option<&Incident>, step: &Step) -> Result<(), Refusal> {
                 _ => Ok(()),
             }
         }
-        Change::Cancelled if !step.reason.as_deref().is_some_and(is_a_reason) => Err(Refusal::MissingReason),
+        Change::Cancelled(_) if !step.reason.as_deref().is_some_and(is_a_reason) => {
+            Err(Refusal::MissingReason)
+        }
         Change::Archived(rule) => {
             let closed_at = before.and_then(|before| before.closed_at);
             let due = closed_at.map(|at| at.plus_millis(rule.retention_days.saturating_mul(DAY_MS)));

@@ -14,7 +14,7 @@ use testkit::db::TestDb;
 use testkit::upstream::Scripted;
 
 pub(crate) use client::Client;
-pub(crate) use process::{Ended, Plimsoll, output, plimsoll, signal};
+pub(crate) use process::{AUTHORITIES, Ended, Plimsoll, output, plimsoll, signal};
 
 /// What the provider is sent, so that a test can look for it where it must not be.
 pub(crate) const PROVIDER_KEY: &str = "sk-canary-the-key-of-the-provider";

@@ -2,11 +2,14 @@
 //!
 //! Clients report Incidents and take them to their end; each notes what it was told. The process is killed (SIGKILL) at a
 //! random moment and started again on the same database. What was acknowledged must be there; what was not is asked for
-//! again under its idempotency key; and every Incident must be what its events say.
+//! again under its idempotency key. After each start every Incident must be what its events say, and none half written;
+//! the audit ledger and the outbox have neither a hole nor anything twice.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use model::id::TenantId;
 use model::time::Clock as _;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -16,25 +19,65 @@ use tokio::time::sleep;
 
 use crate::harness::{Home, World};
 
-const KILLS: u64 = 5;
+const KILLS: u64 = 12;
 const CLIENTS: u64 = 8;
 const DONE: &str = "the bad deployment was rolled back";
 
 /// The rates of an authority are for people, who are slower.
-const CONFIGURATION: &str = "[secrets]\nmaster_key = \"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=\"\n\
+pub(crate) const CONFIGURATION: &str = "[secrets]\nmaster_key = \"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=\"\n\
     [rates.on_call_sre]\nmutations_per_minute = 1000000\nreads_per_minute = 1000000\nburst = 1000\n";
 
 /// Somebody who is on call, at this server.
 #[derive(Clone)]
-struct Signer {
+pub(crate) struct Signer {
     http: reqwest::Client,
     base_url: String,
     signer: Arc<TestSigner>,
 }
 
 impl Signer {
+    /// Somebody of this tenant, with a key that was made now.
+    pub(crate) fn of(home: &Home, base_url: &str, tenant: &str) -> Self {
+        let create = [
+            "principals",
+            "create",
+            "--tenant",
+            tenant,
+            "--name",
+            "pager",
+            "--roles",
+            "sre",
+        ];
+        let made = home.json(&create);
+        Self {
+            http: reqwest::Client::builder()
+                .no_proxy()
+                .timeout(Duration::from_secs(30))
+                .build()
+                .unwrap(),
+            base_url: base_url.to_owned(),
+            signer: Arc::new(TestSigner {
+                access_key: made["access_key_id"].as_str().unwrap().to_owned(),
+                secret: made["secret_access_key"].as_str().unwrap().to_owned(),
+            }),
+        }
+    }
+
+    /// What is read; `None` if nobody answers.
+    pub(crate) async fn reads(&self, path: &str) -> Option<Value> {
+        let now = infra::clock::SystemClock::new().now();
+        let mut request = self.http.get(format!("{}{path}", self.base_url));
+        for (name, value) in self.signer.sign(now, ("GET", path), &[], b"") {
+            request = request.header(name, value);
+        }
+        let answer = request.send().await.ok()?;
+        let (status, text) = (answer.status().as_u16(), answer.text().await.ok()?);
+        assert_eq!(status, 200, "{path}: {text}");
+        serde_json::from_str(&text).ok()
+    }
+
     /// A change that happens once however often it is asked for; `None` if nobody answers.
-    async fn once(&self, method: Method, path: &str, body: &Value, key: &str) -> Option<Value> {
+    pub(crate) async fn once(&self, method: Method, path: &str, body: &Value, key: &str) -> Option<Value> {
         let (body, now) = (body.to_string(), infra::clock::SystemClock::new().now());
         let headers = [("content-type", "application/json"), ("idempotency-key", key)];
         let signed = self
@@ -137,50 +180,98 @@ async fn compare(home: &Home, tenant: &str, intents: &[Intent]) {
     }
 }
 
+/// Every Incident is what its events say and was opened as a whole, each of its events is in the outbox once, and neither
+/// outbox nor audit ledger has a hole. Nobody works meanwhile.
+async fn whole(home: &Home, tenant: &str) {
+    let (db, tenant) = (home.open(), tenant.parse::<TenantId>().unwrap());
+    // Everything that is committed gets its place, also what a killed process has left.
+    let mut waiting = usize::MAX;
+    for _ in 0..3_000 {
+        waiting = db.read(|tx| store::outbox::unplaced(tx, 10)).await.unwrap().len();
+        if waiting == 0 {
+            break;
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(waiting, 0, "messages without a place");
+    let mut told: BTreeMap<String, Vec<i64>> = BTreeMap::new();
+    let mut place = 0;
+    loop {
+        let page = db
+            .read(move |tx| store::outbox::after(tx, tenant, place, 500))
+            .await
+            .unwrap();
+        for placed in &page {
+            place += 1;
+            assert_eq!(placed.place, place, "the outbox has a hole");
+            told.entry(placed.message.incident.to_string())
+                .or_default()
+                .push(placed.message.seq);
+        }
+        if page.is_empty() {
+            break;
+        }
+    }
+    let events: usize = told.values().map(Vec::len).sum();
+    for (incident, seqs) in &told {
+        let all: Vec<i64> = (1..=i64::try_from(seqs.len()).unwrap()).collect();
+        assert_eq!(
+            seqs, &all,
+            "{incident} was told with a hole, twice or out of order"
+        );
+        assert!(seqs.len() >= 2, "{incident} is half written");
+    }
+    let found = home.json(&["replay", "incident", "--all"]);
+    let counts = (json!(told.len()), json!(events), json!(true));
+    assert_eq!(
+        (
+            found["incidents"].clone(),
+            found["events"].clone(),
+            found["agrees"].clone()
+        ),
+        counts,
+        "{found}"
+    );
+    let mut seq = 0;
+    loop {
+        let page = db
+            .read(move |tx| store::audit::after(tx, tenant, seq, 500))
+            .await
+            .unwrap();
+        for entry in &page {
+            seq += 1;
+            assert_eq!(entry.seq, seq, "the audit ledger has a hole");
+        }
+        if page.is_empty() {
+            break;
+        }
+    }
+}
+
 async fn check(home: Home) {
     let world = World::with(home, CONFIGURATION);
     let tenant = world.tenant("Harbour Freight").await.id;
-    let create = [
-        "principals",
-        "create",
-        "--tenant",
-        &tenant,
-        "--name",
-        "pager",
-        "--roles",
-        "sre",
-    ];
-    let made = world.home.json(&create);
     let World {
         mut server,
         provider: _provider,
         home,
         operator: _,
     } = world;
-    let mut signer = Signer {
-        http: reqwest::Client::builder()
-            .no_proxy()
-            .timeout(Duration::from_secs(30))
-            .build()
-            .unwrap(),
-        base_url: server.base_url.clone(),
-        signer: Arc::new(TestSigner {
-            access_key: made["access_key_id"].as_str().unwrap().to_owned(),
-            secret: made["secret_access_key"].as_str().unwrap().to_owned(),
-        }),
-    };
+    let mut signer = Signer::of(&home, &server.base_url, &tenant);
     let mut all = Vec::new();
-    for round in 0..KILLS {
+    let plan = crate::killed::Plan::new(KILLS);
+    for round in 0..plan.kills {
         let mut clients = JoinSet::new();
         for number in 0..CLIENTS {
             clients.spawn(work(signer.clone(), round, number));
         }
-        sleep(crate::killed::moment(round)).await;
+        sleep(plan.moment(round)).await;
         server.kill();
         let mut done: Vec<Intent> = clients.join_all().await.concat();
         server = home.serve();
         signer.base_url.clone_from(&server.base_url);
         compare(&home, &tenant, &done).await;
+        whole(&home, &tenant).await;
         for intent in &mut done {
             assert!(intent.advance(&signer).await, "{intent:?}");
         }

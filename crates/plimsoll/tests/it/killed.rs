@@ -4,6 +4,7 @@
 //! started again on the same database, again and again. What was acknowledged must be there; what was not is
 //! asked for again with its idempotency key, and must then have happened exactly once.
 
+use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use model::hold::HoldStatus;
@@ -17,6 +18,10 @@ use tokio::time::sleep;
 use crate::harness::{Client, Home, Tenant, World, chat};
 
 const KILLS: u64 = 5;
+/// How often it is killed instead, for whoever has the time.
+const KILLS_WANTED: &str = "PLIMSOLL_KILLS";
+/// The seed of the moments: the one that a test printed when it failed.
+const SEED: &str = "PLIMSOLL_SEED";
 const CLIENTS: u64 = 12;
 
 /// What each hold sets aside, in nano-USD; a settlement takes less.
@@ -146,12 +151,13 @@ async fn check(home: Home) {
     } = world;
     let (mut server, mut all, mut client) = (server, Vec::new(), tenant.client.clone());
     let mut told = 0;
-    for round in 0..KILLS {
+    let plan = Plan::new(KILLS);
+    for round in 0..plan.kills {
         let mut clients = JoinSet::new();
         for number in 0..CLIENTS {
             clients.spawn(work(client.clone(), round, number));
         }
-        sleep(moment(round)).await;
+        sleep(plan.moment(round)).await;
         server.kill();
         let mut done: Vec<Intent> = clients.join_all().await.concat();
         told += done.iter().filter(|intent| intent.held.is_some()).count();
@@ -239,10 +245,51 @@ async fn a_run_whose_process_was_killed_ends_as_crashed_with_its_hold_on_postgre
     check_run(Home::postgres()).await;
 }
 
-/// When to kill: at another moment each time.
-pub(crate) fn moment(round: u64) -> Duration {
-    let now = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
-    Duration::from_millis(150 + (u64::from(now.subsec_nanos()) / 1000 + round * 131) % 700)
+/// How often the process is killed, and when: at moments that follow from a seed.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) kills: u64,
+    seed: u64,
+}
+
+impl Plan {
+    /// So many kills, unless whoever runs the test wants another number. A test that fails shows the seed.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "tests have no configuration; how long they may take is for whoever runs them to say"
+    )]
+    pub(crate) fn new(kills: u64) -> Self {
+        let wanted = |name: &str| {
+            let text = std::env::var(name).ok()?;
+            Some(
+                text.parse()
+                    .unwrap_or_else(|_| panic!("{name}={text} is no number")),
+            )
+        };
+        let now = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
+        let plan = Self {
+            kills: wanted(KILLS_WANTED).unwrap_or(kills),
+            seed: wanted(SEED).unwrap_or_else(|| u64::from(now.subsec_nanos())),
+        };
+        writeln!(
+            std::io::stderr(),
+            "{KILLS_WANTED}={} {SEED}={}",
+            plan.kills,
+            plan.seed
+        )
+        .unwrap();
+        plan
+    }
+
+    /// How long the server lives in a round: 20 to 720 ms.
+    pub(crate) fn moment(&self, round: u64) -> Duration {
+        // SplitMix64.
+        let step = round.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mut bits = self.seed.wrapping_add(step);
+        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        Duration::from_millis(20 + (bits ^ (bits >> 31)) % 700)
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

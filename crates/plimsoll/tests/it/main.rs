@@ -13,6 +13,8 @@ mod incident_control;
 #[cfg(test)]
 mod incident_killed;
 #[cfg(test)]
+mod incident_load;
+#[cfg(test)]
 mod killed;
 #[cfg(test)]
 mod metrics;
@@ -40,3 +42,5 @@ mod starting;
 mod stopping;
 #[cfg(test)]
 mod webhooks;
+#[cfg(test)]
+mod webhooks_tls;

@@ -65,6 +65,7 @@ impl Ticket {
         let used = self.used(cx, &ending);
         let priced = used.as_ref().filter(|used| used.price_version.is_some());
         let cost = priced.map(|used| used.amounts.cost);
+        let run = self.finished(&ending, used.as_ref(), cost, now);
         let facts = priced.map(|used| CostFacts {
             id: CostId::generate(cx.ids.as_ref()),
             model: used.model.clone(),
@@ -75,8 +76,8 @@ impl Ticket {
             }),
             price_version: used.price_version.clone(),
             source: CostSource::Gateway,
+            is_retry: run.parent.is_some() || run.retries > 0,
         });
-        let run = self.finished(&ending, used.as_ref(), cost, now);
         measure::ended(&self.provider, &run, used.as_ref().map(|used| used.amounts), cost);
         let passed = outcome::violations(&self.bounds, ending.outcome());
         thresholds::tell(&run, &passed);

@@ -286,7 +286,7 @@ fn creation(anomaly: &Anomaly, draft: &SignalDraft, author: &Author) -> Creation
             format!("limit {} {limit} budget", anomaly.tenant),
         ),
         None => (
-            IncidentCategory::ResourceExhaustion,
+            IncidentCategory::CostAnomaly,
             format!(
                 "cost-anomaly {} {} {}",
                 found.anomaly_type.as_str(),
@@ -302,7 +302,7 @@ fn creation(anomaly: &Anomaly, draft: &SignalDraft, author: &Author) -> Creation
         severity: draft.severity,
         category,
         cause_type: CauseType::System,
-        attribution: attribute(&Facts::of_category(IncidentCategory::BudgetExceeded)),
+        attribution: attribute(&Facts::of_category(category)),
         service: draft.service.clone(),
         title: draft.title.clone(),
         description: format!(

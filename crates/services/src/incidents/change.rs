@@ -3,7 +3,7 @@
 use model::authority::AuthorityContext;
 use model::id::{IncidentId, TenantId};
 use model::incident::{
-    Change, EdgeError, Incident, IncidentState, Refusal, ResolutionMethod, ResolutionType, Resolving,
+    Change, EdgeError, Incident, IncidentState, Links, Refusal, ResolutionMethod, ResolutionType, Resolving,
     Standing, Step, Transition,
 };
 use model::principal::PrincipalAction;
@@ -94,7 +94,8 @@ pub async fn change(
             }
             let actual = standing.incident.version;
             if let Some(expected) = asked.expected_version.filter(|expected| *expected != actual) {
-                return Err(IncidentError::Outdated { expected, actual });
+                let id = asked.id;
+                return Err(IncidentError::Outdated { id, expected, actual });
             }
             let now = clock.now();
             let happened = steps(&standing, &asked, &wish, now)?;
@@ -159,11 +160,12 @@ fn steps(
                 summary: summary(notes.as_deref()),
                 resolution_type: *resolution_type,
                 method: *method,
+                links: Links::default(),
             });
             if incident.state != IncidentState::Open {
                 return Ok(vec![Transition::of(standing, step(resolved, None))?]);
             }
-            let first = Transition::of(standing, step(Change::Mitigating, None))?;
+            let first = Transition::of(standing, step(Change::Mitigating(Links::default()), None))?;
             let second = Transition::of(&first.standing(), step(resolved, None))?;
             Ok(vec![first, second])
         }

@@ -55,7 +55,8 @@ pub async fn promote(
                 store::incidents::standing(tx, asked.tenant, asked.id)?.ok_or(IncidentError::NotFound)?;
             let actual = standing.incident.version;
             if let Some(expected) = asked.expected_version.filter(|expected| *expected != actual) {
-                return Err(IncidentError::Outdated { expected, actual });
+                let id = asked.id;
+                return Err(IncidentError::Outdated { id, expected, actual });
             }
             may(&standing.incident, by).map_err(Refusal::from)?;
             toll.as_ref().map_or(Ok(()), Toll::pay)?;

@@ -342,5 +342,6 @@ fn cost_record(hold: &Hold, used: Amounts, facts: &super::command::CostFacts, no
         price_version: facts.price_version.clone(),
         source: facts.source,
         created_at: now,
+        is_retry: facts.is_retry,
     }
 }

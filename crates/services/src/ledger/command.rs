@@ -202,6 +202,8 @@ pub struct CostFacts {
     pub price_version: Option<String>,
     /// Who reported it.
     pub source: CostSource,
+    /// Whether it was tried before.
+    pub is_retry: bool,
 }
 
 /// An idempotency key with what is needed to answer it for ever.

@@ -222,6 +222,7 @@ pub async fn settle_by_client(
         },
         price_version: None,
         source: CostSource::Sdk,
+        is_retry: false,
     });
     let end = used.map_or(End::Release, |(amounts, _)| End::Settle(amounts));
     let command = EndCommand {

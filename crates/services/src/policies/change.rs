@@ -155,26 +155,25 @@ fn changed(
         return Ok((ended, Vec::new()));
     }
     let known = before.definition.clone();
-    let definition = match &change.whole {
+    let definition = if let Some(whole) = &change.whole {
         // What kind of rule it is and where it applies stays as it is.
-        Some(whole) => Definition {
+        Definition {
             rule_type: known.rule_type,
             stage: known.stage,
             scope: known.scope,
             scope_id: known.scope_id,
             ..whole.clone()
-        },
-        None => {
-            let mode = change.mode.unwrap_or(known.mode);
-            let known = known.in_mode(mode);
-            Definition {
-                name: change.name.clone().unwrap_or(known.name),
-                description: change.description.clone().or(known.description),
-                condition: change.condition.clone().or(known.condition),
-                min_confidence: change.min_confidence.unwrap_or(known.min_confidence),
-                on_stream: change.on_stream.unwrap_or(known.on_stream),
-                ..known
-            }
+        }
+    } else {
+        let mode = change.mode.unwrap_or(known.mode);
+        let known = known.in_mode(mode);
+        Definition {
+            name: change.name.clone().unwrap_or(known.name),
+            description: change.description.clone().or(known.description),
+            condition: change.condition.clone().or(known.condition),
+            min_confidence: change.min_confidence.unwrap_or(known.min_confidence),
+            on_stream: change.on_stream.unwrap_or(known.on_stream),
+            ..known
         }
     };
     let definition = valid(owner, definition)?;

@@ -99,7 +99,7 @@ testkit::both_databases! {
             once: None,
             signed: None,
         };
-        let wish = Wish::Step(Box::new(model::incident::Change::Mitigating), None);
+        let wish = Wish::Step(Box::new(model::incident::Change::Mitigating(model::incident::Links::default())), None);
         change(&world.cx, asked, wish, |_| String::new()).await.unwrap();
         assert_eq!(audited(&world, id.to_string()).await, ["EmergencyOverrideUsed", "IncidentMitigating", "IncidentCreated"]);
     }

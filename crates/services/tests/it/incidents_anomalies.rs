@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::anomaly::{Anomaly, AnomalyEntity, AnomalyType};
+use model::anomaly::{Anomaly, AnomalyEntity, AnomalyType, DerivedCause};
 use model::cost::{CostRecord, CostSource, TokenUsage};
 use model::hold::Subject;
 use model::id::{CostId, HoldId};
@@ -19,6 +19,11 @@ const DAY: u32 = 86_400;
 
 /// Somebody spends so many dollars now.
 async fn spends(world: &World, user: &str, dollars: i64) {
+    spends_again(world, (user, false), dollars).await;
+}
+
+/// The same, and says whether it was tried before.
+async fn spends_again(world: &World, (user, is_retry): (&str, bool), dollars: i64) {
     let record = CostRecord {
         id: CostId::generate(world.cx.ids.as_ref()),
         tenant: world.tenant,
@@ -34,6 +39,7 @@ async fn spends(world: &World, user: &str, dollars: i64) {
         price_version: None,
         source: CostSource::Sdk,
         created_at: world.now(),
+        is_retry,
     };
     let insert = move |tx: &mut store::LockTx<'_>| store::costs::insert(tx, std::slice::from_ref(&record));
     world.cx.db.locked(insert).await.unwrap();
@@ -85,7 +91,7 @@ testkit::both_databases! {
         assert_eq!((finding.deviation_pct, finding.days, finding.expected), (200, 2, NanoUsd(10 * NanoUsd::PER_USD)));
         let incident = services::incidents::get(&world.cx, world.tenant, of).await.unwrap();
         assert_eq!((incident.state, incident.creation.cause_type), (IncidentState::Open, CauseType::System));
-        assert_eq!((incident.creation.category, incident.creation.error_code.as_deref()), (IncidentCategory::ResourceExhaustion, Some("ABSOLUTE_SPIKE")));
+        assert_eq!((incident.creation.category, incident.creation.error_code.as_deref()), (IncidentCategory::CostAnomaly, Some("ABSOLUTE_SPIKE")));
         assert_eq!(timeline(&world, found.id.to_string()).await, ["anomaly_detected"]);
         // What is spent meanwhile changes the figures of the same anomaly.
         spends(&world, "ada", 10).await;
@@ -96,6 +102,26 @@ testkit::both_databases! {
         assert_eq!(services::incidents::anomalies::of_incident(&world.cx, world.tenant, of).await.unwrap(), [again]);
         let one = services::incidents::replay::one(&world.cx, world.tenant, of).await.unwrap();
         assert_eq!(one.replay.violations, []);
+    }
+
+    async fn a_loop_of_retries_is_said_to_be_the_cause(db: TestDb) {
+        let world = World::new(db).await;
+        // Of ten that are sent in a day so many were tried before.
+        let day = async |retries: usize, dollars: i64| {
+            for nth in 0..10 {
+                spends_again(&world, ("ada", nth < retries), dollars).await;
+            }
+        };
+        for _ in 0..14 {
+            day(1, 1).await;
+            world.clock.advance_seconds(DAY);
+        }
+        day(4, 2).await;
+        world.clock.advance_seconds(DAY);
+        day(7, 2).await;
+        detect_all(&world.cx).await.unwrap();
+        let causes: Vec<_> = all(&world).await.into_iter().map(|it| it.finding.derived_cause).collect();
+        assert_eq!(causes, [Some(DerivedCause::RetryLoop); 2], "the user's, and with it the tenant's");
     }
 
     async fn days_that_are_done_are_added_up_once_and_today_each_time(db: TestDb) {

@@ -2,7 +2,7 @@
 
 use model::authority::{AuthorityContext, AuthorityType};
 use model::id::IncidentId;
-use model::incident::{Change, Incident, IncidentState, PostMortem};
+use model::incident::{Change, Closing, Incident, IncidentState, Links};
 use services::audit::Author;
 use services::incidents::archive::archive_due;
 use services::incidents::change::{Asked, Wish, change};
@@ -37,9 +37,10 @@ async fn closes(world: &World, id: IncidentId) {
         once: None,
         signed: None,
     };
-    let learned = PostMortem {
+    let learned = Closing {
         reference: Some("pm-7".to_owned()),
         summary: None,
+        links: Links::default(),
     };
     let wish = Wish::Step(Box::new(Change::Closed(learned)), None);
     let done = change(&world.cx, asked, wish, |_| String::new()).await.unwrap();

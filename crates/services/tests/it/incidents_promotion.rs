@@ -1,8 +1,10 @@
 //! Is what a person lets through opened, and is on record who did?
 
 use model::authority::{AuthorityContext, AuthorityType};
+use model::digest::Digest;
+use model::id::PromotionDecisionId;
 use model::incident::{EdgeError, Incident, IncidentState, Refusal};
-use model::promotion::Verdict;
+use model::promotion::{PromotionDecision, RejectionCode, Verdict};
 use services::audit::Author;
 use services::incidents::IncidentError;
 use services::incidents::change::Asked;
@@ -18,10 +20,15 @@ use crate::principals::world;
 
 /// A failed LLM Run whose Incident was withheld by the kill switch.
 async fn withheld(world: &World) -> Incident {
+    withheld_after(world, 500).await
+}
+
+/// The same of one that failed with this status: another failure is another Incident.
+async fn withheld_after(world: &World, status: u16) -> Incident {
     switches(world, AuthorityType::EmergencyOverride, true)
         .await
         .unwrap();
-    let run = failed(world, 500).await;
+    let run = failed(world, status).await;
     explain_all(&world.cx).await.unwrap();
     let [incident] = <[_; 1]>::try_from(incidents_of(world, run).await).unwrap();
     assert_eq!(incident.state, IncidentState::Pending);
@@ -73,6 +80,31 @@ testkit::both_databases! {
         assert_eq!((replayed.replay.violations.as_slice(), replayed.replay.incident.as_ref()), (&[][..], Some(&opened)));
         let again = promoted(&world, &waiting, AuthorityType::OnCallSre).await;
         assert!(matches!(again, Err(IncidentError::Refused(Refusal::Edge(EdgeError::Illegal { .. })))), "{again:?}");
+    }
+
+    async fn what_the_gate_has_let_through_already_is_not_let_through_by_a_person_once_more(db: TestDb) {
+        let world = world(db).await;
+        let (one, other) = (withheld(&world).await, withheld_after(&world, 503).await);
+        promoted(&world, &one, AuthorityType::OnCallSre).await.unwrap();
+        let (tenant, id) = (world.tenant, one.id);
+        let decisions = world.cx.db.read(move |tx| store::pipeline::decisions_of(tx, tenant, id)).await.unwrap();
+        let waits = other.promotion.clone().unwrap();
+        let elsewhere = PromotionDecision {
+            id: PromotionDecisionId::of(Digest::of(b"decided elsewhere")),
+            candidate_id: waits.candidate_id.unwrap().parse().unwrap(),
+            evidence_id: waits.evidence_id.unwrap().parse().unwrap(),
+            incident_id: Some(other.id),
+            ..decisions[0].clone()
+        };
+        world.cx.db.write(move |tx| store::pipeline::add_decision(tx, &elsewhere)).await.unwrap();
+        let refused = promoted(&world, &other, AuthorityType::OnCallSre).await;
+        let Err(IncidentError::NotLetThrough(decision)) = refused else { panic!("{refused:?}") };
+        assert_eq!((decision.decision, decision.rejection_code), (Verdict::Reject, Some(RejectionCode::DuplicateCandidate)));
+        let still = services::incidents::get(&world.cx, world.tenant, other.id).await.unwrap();
+        assert_eq!((still.state, still.version), (IncidentState::Pending, other.version));
+        let candidate = decision.candidate_id;
+        let asked = world.cx.db.read(move |tx| store::pipeline::asked(tx, tenant, candidate)).await.unwrap();
+        assert_eq!(asked.times, 3, "what put it off, what was decided elsewhere, and the refusal, which is kept");
     }
 
     async fn whoever_breaks_the_glass_to_let_one_through_is_on_record_with_the_reason(db: TestDb) {

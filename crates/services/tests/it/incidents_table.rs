@@ -3,7 +3,7 @@
 use model::authority::{AuthorityContext, AuthorityType};
 use model::id::IncidentId;
 use model::incident::{
-    Change, IncidentState, PostMortem, Refusal, ResolutionMethod, ResolutionType, Resolving, Retention,
+    Change, Closing, IncidentState, Links, Refusal, ResolutionMethod, ResolutionType, Resolving, Retention,
 };
 use model::severity::Severity;
 use services::audit::Author;
@@ -43,17 +43,19 @@ fn wish(to: IncidentState) -> Wish {
                 .promotion
                 .unwrap(),
         ),
-        IncidentState::Mitigating => Change::Mitigating,
+        IncidentState::Mitigating => Change::Mitigating(Links::default()),
         IncidentState::Resolved => Change::Resolved(Resolving {
             summary: WHY.to_owned(),
             resolution_type: ResolutionType::Fixed,
             method: ResolutionMethod::Manual,
+            links: Links::default(),
         }),
-        IncidentState::Closed => Change::Closed(PostMortem {
+        IncidentState::Closed => Change::Closed(Closing {
             reference: Some("pm-7".to_owned()),
             summary: None,
+            links: Links::default(),
         }),
-        IncidentState::Cancelled => Change::Cancelled,
+        IncidentState::Cancelled => Change::Cancelled(Links::default()),
         IncidentState::Archived => Change::Archived(Retention {
             policy_id: "default-retention".to_owned(),
             policy_version: "1.0.0".to_owned(),

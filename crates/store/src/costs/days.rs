@@ -30,9 +30,10 @@ struct Row {
     requests: i64,
     input_tokens: i64,
     summed_at: i64,
+    retries: i64,
 }
 
-type Sums = (Option<String>, (i64, i64, i64));
+type Sums = (Option<String>, (i64, i64, i64, i64));
 
 /// Up to when each day from `from` on was added up, the earliest first.
 ///
@@ -77,6 +78,7 @@ pub fn of_records(tx: &mut impl Tx, tenant: TenantId, day: i64) -> StoreResult<V
             sql::<BigInt>("CAST(COALESCE(SUM(cost), 0) AS BIGINT)"),
             sql::<BigInt>("COUNT(*)"),
             sql::<BigInt>("CAST(COALESCE(SUM(input_tokens), 0) AS BIGINT)"),
+            sql::<BigInt>("COUNT(CASE WHEN is_retry THEN 1 END)"),
         )
     };
     let of_day = || {
@@ -85,7 +87,7 @@ pub fn of_records(tx: &mut impl Tx, tenant: TenantId, day: i64) -> StoreResult<V
             .filter(created_at.ge(Timestamp::start_of_day(day).as_micros()))
             .filter(created_at.lt(Timestamp::start_of_day(day.saturating_add(1)).as_micros()))
     };
-    let whole: (i64, i64, i64) = of_day().select(sums()).first(tx.conn())?;
+    let whole: (i64, i64, i64, i64) = of_day().select(sums()).first(tx.conn())?;
     macro_rules! by {
         ($column:expr) => {
             of_day()
@@ -97,12 +99,13 @@ pub fn of_records(tx: &mut impl Tx, tenant: TenantId, day: i64) -> StoreResult<V
                 .load::<Sums>(tx.conn())?
         };
     }
-    let spent = |entity, (id, (cost, requests, input_tokens)): Sums| SpentInADay {
+    let spent = |entity, (id, (cost, requests, input_tokens, retries)): Sums| SpentInADay {
         day,
         entity,
         entity_id: id.unwrap_or_default(),
         cost: NanoUsd(cost),
         requests,
+        retries,
         input_tokens,
     };
     let (users, features) = (by!(end_user), by!(feature));
@@ -128,6 +131,7 @@ pub fn keep(tx: &mut WriteTx<'_>, tenant: TenantId, spent: &[SpentInADay], at: T
             requests: one.requests,
             input_tokens: one.input_tokens,
             summed_at: at.as_micros(),
+            retries: one.retries,
         };
         let change = row.clone();
         upsert!(
@@ -167,6 +171,7 @@ pub fn since(tx: &mut impl Tx, tenant: TenantId, from: i64) -> StoreResult<Vec<S
             entity_id: row.entity_id,
             cost: NanoUsd(row.cost),
             requests: row.requests,
+            retries: row.retries,
             input_tokens: row.input_tokens,
         })
     };

@@ -94,6 +94,7 @@ diesel::table! {
         requests -> BigInt,
         input_tokens -> BigInt,
         summed_at -> BigInt,
+        retries -> BigInt,
     }
 }
 

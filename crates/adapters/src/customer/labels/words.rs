@@ -53,6 +53,7 @@ pub(super) fn category() -> Vec<WordView> {
         IncidentCategory::ResourceExhaustion => "Resource Exhaustion",
         IncidentCategory::PolicyViolation => "Policy Rule Violation",
         IncidentCategory::Manual => "Stopped by Hand",
+        IncidentCategory::CostAnomaly => "Unusual Cost",
     })
 }
 

@@ -138,6 +138,19 @@ fn the_published_hashes_of_documents_come_out() {
 }
 
 #[test]
+fn the_published_document_is_the_same_however_its_lines_end() {
+    for content in ["content", "content\n", "content \r\n\r\n"] {
+        assert_eq!(
+            document("Title", "1.0.0", content).to_string(),
+            "04af263db7b5adee16417f18ac18f05af5fcf5c0966ab6cd5cca4f8e57346a8b",
+            "{content:?}"
+        );
+    }
+    assert_eq!(document("T", "1", "a \r\nb\t\n"), document("T", "1", "a\nb"));
+    assert_ne!(document("T", "1", "a\n\nb"), document("T", "1", "a\nb"));
+}
+
+#[test]
 fn the_published_window_is_the_minute() {
     let at: Timestamp = "2026-01-17T10:23:45.123Z".parse().unwrap();
     assert_eq!(IdentityWindow::of(at).to_string(), "2026-01-17T10:23Z");

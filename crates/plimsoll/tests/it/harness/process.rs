@@ -14,6 +14,9 @@ use serde_json::Value;
 /// The longest that a server may take to start, a command to end, and a stopped server to be gone.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// The certificates of authorities, in the folder of an installation.
+pub(crate) const AUTHORITIES: &str = "authorities.pem";
+
 /// A server that runs; killed when it is dropped.
 pub(crate) struct Plimsoll {
     child: Child,
@@ -38,6 +41,11 @@ pub(crate) struct Ended {
 fn command(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_plimsoll"));
     command.current_dir(folder).env_clear().stdin(Stdio::null());
+    // The authorities that this installation trusts beside none at all, if a test has written any.
+    let authorities = folder.join(AUTHORITIES);
+    if authorities.exists() {
+        command.env("SSL_CERT_FILE", authorities);
+    }
     command
 }
 

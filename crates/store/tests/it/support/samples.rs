@@ -185,6 +185,7 @@ pub(crate) fn cost(n: u128) -> CostRecord {
         price_version: Some("2026-11-01".to_owned()),
         source: CostSource::Gateway,
         created_at: at(0),
+        is_retry: n.is_multiple_of(2),
     }
 }
 

@@ -1,0 +1,2 @@
+ALTER TABLE cost_days DROP COLUMN retries;
+ALTER TABLE cost_records DROP COLUMN is_retry;
