@@ -2,6 +2,7 @@
 
 mod attribution;
 mod estimate;
+mod incident_forged;
 mod incident_history;
 mod incident_machine;
 mod incident_replay;
