@@ -7,129 +7,128 @@ use std::collections::BTreeMap;
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
-use diesel::upsert::excluded;
 use model::id::{RuleId, RunId, TenantId};
 use model::policy::{Enforcement, EnforcementAction, RuleType, Stage};
 use model::time::Timestamp;
 
-use crate::dialect::{later, upsert};
+use crate::dialect::append::{append, appended};
+use crate::dialect::prepared::Value;
 use crate::error::StoreResult;
 use crate::lately::{Recent, Window, day_of, sums};
 use crate::rows::Table;
-use crate::schema::{policy_enforcements, policy_rule_days, policy_rule_recent, policy_rules};
+use crate::schema::{policy_enforcements, policy_rule_days, policy_rules};
 use crate::tx::{Tx, Writes};
 
 pub use self::of_run::{Done, of_run};
 
 const TABLE: Table = Table("policy_rule_days");
 
-#[derive(Insertable)]
-#[diesel(table_name = policy_enforcements)]
-struct Row<'a> {
-    tenant_id: String,
+appended! {
+    /// What rules did.
+    NewEnforcements: policy_enforcements (
+        tenant_id, id, rule_owner, rule_id, rule_version, run_id, decision_id, action_taken, stage, details,
+        triggered_at
+    )
+}
+
+appended! {
+    /// How often a rule was triggered in a day, and when last.
+    AddDays: policy_rule_days (tenant_id, rule_owner, rule_id, day, triggers, last_at)
+    " ON CONFLICT (tenant_id, rule_owner, rule_id, day) DO UPDATE SET \
+        triggers = policy_rule_days.triggers + excluded.triggers, \
+        last_at = CASE WHEN excluded.last_at > policy_rule_days.last_at THEN excluded.last_at \
+            ELSE policy_rule_days.last_at END"
+}
+
+appended! {
+    /// When a rule was triggered last.
+    AddRecent: policy_rule_recent (tenant_id, rule_owner, rule_id, last_at)
+    " ON CONFLICT (tenant_id, rule_owner, rule_id) DO UPDATE SET \
+        last_at = CASE WHEN excluded.last_at > policy_rule_recent.last_at THEN excluded.last_at \
+            ELSE policy_rule_recent.last_at END"
+}
+
+/// The texts of an enforcement, as they are stored.
+struct Texts {
+    tenant: String,
     id: String,
-    rule_owner: String,
-    rule_id: String,
-    rule_version: i32,
-    run_id: Option<String>,
-    decision_id: Option<String>,
-    action_taken: &'static str,
-    stage: &'static str,
-    details: &'a str,
-    triggered_at: i64,
+    owner: String,
+    rule: String,
+    run: Option<String>,
+    decision: Option<String>,
 }
 
-#[derive(Insertable)]
-#[diesel(table_name = policy_rule_days)]
-struct Day {
-    tenant_id: String,
-    rule_owner: String,
-    rule_id: String,
-    day: i64,
-    triggers: i64,
-    last_at: i64,
-}
-
-/// Adds what rules did, and counts it.
+/// Adds what rules did, and counts it: by a few statements, however many there are.
 ///
 /// # Errors
 /// What the database says.
 pub fn insert(tx: &mut impl Writes, done: &[Enforcement]) -> StoreResult<()> {
-    // Counters are locked in one order everywhere.
-    let mut done: Vec<&Enforcement> = done.iter().collect();
-    done.sort_by_key(|one| (one.tenant, one.rule_owner, one.rule, one.at));
-    for one in done {
-        diesel::insert_into(policy_enforcements::table)
-            .values(row(one))
-            .execute(tx.conn())?;
-        count(tx, &day(one))?;
-    }
-    Ok(())
+    let texts: Vec<Texts> = done.iter().map(texts).collect();
+    let values: Vec<Value<'_>> = done
+        .iter()
+        .zip(&texts)
+        .flat_map(|(of, texts)| values(of, texts))
+        .collect();
+    append::<NewEnforcements>(tx.conn(), &values)?;
+    count(tx, done.iter().zip(&texts))
 }
 
-fn row(of: &Enforcement) -> Row<'_> {
-    Row {
-        tenant_id: of.tenant.to_string(),
+fn texts(of: &Enforcement) -> Texts {
+    Texts {
+        tenant: of.tenant.to_string(),
         id: of.id.to_string(),
-        rule_owner: of.rule_owner.to_string(),
-        rule_id: of.rule.to_string(),
-        rule_version: i32::try_from(of.rule_version).unwrap_or(i32::MAX),
-        run_id: of.run.map(|id| id.to_string()),
-        decision_id: of.decision.map(|id| id.to_string()),
-        action_taken: of.action.as_str(),
-        stage: of.stage.as_str(),
-        details: &of.details,
-        triggered_at: of.at.as_micros(),
+        owner: of.rule_owner.to_string(),
+        rule: of.rule.to_string(),
+        run: of.run.map(|id| id.to_string()),
+        decision: of.decision.map(|id| id.to_string()),
     }
 }
 
-fn day(of: &Enforcement) -> Day {
-    Day {
-        tenant_id: of.tenant.to_string(),
-        rule_owner: of.rule_owner.to_string(),
-        rule_id: of.rule.to_string(),
-        day: day_of(of.at),
-        triggers: 1,
-        last_at: of.at.as_micros(),
+fn values<'a>(of: &'a Enforcement, texts: &'a Texts) -> [Value<'a>; 11] {
+    [
+        Value::Text(&texts.tenant),
+        Value::Text(&texts.id),
+        Value::Text(&texts.owner),
+        Value::Text(&texts.rule),
+        Value::Number(of.rule_version.into()),
+        Value::MaybeText(texts.run.as_deref()),
+        Value::MaybeText(texts.decision.as_deref()),
+        Value::Text(of.action.as_str()),
+        Value::Text(of.stage.as_str()),
+        Value::Text(&of.details),
+        Value::Number(of.at.as_micros()),
+    ]
+}
+
+/// Adds to the days of rules, and notes when they were triggered last. Counters are locked in one order everywhere.
+fn count<'a>(
+    tx: &mut impl Writes,
+    done: impl Iterator<Item = (&'a Enforcement, &'a Texts)>,
+) -> StoreResult<()> {
+    type Whose<'a> = [&'a str; 3];
+    let mut days: BTreeMap<(Whose<'_>, i64), (i64, i64)> = BTreeMap::new();
+    let mut lately: BTreeMap<Whose<'_>, i64> = BTreeMap::new();
+    for (of, texts) in done {
+        let (whose, at) = ([&*texts.tenant, &*texts.owner, &*texts.rule], of.at.as_micros());
+        let (triggers, last) = days.entry((whose, day_of(of.at))).or_insert((0, at));
+        *triggers += 1;
+        *last = at.max(*last);
+        let last = lately.entry(whose).or_insert(at);
+        *last = at.max(*last);
     }
-}
-
-#[derive(Insertable)]
-#[diesel(table_name = policy_rule_recent)]
-struct Last {
-    tenant_id: String,
-    rule_owner: String,
-    rule_id: String,
-    last_at: i64,
-}
-
-/// Adds to the day of a rule, and notes when it was triggered last.
-fn count(tx: &mut impl Writes, day: &Day) -> StoreResult<()> {
-    use {policy_rule_days as days, policy_rule_recent as recent};
-    upsert!(
-        tx.conn(),
-        days::table,
-        day,
-        (days::tenant_id, days::rule_owner, days::rule_id, days::day),
-        (
-            days::triggers.eq(days::triggers + excluded(days::triggers)),
-            days::last_at.eq(later!(days::last_at)),
-        )
-    );
-    let last = Last {
-        tenant_id: day.tenant_id.clone(),
-        rule_owner: day.rule_owner.clone(),
-        rule_id: day.rule_id.clone(),
-        last_at: day.last_at,
-    };
-    upsert!(
-        tx.conn(),
-        recent::table,
-        &last,
-        (recent::tenant_id, recent::rule_owner, recent::rule_id),
-        recent::last_at.eq(later!(recent::last_at))
-    );
-    Ok(())
+    let days: Vec<Value<'_>> = days
+        .iter()
+        .flat_map(|((whose, day), (triggers, last))| {
+            let numbers = [*day, *triggers, *last].map(Value::Number);
+            whose.map(Value::Text).into_iter().chain(numbers)
+        })
+        .collect();
+    append::<AddDays>(tx.conn(), &days)?;
+    let lately: Vec<Value<'_>> = lately
+        .iter()
+        .flat_map(|(whose, last)| whose.map(Value::Text).into_iter().chain([Value::Number(*last)]))
+        .collect();
+    Ok(append::<AddRecent>(tx.conn(), &lately)?)
 }
 
 /// How often a tenant's requests have triggered rules of an owner since; those that were not are left out.

@@ -8,16 +8,20 @@ use diesel::prelude::*;
 use super::AnyConnection;
 use super::prepared::{Column, Rows, Statement, Value, With, for_rows};
 
-/// Declares the statements that add rows of these columns to a table.
+/// Declares the statements that add rows of these columns to a table; what is to happen to a row that is there already is
+/// said after them, in words that both databases know, and no two rows of one call may then be the same one.
 macro_rules! appended {
-    ($(#[$doc:meta])* $name:ident: $table:ident ($first:ident $(, $column:ident)* $(,)?)) => {
+    ($(#[$doc:meta])* $name:ident: $table:ident ($($column:ident),* $(,)?)) => {
+        $crate::dialect::append::appended! { $(#[$doc])* $name: $table ($($column),*) "" }
+    };
+    ($(#[$doc:meta])* $name:ident: $table:ident ($first:ident $(, $column:ident)* $(,)?) $conflict:literal) => {
         $(#[$doc])*
         pub(crate) struct $name;
 
         impl $crate::dialect::prepared::Statement for $name {
             const SQL: &'static str = concat!(
                 "INSERT INTO ", stringify!($table), " (", stringify!($first), $(", ", stringify!($column),)*
-                ") SELECT * FROM unnest($", $($crate::dialect::append::appended!(@one_more $column),)* ")",
+                ") SELECT * FROM unnest($", $($crate::dialect::append::appended!(@one_more $column),)* ")", $conflict,
             );
             type Row = ();
         }
@@ -28,7 +32,7 @@ macro_rules! appended {
                 ") VALUES ",
             );
             const COLUMNS: usize = [stringify!($first), $(stringify!($column)),*].len();
-            const TAIL: &'static str = "";
+            const TAIL: &'static str = $conflict;
         }
     };
     (@one_more $column:ident) => { ", $" };
