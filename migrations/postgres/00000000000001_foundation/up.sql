@@ -255,8 +255,7 @@ CREATE TABLE limit_breaches (
     PRIMARY KEY (tenant_id, id),
     FOREIGN KEY (limit_owner, limit_id) REFERENCES limits (tenant_id, id)
 );
-CREATE INDEX limit_breaches_limit ON limit_breaches (limit_owner, limit_id, breached_at);
-CREATE INDEX limit_breaches_time ON limit_breaches (tenant_id, breached_at);
+CREATE INDEX limit_breaches_limit ON limit_breaches (limit_owner, limit_id, tenant_id, breached_at);
 
 -- Platform events carry the platform's own tenant id.
 CREATE TABLE ops_events (

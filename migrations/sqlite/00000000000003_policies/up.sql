@@ -92,8 +92,7 @@ CREATE TABLE policy_enforcements (
     FOREIGN KEY (rule_owner, rule_id) REFERENCES policy_rules (tenant_id, id),
     FOREIGN KEY (tenant_id, run_id) REFERENCES runs (tenant_id, id)
 ) STRICT;
-CREATE INDEX policy_enforcements_rule ON policy_enforcements (rule_owner, rule_id, triggered_at);
-CREATE INDEX policy_enforcements_time ON policy_enforcements (tenant_id, triggered_at);
+CREATE INDEX policy_enforcements_rule ON policy_enforcements (rule_owner, rule_id, tenant_id, triggered_at);
 CREATE INDEX policy_enforcements_run ON policy_enforcements (tenant_id, run_id);
 
 -- How often each rule was triggered by a tenant's requests on each day (UTC), so that nobody counts the history.
