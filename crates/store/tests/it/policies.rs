@@ -22,7 +22,7 @@ use testkit::governance::{self, TestIncident};
 use crate::support::raw::Raw;
 use crate::support::samples::{ACME, add_acme, add_spenders, at};
 
-const NOBODY: Change<'_> = Change {
+pub(crate) const NOBODY: Change<'_> = Change {
     by: None,
     reason: None,
 };
