@@ -208,7 +208,8 @@ pub async fn change(
                     key.revoked_at.get_or_insert(now);
                     // What was made with the key counts nothing any more.
                     for (before, after) in store::limits::disable_of_key(tx, tenant, id, now)? {
-                        let changed = limits::told::disabled(&before, &after);
+                        let lowered = limits::overrides::with_limit(tx, ids.as_ref(), &author, &before, now)?;
+                        let changed = limits::told::disabled(&lowered, &after);
                         record(tx, ids.as_ref(), &author, changed, now)?;
                     }
                 }

@@ -168,26 +168,16 @@ pub async fn delete(
                 return Ok(Done::Before(before));
             }
             let known = store::limits::lock(tx, owner.id(), id)?.ok_or(LimitError::NotFound)?;
-            let all = store::counters::CounterKey {
-                owner: owner.id(),
-                limit: id,
-                window_start: i64::MIN,
-            };
-            let held = store::counters::since(tx, &[all])?
-                .iter()
-                .map(|counter| counter.held)
-                .sum();
-            if held > 0 {
-                return Err(LimitError::InUse { held });
-            }
+            refuse_in_use(tx, &known)?;
+            let lowered = overrides::with_limit(tx, ids.as_ref(), &author, &known, now)?;
             let limit = Limit {
                 status: LimitStatus::Disabled,
                 updated_at: now,
-                ..known.clone()
+                ..lowered.clone()
             };
             store::limits::update(tx, &limit)?;
             if known.status == LimitStatus::Active {
-                audit::record(tx, ids.as_ref(), &author, told::disabled(&known, &limit), now)?;
+                audit::record(tx, ids.as_ref(), &author, told::disabled(&lowered, &limit), now)?;
             }
             let written = Written::plain(limit);
             finish(tx, once.as_ref(), 204, &written, |_| String::new(), now)
@@ -271,6 +261,21 @@ fn refuse_twin(known: &[Limit], new: &Limit) -> Result<(), LimitError> {
 fn refuse_too_many(tx: &mut impl Tx, owner: TenantId) -> Result<(), LimitError> {
     if store::limits::count(tx, owner)? > LIMITS_MAX {
         return Err(LimitError::Quota);
+    }
+    Ok(())
+}
+
+/// Refuses that a limit stops to apply while open holds are on it.
+fn refuse_in_use(tx: &mut impl Tx, limit: &Limit) -> Result<(), LimitError> {
+    let all = store::counters::CounterKey {
+        owner: limit.tenant,
+        limit: limit.id,
+        window_start: i64::MIN,
+    };
+    let counters = store::counters::since(tx, &[all])?;
+    let held = counters.iter().map(|counter| counter.held).sum();
+    if held > 0 {
+        return Err(LimitError::InUse { held });
     }
     Ok(())
 }

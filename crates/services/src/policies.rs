@@ -243,7 +243,11 @@ pub(crate) fn make(
 }
 
 /// Refuses a rule about a project or an agent that the owner has not made: it would never match, and nobody would notice.
-fn refuse_unknown(tx: &mut impl Tx, owner: Owner, definition: &Definition) -> Result<(), PolicyError> {
+pub(crate) fn refuse_unknown(
+    tx: &mut impl Tx,
+    owner: Owner,
+    definition: &Definition,
+) -> Result<(), PolicyError> {
     let named = definition
         .scope_id
         .as_deref()

@@ -119,7 +119,7 @@ pub(crate) fn propose(
     });
     let mut met = || -> StoreResult<bool> {
         let found = at_odds(tx, cause.tenant, &draft.definition, None)?;
-        Ok(found.iter().any(|conflict| conflict.kind.is_blocking()))
+        Ok(found.iter().any(|conflict| conflict.blocking))
     };
     if known || met()? {
         return Ok(None);

@@ -81,6 +81,15 @@ macro_rules! later {
 }
 pub(crate) use later;
 
+/// In an update: the next version, which is a time, or one more than what is there. Both engines say it from the row as it is
+/// when it is locked: read before, it would be the same for two who change it at once.
+macro_rules! grown {
+    ($column:expr, $at:expr) => {
+        diesel::dsl::case_when(($column + 1_i64).gt($at), $column + 1_i64).otherwise($at)
+    };
+}
+pub(crate) use grown;
+
 /// Opens the gate of the append-only tables for the rest of this transaction (`true`), or closes it.
 pub(crate) fn open_retention_gate(conn: &mut AnyConnection, open: bool) -> diesel::QueryResult<()> {
     use diesel::connection::SimpleConnection as _;

@@ -17,7 +17,7 @@ pub use self::history::{
 pub use self::shown::{Shown, shown};
 
 use self::row::{Row, limit, row};
-use crate::dialect::governed;
+use crate::dialect::{governed, grown};
 use crate::error::{StoreError, StoreResult};
 use crate::rows::Table;
 use crate::schema::{limits, tenants};
@@ -207,7 +207,8 @@ fn facets(of: &Limit) -> [&'static str; 4] {
     ]
 }
 
-/// Disables every limit that counts for one key only, which nobody can use any more: as they were, and as they are.
+/// Disables every limit that counts for one key only, which nobody can use any more, and what raises it: as they were, and
+/// as they are.
 ///
 /// # Errors
 /// What the database says.
@@ -226,6 +227,7 @@ pub fn disable_of_key(
         let before = limit(row)?;
         let disabled = Limit {
             status: LimitStatus::Disabled,
+            raise: None,
             updated_at: at,
             ..before.clone()
         };
@@ -246,15 +248,8 @@ fn unless_twin(written: QueryResult<usize>) -> StoreResult<()> {
 /// Makes the version another one, also than that of a change that came to nothing: what was remembered of that must not
 /// seem to be what comes now. The times of two changes in one process differ.
 fn bump_version(tx: &mut impl Writes, owner: TenantId, at: Timestamp) -> StoreResult<()> {
-    let owner = tenants::table.find(owner.to_string());
-    let known: Option<i64> = owner
-        .clone()
-        .select(tenants::limits_version)
-        .get_result(tx.conn())
-        .optional()?;
-    let next = at.as_micros().max(known.unwrap_or_default().saturating_add(1));
-    diesel::update(owner)
-        .set(tenants::limits_version.eq(next))
+    diesel::update(tenants::table.find(owner.to_string()))
+        .set(tenants::limits_version.eq(grown!(tenants::limits_version, at.as_micros())))
         .execute(tx.conn())?;
     Ok(())
 }

@@ -23,7 +23,7 @@ pub use self::history::{
 pub use self::shown::{Shown, shown};
 
 use self::row::{Row, row, rule};
-use crate::dialect::governed;
+use crate::dialect::{governed, grown};
 use crate::error::{StoreError, StoreResult};
 use crate::rows::Table;
 use crate::schema::{policy_rules, tenants};
@@ -255,18 +255,11 @@ fn facets(of: &Rule) -> [&'static str; 3] {
 /// Makes the version another one, also than that of a change that came to nothing; and that of the limits, by which the
 /// ledger sees that anything which governs has changed.
 fn bump_version(tx: &mut impl Writes, owner: TenantId, at: Timestamp) -> StoreResult<()> {
-    let owner = tenants::table.find(owner.to_string());
-    let known: Option<(i64, i64)> = owner
-        .clone()
-        .select((tenants::rules_version, tenants::limits_version))
-        .get_result(tx.conn())
-        .optional()?;
-    let (rules, limits) = known.unwrap_or_default();
-    let next = |known: i64| at.as_micros().max(known.saturating_add(1));
-    diesel::update(owner)
+    let at = at.as_micros();
+    diesel::update(tenants::table.find(owner.to_string()))
         .set((
-            tenants::rules_version.eq(next(rules)),
-            tenants::limits_version.eq(next(limits)),
+            tenants::rules_version.eq(grown!(tenants::rules_version, at)),
+            tenants::limits_version.eq(grown!(tenants::limits_version, at)),
         ))
         .execute(tx.conn())?;
     Ok(())

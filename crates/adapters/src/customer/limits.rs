@@ -262,8 +262,7 @@ pub struct LimitUsageView {
     pub handling: HandlingView,
     /// ACTIVE or DISABLED.
     pub status: &'static str,
-    /// Whether requests are judged by it in this version: not yet if it bounds what an LLM Run turned out to be (its
-    /// latency, duration, retries or errors).
+    /// Whether LLM Runs are judged by it: it is ACTIVE.
     pub in_force: bool,
     /// What was measured when it was passed, for as long as it is (`ERROR_RATE_PCT`).
     pub exceeded: Option<ExceededView>,

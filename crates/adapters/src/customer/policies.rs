@@ -164,7 +164,7 @@ impl From<Conflict> for ConflictView {
         Self {
             rule_id: conflict.rule.to_string(),
             kind: conflict.kind.into(),
-            blocking: conflict.kind.is_blocking(),
+            blocking: conflict.blocking,
         }
     }
 }

@@ -33,8 +33,9 @@ testkit::both_databases! {
         log.send("only thresholds", world.get("/api/v1/limits?type=THRESHOLD&status=ACTIVE")).await.ok(200);
         let body = json!({ "estimated_cost_usd": 45, "estimated_tokens": 5000, "agent_id": "support", "model": "gpt-4o" });
         log.send("what a check would say", world.post("/api/v1/limits/simulate", &body)).await.ok(200);
-        world.hold(45).await;
+        let hold = world.hold(45).await;
         log.send("what is used", world.get("/api/v1/limits/usage")).await.ok(200);
+        world.call("POST", &format!("/api/v1/holds/{hold}/release")).send().await.ok(200);
         let change = json!({ "name": "weekly", "reset_period": "WEEKLY", "max_value": 60.5, "status": "DISABLED" });
         log.send("a change of everything", world.put(&path, &change)).await.ok(200);
         log.send("one limit", world.get(&path)).await.ok(200);

@@ -50,7 +50,8 @@ testkit::both_databases! {
     async fn the_first_limit_in_the_order_decides_and_all_of_them_whether_to_try_again(db: TestDb) {
         let world = World::new(db).await;
         let rate = world.limit(&hourly(1, "BLOCK")).await;
-        world.post("/api/v1/limits/check", &json!({ "run_count": 1 })).send().await.ok(200);
+        let asked = world.post("/api/v1/limits/check", &json!({ "run_count": 1 })).send().await;
+        let hold = asked.ok(200).text("/hold_id");
         let full = chat(&world).send().await;
         assert_eq!(told(&full), (429, "rate_limit_exceeded".to_owned(), true, None));
         // A budget that is spent is asked later, and no waiting for the rate helps any more.
@@ -68,6 +69,7 @@ testkit::both_databases! {
         let all: Vec<&Value> = all.as_array().unwrap().iter().map(|report| &report["limit_type"]).collect();
         assert_eq!(all, ["REQUESTS_PER_HOUR", "COST_USD", "TOKENS_PER_RUN"]);
         world.delete(&format!("/api/v1/limits/{rate}")).send().await.is(409, "limit-in-use");
+        world.call("POST", &format!("/api/v1/holds/{hold}/release")).send().await.ok(200);
         world.put(&format!("/api/v1/limits/{rate}"), &json!({ "status": "DISABLED" })).send().await.ok(200);
         let spent = chat(&world).send().await;
         assert_eq!(told(&spent), (429, "insufficient_quota".to_owned(), false, Some("false")));

@@ -8,7 +8,9 @@ use store::Tx;
 
 use super::window::{Carrier, change_window, refuse_to_forget};
 use super::written::{self, Written};
-use super::{Done, LimitError, Owner, Render, finish, refuse_too_many, refuse_twin, told};
+use super::{
+    Done, LimitError, Owner, Render, finish, overrides, refuse_in_use, refuse_too_many, refuse_twin, told,
+};
 use crate::audit::{self, Author};
 use crate::context::Context;
 use crate::names;
@@ -59,13 +61,19 @@ pub async fn update(
             if let Some(before) = once.as_ref().map(|once| once.before(tx)).transpose()?.flatten() {
                 return Ok(Done::Before(before));
             }
-            let known = store::limits::lock(tx, owner.id(), id)?.ok_or(LimitError::NotFound)?;
+            let mut known = store::limits::lock(tx, owner.id(), id)?.ok_or(LimitError::NotFound)?;
             // Not before the locks: a window may begin while they are waited for.
             let now = clock.now();
             let mut limit = changed(known.clone(), &change)?;
             refuse_tampered(tx, &known, &limit)?;
             refuse_to_forget(tx, &known.window, &limit, now)?;
             limit.updated_at = now;
+            let disables = known.status == LimitStatus::Active && limit.status == LimitStatus::Disabled;
+            if disables {
+                refuse_in_use(tx, &known)?;
+                known = overrides::with_limit(tx, ids.as_ref(), &author, &known, now)?;
+                limit.raise = known.raise;
+            }
             if limit.status == LimitStatus::Active {
                 refuse_twin(&store::limits::active(tx, limit.tenant)?, &limit)?;
             }
@@ -74,7 +82,7 @@ pub async fn update(
             }
             store::limits::update(tx, &limit)?;
             refuse_too_many(tx, limit.tenant)?;
-            let told = if known.status == LimitStatus::Active && limit.status == LimitStatus::Disabled {
+            let told = if disables {
                 told::disabled(&known, &limit)
             } else {
                 told::updated(&known, &limit)

@@ -5,6 +5,7 @@ use domain::limits::history::{Replay, Report};
 use model::id::LimitId;
 use model::limit::{Limit, LimitScope};
 
+use super::written::refuse_unknown;
 use super::{LimitError, Owner, check_key, of_draft};
 use crate::context::Context;
 use crate::history::{Before, Span, Stretch, seat, through};
@@ -33,7 +34,12 @@ pub async fn simulate_history(cx: &Context, draft: Draft, stretch: Stretch) -> R
     let owner = Owner::Tenant(stretch.tenant);
     let limit = of_draft(draft, window, (owner, LimitId::from_bits(0)), cx.clock.now());
     let known = limit.clone();
-    cx.db.read(move |tx| check_key(tx, &known)).await?;
+    cx.db
+        .read(move |tx| {
+            check_key(tx, &known)?;
+            refuse_unknown(tx, &known)
+        })
+        .await?;
     let asked = limit.clone();
     let begin = |span: &Span| (Replay::new(asked, span.from, span.until), Before::Nothing);
     let (replay, span) = through(cx, stretch, begin, |replay, piece| {

@@ -1,20 +1,26 @@
 //! How is a limit raised for a time?
 
+mod ending;
+
 use domain::limits::draft::Problem;
 use model::audit::AuditEvent;
-use model::id::{IdGenerator, LimitId, OverrideId};
+use model::id::{LimitId, OverrideId};
 use model::limit::{Limit, LimitStatus};
 use model::limit_override::{LimitOverride, OverrideStatus};
 use model::page::PageRequest;
 use model::text::is_hidden;
 use model::time::Timestamp;
 use serde_json::json;
-use store::{LockTx, StoreError, StoreResult, Tx, TxError, Writes};
+use store::{StoreError, TxError, Writes};
 
 use super::{Done, Owner, Render, told};
 use crate::audit::{self, Author, Changed};
 use crate::context::Context;
 use crate::once::{Once, OnceError};
+
+pub use self::ending::expire;
+pub(crate) use self::ending::with_limit;
+use self::ending::{cancel, end_due};
 
 /// The most overrides of an owner that count at a time.
 pub const ACTIVE_MAX: usize = 5;
@@ -24,8 +30,6 @@ const HOURS: std::ops::RangeInclusive<i64> = 1..=168;
 const REASON: std::ops::RangeInclusive<usize> = 10..=500;
 /// How far ahead an override may be scheduled.
 const AHEAD_DAYS: i64 = 90;
-/// Overrides that are ended in one transaction.
-const EXPIRE_MOST: i64 = 100;
 
 /// Why an override cannot be granted or taken back.
 #[derive(Debug, thiserror::Error)]
@@ -220,31 +224,8 @@ pub async fn revoke(
                 OverrideStatus::Pending | OverrideStatus::Approved | OverrideStatus::Active => {}
                 status => return Err(OverrideError::Ended(status)),
             }
-            let cancelled = LimitOverride {
-                status: OverrideStatus::Cancelled,
-                cancelled_by: Some(author.actor.name().to_owned()),
-                cancelled_at: Some(now),
-                ..known
-            };
-            store::limit_overrides::update(tx, &cancelled)?;
-            let lowered = Limit {
-                raise: None,
-                updated_at: now,
-                ..limit.clone()
-            };
+            let (cancelled, lowered) = cancel(tx, ids.as_ref(), &author, known, &limit, now)?;
             store::limits::update(tx, &lowered)?;
-            let changed = Changed {
-                before: Some(told::state(&limit)),
-                after: Some(told::state(&lowered)),
-                related: json!({ "limit_id": limit.id, "override_id": id }),
-                ..told::changed(
-                    &lowered,
-                    AuditEvent::LimitOverrideRevoked,
-                    "limit_override_revoked",
-                    "is no longer raised",
-                )
-            };
-            audit::record(tx, ids.as_ref(), &author, changed, now)?;
             finish(tx, once.as_ref(), 204, cancelled, |_| String::new(), now)
         })
         .await
@@ -310,80 +291,4 @@ fn seen(found: LimitOverride, now: Timestamp) -> LimitOverride {
         status: found.status_at(now),
         ..found
     }
-}
-
-/// Ends the overrides of an owner whose time is over, so that another one can be granted.
-fn end_due(tx: &mut LockTx<'_>, ids: &dyn IdGenerator, owner: Owner, now: Timestamp) -> StoreResult<()> {
-    let live = store::limit_overrides::live(tx, owner.id())?;
-    let mut due = live.into_iter().filter(|one| one.expires_at <= now);
-    due.try_for_each(|one| end(tx, ids, one, now))
-}
-
-fn end(tx: &mut impl Writes, ids: &dyn IdGenerator, due: LimitOverride, now: Timestamp) -> StoreResult<()> {
-    let Some(limit) = find(tx, &due)? else {
-        return Ok(());
-    };
-    let related = json!({ "limit_id": due.limit, "override_id": due.id });
-    let ended = LimitOverride {
-        status: OverrideStatus::Expired,
-        ..due
-    };
-    store::limit_overrides::update(tx, &ended)?;
-    let changed = Changed {
-        related,
-        ..told::changed(
-            &limit,
-            AuditEvent::LimitOverrideExpired,
-            "limit_override_expired",
-            "is no longer raised: the time is over",
-        )
-    };
-    audit::record(tx, ids, &Author::system(), changed, now)
-}
-
-fn find(tx: &mut impl Tx, of: &LimitOverride) -> StoreResult<Option<Limit>> {
-    store::limits::find(tx, of.tenant, of.limit)
-}
-
-/// Ends every override whose time is over, and says how many there were. What they allow ends by itself; this is for
-/// the record.
-///
-/// # Errors
-/// What the database says.
-pub async fn expire(cx: &Context) -> Result<u64, StoreError> {
-    let now = cx.clock.now();
-    let mut ended = 0;
-    loop {
-        let due = cx
-            .db
-            .read(move |tx| store::limit_overrides::due(tx, now, EXPIRE_MOST))
-            .await?;
-        let is_last = i64::try_from(due.len()).is_ok_and(|found| found < EXPIRE_MOST);
-        for one in due {
-            let ids = cx.ids.clone();
-            ended += cx
-                .db
-                .locked(move |tx| end_one(tx, ids.as_ref(), &one, now))
-                .await?;
-        }
-        if is_last {
-            return Ok(ended);
-        }
-    }
-}
-
-fn end_one(
-    tx: &mut LockTx<'_>,
-    ids: &dyn IdGenerator,
-    due: &LimitOverride,
-    now: Timestamp,
-) -> StoreResult<u64> {
-    store::limits::lock(tx, due.tenant, due.limit)?;
-    let known = store::limit_overrides::find(tx, due.tenant, due.id)?;
-    // Another node may have been faster.
-    let Some(known) = known.filter(|known| known.status == due.status) else {
-        return Ok(0);
-    };
-    end(tx, ids, known, now)?;
-    Ok(1)
 }

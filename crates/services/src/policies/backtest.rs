@@ -7,7 +7,7 @@ use model::id::{RuleId, TenantId};
 use model::policy::{Definition, Rule, RuleSource, RuleStatus};
 use model::time::Timestamp;
 
-use super::{PolicyError, valid};
+use super::{PolicyError, refuse_unknown, valid};
 use crate::context::Context;
 use crate::history::{Before, Span, Stretch, seat, through};
 use crate::owner::Owner;
@@ -33,12 +33,15 @@ pub async fn backtest(
     definition: Definition,
     stretch: Stretch,
 ) -> Result<Backtested, PolicyError> {
-    let definition = valid(Owner::Tenant(stretch.tenant), definition)?;
+    let owner = Owner::Tenant(stretch.tenant);
+    let definition = valid(owner, definition)?;
     let now = cx.clock.now();
     let rule = Prepared::new(drafted(stretch.tenant, definition.clone(), now));
     // Asked before anything is read.
     let asked = Backtest::new(rule).map_err(PolicyError::NotOnRecord)?;
     let _seat = seat(cx, stretch.tenant).ok_or(PolicyError::Busy)?;
+    let known = definition.clone();
+    cx.db.read(move |tx| refuse_unknown(tx, owner, &known)).await?;
     let before = if asked.needs_failures() {
         Before::Failures
     } else {

@@ -178,7 +178,7 @@ fn approved(
         let mut conflicts = active
             .compared()
             .conflicts(definition, signature, proposal.target);
-        conflicts.retain(|conflict| conflict.kind.is_blocking());
+        conflicts.retain(|conflict| conflict.blocking);
         if !conflicts.is_empty() {
             return Err(ProposalError::Conflicts(conflicts));
         }
@@ -233,6 +233,8 @@ fn carry_out(
         }
         (ProposalType::Retire, Some(target), _) => {
             let change = Change {
+                // Nor is what was decided since then ended by one.
+                expected_version: proposal.target_version,
                 status: Some(RuleStatus::Retired),
                 retirement_reason: Some(proposal.reason.clone()),
                 ..Change::default()

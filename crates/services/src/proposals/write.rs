@@ -96,6 +96,7 @@ fn proposal(
         Wish::Create { definition, reason } => {
             valid_reason(reason)?;
             let definition = policies::valid(Owner::Tenant(tenant), definition.clone())?;
+            policies::refuse_unknown(tx, Owner::Tenant(tenant), &definition)?;
             let name = definition.name.clone();
             Ok(made(ProposalType::Create, &name, reason, Some(definition)))
         }

@@ -164,6 +164,58 @@ both_databases! {
         assert_eq!(of_one[1].status, OverrideStatus::Expired);
     }
 
+    async fn a_raise_ends_with_the_limit_that_is_disabled_and_does_not_come_back_with_it(db: TestDb) {
+        let world = World::new(db).await;
+        let owner = Owner::Tenant(world.tenant);
+        let limit = world.budget(50 * USD).await;
+        let becomes = |status| {
+            let change = Change { status: Some(status), ..Change::default() };
+            services::limits::update(&world.cx, owner, ann(), (limit, change), None, |_| String::new())
+        };
+        let later = Wish { starts_at: Some(world.now().plus_seconds(60)), ..wish(limit, 100, 2) };
+        for wish in [wish(limit, 100, 2), later] {
+            let granted = grant(&world, wish).await.unwrap();
+            becomes(LimitStatus::Disabled).await.unwrap();
+            let seen = overrides::get(&world.cx, owner, granted.id).await.unwrap();
+            assert_eq!((seen.status, seen.cancelled_by.as_deref(), seen.cancelled_at), (OverrideStatus::Cancelled, Some("key_ann"), Some(world.now())));
+            world.clock.advance_seconds(60);
+            becomes(LimitStatus::Active).await.unwrap();
+            assert_eq!(spend(&world, 51).await.0, Outcome::Block);
+        }
+        assert_eq!(audited(&world, limit).await, [
+            AuditEvent::LimitCreated,
+            AuditEvent::LimitOverrideGranted, AuditEvent::LimitOverrideRevoked, AuditEvent::LimitDisabled, AuditEvent::LimitUpdated,
+            AuditEvent::LimitBreached,
+            AuditEvent::LimitOverrideGranted, AuditEvent::LimitOverrideRevoked, AuditEvent::LimitDisabled, AuditEvent::LimitUpdated,
+        ]);
+        // What was deleted makes room for others, also what went with its key.
+        let mut limits = Vec::new();
+        for number in 1..=6 {
+            let of_model = domain::limits::draft::Draft {
+                model: Some(format!("model-{number}")),
+                api_key_id: (number == 2).then_some(world.key.key.id),
+                ..crate::books::draft(model::limit::LimitCategory::Budget, model::limit::LimitType::CostUsd, 50 * USD)
+            };
+            limits.push(world.limit(of_model).await);
+        }
+        for limit in &limits[..5] {
+            grant(&world, wish(*limit, 100, 168)).await.unwrap();
+        }
+        assert!(matches!(grant(&world, wish(limits[5], 100, 2)).await, Err(OverrideError::Quota)));
+        services::limits::delete(&world.cx, owner, ann(), limits[0], None).await.unwrap();
+        let granted = grant(&world, wish(limits[5], 100, 2)).await.unwrap();
+        assert!(matches!(grant(&world, wish(limit, 100, 2)).await, Err(OverrideError::Quota)));
+        services::keys::change(&world.cx, world.tenant, ann(), world.key.key.id, services::keys::KeyChange::Revoke).await.unwrap();
+        grant(&world, wish(limit, 100, 2)).await.unwrap();
+        assert_eq!(granted.status, OverrideStatus::Active);
+        // One whose time was over before was not taken back.
+        world.clock.advance_seconds(2 * 3_600);
+        services::limits::delete(&world.cx, owner, ann(), limit, None).await.unwrap();
+        let page = PageRequest { limit: 1, after: None };
+        let (last, _) = overrides::list(&world.cx, owner, Some(limit), page).await.unwrap();
+        assert_eq!(last[0].status, OverrideStatus::Expired);
+    }
+
     async fn every_wrong_field_of_a_raise_is_named(db: TestDb) {
         let world = World::new(db).await;
         let limit = world.budget(50 * USD).await;

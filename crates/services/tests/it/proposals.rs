@@ -284,6 +284,23 @@ testkit::both_databases! {
         assert!(matches!(&short, Err(ProposalError::Invalid(wrong)) if wrong[0].field == "reason"), "{short:?}");
     }
 
+    async fn a_version_that_was_decided_since_is_not_retired_unseen(db: TestDb) {
+        let world = World::new(db).await;
+        let create = Wish::Create { definition: definition(&world, 7), reason: reason() };
+        let made = propose(&world, create).await.unwrap().proposal.id;
+        let target = approve(&world, made, Approval::default()).await.unwrap().rule.unwrap();
+        let retire = propose(&world, Wish::Retire { target, reason: reason() }).await.unwrap().proposal;
+        let milder = Definition { mode: EnforcementMode::Warn, ..definition(&world, 7) };
+        let modify = propose(&world, Wish::Modify { target, definition: milder, reason: reason() }).await.unwrap().proposal;
+        approve(&world, modify.id, Approval::default()).await.unwrap();
+        let late = approve(&world, retire.id, Approval::default()).await;
+        assert!(matches!(late, Err(ProposalError::Policy(PolicyError::Version(2)))), "{late:?}");
+        assert_eq!(rule_of(&world, target).await.status, RuleStatus::Active);
+        let anew = propose(&world, Wish::Retire { target, reason: reason() }).await.unwrap().proposal;
+        approve(&world, anew.id, Approval::default()).await.unwrap();
+        assert_eq!(rule_of(&world, target).await.status, RuleStatus::Retired);
+    }
+
     async fn another_tenant_sees_and_reviews_nothing(db: TestDb) {
         let world = World::new(db).await;
         let id = drafted(&world).await.id;

@@ -3,14 +3,19 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 
+use std::time::Duration;
+
 use model::id::LimitId;
+use model::limit::Limit;
+use model::policy::Rule;
 use store::counters::{self, Counter, CounterKey};
 use store::{BatchHandler, Db, LockTx, StoreError, StoreResult};
 use testkit::db::TestDb;
 
+use crate::policies::{NOBODY, insert, rule};
 use crate::support::raw::Raw;
-use crate::support::samples::{ACME, add_limits};
-use crate::support::{settings, soon};
+use crate::support::samples::{ACME, add_limits, at, limit};
+use crate::support::{eventually, settings, soon};
 
 fn counter(limit: u128) -> CounterKey {
     CounterKey {
@@ -147,4 +152,92 @@ async fn a_lock_that_is_never_given_back_is_waited_for_only_so_long() {
         .locked(|tx| counters::lock(tx, &[counter(1)]).map(drop))
         .await
         .unwrap();
+}
+
+/// What somebody changes: a limit, or a rule.
+#[derive(Debug, Clone, Copy)]
+enum Governs {
+    Limit(u128),
+    Rule(u128),
+}
+
+/// The versions of the limits and of the rules, once this is changed. Everything is changed at one time.
+fn change(tx: &mut LockTx<'_>, which: Governs) -> StoreResult<(i64, i64)> {
+    match which {
+        Governs::Limit(n) => {
+            let lowered = Limit {
+                max: 1,
+                updated_at: at(9),
+                ..limit(n)
+            };
+            store::limits::update(tx, &lowered)?;
+        }
+        Governs::Rule(n) => {
+            let mut renamed = Rule {
+                version: 2,
+                updated_at: at(9),
+                ..rule(n)
+            };
+            renamed.definition.name.push_str(", again");
+            renamed.hash = renamed.hash_after(rule(n).hash);
+            store::policy_rules::update(tx, &renamed, NOBODY)?;
+        }
+    }
+    let limits = store::limits::versions(tx, &[ACME])?;
+    let rules = store::policy_rules::owner_versions(tx, &[ACME])?;
+    Ok((limits[0].1, rules[0].1))
+}
+
+/// Waits until somebody waits for a lock of this database.
+fn until_somebody_waits(watch: &mut Raw) {
+    let waiting = "SELECT CAST(COUNT(*) AS TEXT) AS line FROM pg_stat_activity \
+                   WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    for _ in 0..4_000 {
+        if watch.lines(waiting) != ["0"] {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_who_change_what_governs_at_once_leave_a_version_each() {
+    use Governs::{Limit, Rule};
+    for [first, second] in [
+        [Limit(1), Limit(2)],
+        [Rule(1), Rule(2)],
+        [Limit(1), Rule(1)],
+        [Rule(1), Limit(1)],
+    ] {
+        let db = TestDb::postgres();
+        add_limits(&db, 2).await;
+        for n in [1, 2] {
+            insert(&db, rule(n)).await;
+        }
+        let (left, right) = (
+            Db::open(&settings(db.url())).unwrap(),
+            Db::open(&settings(db.url())).unwrap(),
+        );
+        let (done, mut watch) = (Arc::new(AtomicBool::new(false)), Raw::to(&db));
+        let changed = Arc::clone(&done);
+        let one = left.locked(move |tx| {
+            let versions = change(tx, first)?;
+            changed.store(true, Ordering::SeqCst);
+            // The other one has looked at what is there, and waits to write.
+            until_somebody_waits(&mut watch);
+            Ok::<_, StoreError>(versions)
+        });
+        let other = async {
+            eventually("the first change", async || done.load(Ordering::SeqCst)).await;
+            right.locked(move |tx| change(tx, second)).await
+        };
+        let (one, other) = soon(async { tokio::join!(one, other) }).await;
+        let (one, other) = (one.unwrap(), other.unwrap());
+        assert!(one.0 < other.0, "{first:?} {second:?}: {one:?} {other:?}");
+        let rules = matches!(second, Rule(_));
+        assert!(
+            one.1 < other.1 || !rules,
+            "{first:?} {second:?}: {one:?} {other:?}"
+        );
+    }
 }

@@ -49,17 +49,23 @@ testkit::both_databases! {
         let limit = format!("/api/v1/limits/{}", world.limit(&budget(10)).await);
         let none = ("BLOCK".to_owned(), false);
         assert_eq!(decided(&asks(&world, 11).send().await), none, "row 88");
-        world.hold(8).await;
+        let first = world.hold(8).await;
         let refused = asks(&world, 5).send().await;
         assert_eq!(decided(&refused), none, "row 90");
         let names = ["/blocking_limits/0/limit", "/blocking_limits/0/held", "/blocking_limits/0/requested"];
         assert_eq!(names.map(|name| refused.at(name)), [json!(10), json!(8), json!(5)], "row 88");
         assert!(refused.at("/blocking_limits/0/resets_at").is_string(), "row 88");
         world.put(&limit, &json!({ "max_value": 20 })).send().await.ok(200);
-        assert!(decided(&asks(&world, 5).send().await).1, "row 90");
+        let second = asks(&world, 5).send().await;
+        assert!(decided(&second).1, "row 90");
         world.put(&limit, &json!({ "max_value": 8 })).send().await.ok(200);
         chat(&world, "gpt-4o-mini").send().await.is(429, "insufficient_quota");
-        world.put(&limit, &json!({ "status": "DISABLED" })).send().await.ok(200);
+        let disabled = || world.put(&limit, &json!({ "status": "DISABLED" }));
+        expect("102", disabled(), 409, "limit-in-use").await;
+        for hold in [first, second.text("/hold_id")] {
+            world.call("POST", &format!("/api/v1/holds/{hold}/release")).send().await.ok(200);
+        }
+        disabled().send().await.ok(200);
         world.limit(&rate(1)).await;
         chat(&world, "gpt-4o-mini").send().await.ok(200);
         let full = chat(&world, "gpt-4o-mini").send().await;

@@ -118,6 +118,8 @@ testkit::both_databases! {
         for (scope, id) in [("PROJECT", "serach"), ("AGENT", "crawlr"), ("PROJECT", "search")] {
             let refused = world.post("/api/v1/limits", &about(scope, id)).send().await;
             assert_eq!(refused.is(422, "validation-failed").text("/errors/0/pointer"), "/scope_id", "row 103: {scope}");
+            let tried = world.post("/api/v1/limits/simulate/history", &json!({ "limit": about(scope, id) })).send().await;
+            assert_eq!(tried.is(422, "validation-failed").text("/errors/0/pointer"), "/limit/scope_id", "row 103: {scope}");
         }
         // A check may name a provider that is called without us.
         let unknown = world.post("/api/v1/limits", &about("PROVIDER", "opneai")).send().await;
@@ -128,6 +130,8 @@ testkit::both_databases! {
             let made = world.post("/api/v1/limits", &about(scope, id)).send().await;
             assert_eq!(made.ok(201).at("/warnings"), json!([]), "{scope}");
             assert_eq!(made.at("/already_exceeded"), false);
+            let tried = world.post("/api/v1/limits/simulate/history", &json!({ "limit": about(scope, id) }));
+            tried.send().await.ok(200);
         }
     }
 

@@ -205,6 +205,45 @@ testkit::both_databases! {
         still_works(&world).await;
     }
 
+    async fn a_rule_for_what_nobody_has_made_is_neither_tried_nor_proposed(db: TestDb) {
+        let world = World::new(db).await;
+        for scope in ["PROJECT", "AGENT"] {
+            let mut about = written("run.stream", "BLOCK");
+            (about["scope"], about["scope_id"]) = (json!(scope), json!("crawlr"));
+            let propose = json!({ "reason": "it would have kept us from this", "definition": about });
+            for (path, body, within) in [
+                (format!("{RULES}/backtest"), json!({ "rule": about }), "/rule"),
+                (PROPOSALS.to_owned(), propose, "/definition"),
+            ] {
+                let answer = expect("109", world.post(&path, &body), 422, "validation-failed").await;
+                assert_eq!(answer.text("/errors/0/pointer"), format!("{within}/scope_id"), "{path}");
+            }
+        }
+        assert_eq!(world.get(PROPOSALS).send().await.at("/items"), json!([]));
+    }
+
+    async fn a_rule_for_everyone_is_made_beside_one_like_it_for_an_agent(db: TestDb) {
+        let world = World::new(db).await;
+        world.post("/api/v1/agents", &json!({ "agent_id": "crawler" })).send().await.ok(201);
+        let mut agent = written("run.model == 'x'", "BLOCK");
+        (agent["scope"], agent["scope_id"]) = (json!("AGENT"), json!("crawler"));
+        let narrow = world.post(RULES, &agent).send().await.ok(201).text("/rule_id");
+        let broad = world.post(RULES, &written("run.model == 'x'", "BLOCK")).send().await;
+        assert_eq!(broad.ok(201).at("/conflicts"), json!([]));
+        expect("105", world.post(RULES, &agent), 409, "already-exists").await;
+        // What one that is narrower does otherwise is told, and keeps nobody from approving.
+        let warns = json!({ "reason": "it would have told us before", "definition": written("run.model == 'y'", "WARN") });
+        let warns = proposal(&world, &warns).await;
+        world.call("POST", &format!("{PROPOSALS}/{warns}/approve")).send().await.ok(200);
+        agent["condition"] = json!("run.model == 'y'");
+        let blocks = proposal(&world, &json!({ "reason": "it does so every night", "definition": agent })).await;
+        let shown = world.get(&format!("{PROPOSALS}/{blocks}")).send().await;
+        let kind = (shown.text("/conflicts/0/kind"), shown.at("/conflicts/0/blocking"));
+        assert_eq!(kind, ("CONTRADICTING_MODE".to_owned(), json!(false)));
+        let made = world.call("POST", &format!("{PROPOSALS}/{blocks}/approve")).send().await;
+        assert_ne!(made.ok(200).text("/rule_id"), narrow);
+    }
+
     async fn what_cannot_be_judged_and_what_is_at_odds_blocks(db: TestDb) {
         let world = World::new(db).await;
         let make = async |condition: &str, mode: &str| {

@@ -8,7 +8,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use model::id::{RuleId, SignatureId};
-use model::policy::{Definition, EnforcementMode, RuleScope};
+use model::policy::{Definition, EnforcementMode, OnStream, RuleScope, Stage};
 
 /// A rule that is active.
 #[derive(Debug, Clone, Copy)]
@@ -27,19 +27,12 @@ pub struct ActiveRule<'a> {
 pub enum ConflictKind {
     /// The same is demanded, and something else is done.
     ContradictingMode,
-    /// The same is demanded, and the same is done.
+    /// A rule that meets at least as much demands the same and does the same.
     Duplicate,
     /// An active rule was made for the same failure.
     SameSignature,
     /// A broader rule does as much already.
     Shadowed,
-}
-
-impl ConflictKind {
-    /// Whether it keeps a proposal from being approved.
-    pub const fn is_blocking(self) -> bool {
-        matches!(self, Self::ContradictingMode | Self::Duplicate)
-    }
 }
 
 /// A rule that is at odds with the draft.
@@ -49,6 +42,8 @@ pub struct Conflict {
     pub rule: RuleId,
     /// How.
     pub kind: ConflictKind,
+    /// Whether it keeps a proposal from being approved.
+    pub blocking: bool,
 }
 
 /// Rules that are active, ready to be compared with any number of drafts: each condition is taken apart once.
@@ -77,10 +72,14 @@ impl ActiveRules<'_> {
         let mut found: Vec<Conflict> = others
             .filter_map(|(rule, theirs)| {
                 let kind = between((draft, &wanted, signature), rule, theirs)?;
-                Some(Conflict { rule: rule.id, kind })
+                Some(Conflict {
+                    rule: rule.id,
+                    kind,
+                    blocking: is_blocking(kind, draft, rule.definition),
+                })
             })
             .collect();
-        found.sort_by_key(|conflict| (conflict.kind, conflict.rule));
+        found.sort_by_key(|conflict| (!conflict.blocking, conflict.kind, conflict.rule));
         found
     }
 }
@@ -97,7 +96,10 @@ fn between(
         return None;
     }
     let tried = draft.mode == EnforcementMode::DryRun || other.mode == EnforcementMode::DryRun;
-    if wanted == theirs && draft.mode == other.mode && draft.min_confidence == other.min_confidence {
+    let is_twin = draft.mode == other.mode
+        && draft.min_confidence == other.min_confidence
+        && cuts(draft) == cuts(other);
+    if wanted == theirs && is_twin && covers(other, draft) {
         Some(ConflictKind::Duplicate)
     } else if wanted == theirs && draft.mode != other.mode && !tried {
         Some(ConflictKind::ContradictingMode)
@@ -106,6 +108,7 @@ fn between(
     } else if theirs.is_subset(wanted)
         && other.min_confidence <= draft.min_confidence
         && other.mode >= draft.mode
+        && cuts(other) >= cuts(draft)
         && covers(other, draft)
         && !tried
     {
@@ -113,6 +116,22 @@ fn between(
     } else {
         None
     }
+}
+
+/// Whether it keeps the draft from being approved. Two modes for two scopes are no mistake: where both apply, the more
+/// severe one wins.
+fn is_blocking(kind: ConflictKind, draft: &Definition, other: &Definition) -> bool {
+    match kind {
+        ConflictKind::Duplicate => true,
+        ConflictKind::ContradictingMode => draft.scope == other.scope && draft.scope_id == other.scope_id,
+        ConflictKind::SameSignature | ConflictKind::Shadowed => false,
+    }
+}
+
+/// Whether it ends a stream in which it finds something. Nothing of a request is streamed, and what refuses nothing
+/// annotates in any case.
+fn cuts(of: &Definition) -> bool {
+    of.stage == Stage::Output && of.mode.refuses() && of.on_stream == OnStream::Block
 }
 
 /// Whether a request can be in both scopes: it has a project and an agent.
@@ -170,3 +189,6 @@ fn demands(condition: Option<&str>) -> BTreeSet<String> {
     parts.insert(part);
     if joined { parts } else { BTreeSet::from([whole]) }
 }
+
+#[cfg(test)]
+mod tests;

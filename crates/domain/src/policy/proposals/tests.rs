@@ -251,9 +251,7 @@ fn conflicts_are_found_and_named() {
     }];
     let found = ActiveRules::from_iter(active).conflicts(&draft, Some(signature().id()), None);
     assert_eq!(
-        found
-            .first()
-            .map(|conflict| (conflict.kind, conflict.kind.is_blocking())),
+        found.first().map(|conflict| (conflict.kind, conflict.blocking)),
         Some((ConflictKind::SameSignature, false))
     );
     let narrow = agent("support");
