@@ -29,11 +29,12 @@ use model::window::{Window, WindowSpec};
 pub use self::matching::applies;
 pub use self::order::{Retry, Stage, order};
 pub use self::remedy::Remedy;
+pub use self::report::COST_UNKNOWN;
 
 /// The engine's name in decision snapshots.
 pub const NAME: &str = "limits";
 /// The engine's version; raised with every change of what it decides.
-pub const VERSION: &str = "6";
+pub const VERSION: &str = "7";
 
 /// From which share of its maximum a limit is said to be approaching, in percent.
 pub const APPROACHING_PCT: i64 = 80;
@@ -67,7 +68,8 @@ pub struct CheckInput<'a> {
     pub amounts: Amounts,
     /// How many more LLM Runs it would be at one time; 1 for a single request.
     pub concurrency: i64,
-    /// Whether anybody knows what it will cost. What nobody knows is not zero: a strict money limit refuses it.
+    /// Whether anybody knows what it will cost. What nobody knows is not zero: a strict money limit refuses it, and another
+    /// one says that it cannot count it.
     pub cost_known: bool,
     /// The limits that apply to it.
     pub limits: &'a [LimitState<'a>],
@@ -160,7 +162,7 @@ pub struct CheckOutput {
     pub blocking: Vec<LimitReport>,
     /// The money limits that refuse because the cost is not known.
     pub unpriced: Vec<LimitReport>,
-    /// The limits that are passed or approaching.
+    /// The limits that are passed or approaching, or that let pass what they cannot count.
     pub warnings: Vec<LimitReport>,
     /// Every counted limit of the tenant's own, the one with the least room first: for the headers of the answer.
     pub reports: Vec<LimitReport>,
@@ -259,7 +261,8 @@ fn weigh(input: &CheckInput<'_>, state: &LimitState<'_>, requested: i64, output:
     let money = limit.limit_type.unit() == Unit::NanoUsd;
     let usage = money || limit.limit_type.unit() == Unit::Tokens;
     output.bounds_usage |= usage && limit.enforcement.is_strict();
-    if money && !input.cost_known && limit.enforcement.is_strict() {
+    let unknown = money && !input.cost_known;
+    if unknown && limit.enforcement.is_strict() {
         output.unpriced.push(report.clone());
     } else if refused {
         output.blocking.push(report.clone());
@@ -280,8 +283,8 @@ fn weigh(input: &CheckInput<'_>, state: &LimitState<'_>, requested: i64, output:
         output.overrides.push((limit.tenant, raise.id));
         report.message_code = raise::APPLIED;
         output.warnings.push(report.clone());
-    } else if approaching(after, max) && limit.category != LimitCategory::Threshold {
-        report.message_code = report::APPROACHING;
+    } else if let Some(code) = noted(limit, unknown, after, max) {
+        report.message_code = code;
         output.warnings.push(report.clone());
     }
     if limit.category != LimitCategory::Threshold && requested > 0 {
@@ -296,6 +299,15 @@ fn weigh(input: &CheckInput<'_>, state: &LimitState<'_>, requested: i64, output:
         });
     }
     output.reports.push(report);
+}
+
+/// What is said of a limit that is not passed.
+fn noted(limit: &Limit, unknown: bool, after: i64, max: i64) -> Option<&'static str> {
+    if unknown {
+        return Some(report::COST_UNKNOWN);
+    }
+    let near = approaching(after, max) && limit.category != LimitCategory::Threshold;
+    near.then_some(report::APPROACHING)
 }
 
 fn breach(report: &LimitReport, breach_type: BreachType, value: i64) -> BreachFact {

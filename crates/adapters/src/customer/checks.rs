@@ -1,6 +1,6 @@
 //! How is a decision about Limits shown?
 
-use domain::limits::{CheckOutput, Headroom, LimitReport};
+use domain::limits::{COST_UNKNOWN, CheckOutput, Headroom, LimitReport};
 use model::decision::Outcome;
 use model::hold::{Hold, HoldStatus};
 use model::id::TenantId;
@@ -174,7 +174,8 @@ pub struct CheckView {
     pub expires_at: Option<Timestamp>,
     /// The Limits that refuse, in the order in which Limits are asked.
     pub blocking_limits: Vec<LimitReportView>,
-    /// The Limits of the tenant's own that are passed without refusing, or nearly used up.
+    /// The Limits of the tenant's own that are passed without refusing, or nearly used up, or that limit money and let pass
+    /// what nobody knows the cost of.
     pub warnings: Vec<LimitReportView>,
     /// What is left.
     pub headroom: HeadroomView,
@@ -243,9 +244,14 @@ fn message_of(output: &CheckOutput, outcome: Outcome) -> String {
             report.name
         );
     }
-    match outcome {
-        Outcome::Warn => "Allowed; a limit is passed or nearly used up.".to_owned(),
-        Outcome::Allow | Outcome::Block => "Allowed.".to_owned(),
+    let uncounted = |report: &&LimitReport| report.message_code == COST_UNKNOWN && !report.is_platform();
+    match (outcome, output.warnings.iter().find(uncounted)) {
+        (Outcome::Warn, Some(report)) => format!(
+            "Allowed; nobody knows what it costs, and `{}`, which limits money and refuses nothing, cannot count it.",
+            report.name
+        ),
+        (Outcome::Warn, None) => "Allowed; a limit is passed or nearly used up.".to_owned(),
+        (Outcome::Allow | Outcome::Block, _) => "Allowed.".to_owned(),
     }
 }
 

@@ -116,7 +116,7 @@ const LIMIT_HEADERS: [(&str, &str); 4] = [
     ),
     (
         "x-plimsoll-limit-warnings",
-        "The Limits that are passed and let pass, or nearly used up, each with its message code: `\"LIM-…\";code=LIMIT_APPROACHING` (RFC 9651)",
+        "The Limits that are passed and let pass, or nearly used up, or cannot count what nobody knows the cost of, each with its message code: `\"LIM-…\";code=LIMIT_APPROACHING` (RFC 9651)",
     ),
 ];
 

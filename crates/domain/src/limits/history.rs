@@ -19,7 +19,7 @@ use model::run::Run;
 use model::time::Timestamp;
 
 use self::book::Book;
-use super::report::APPROACHING;
+use super::report::{APPROACHING, COST_UNKNOWN};
 use super::{CheckInput, LimitState, applies, asked_for, check};
 
 pub use self::report::{DaySum, Mark, Note, Peak, Report, Tally, WindowSum};
@@ -109,7 +109,7 @@ impl Replay {
         if output
             .warnings
             .iter()
-            .any(|warning| warning.message_code != APPROACHING)
+            .any(|warning| ![APPROACHING, COST_UNKNOWN].contains(&warning.message_code))
         {
             self.report.warn(run);
         }

@@ -12,6 +12,10 @@ use super::{LimitReport, LimitState};
 /// The message code of a limit that is nearly used up.
 pub(super) const APPROACHING: &str = "LIMIT_APPROACHING";
 
+/// The message code of a money limit that lets pass what nobody knows the cost of. It is none of the contract, which has no
+/// word for it.
+pub const COST_UNKNOWN: &str = "COST_UNKNOWN";
+
 /// The message code of a limit that is passed, as in the contract.
 pub(super) fn message_code(limit: &Limit) -> &'static str {
     let worker = is_worker(limit);

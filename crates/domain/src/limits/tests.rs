@@ -338,7 +338,7 @@ fn message_codes_follow_the_period() {
 }
 
 #[test]
-fn a_cost_that_nobody_knows_is_refused_by_a_strict_money_limit_only() {
+fn a_cost_that_nobody_knows_is_refused_by_a_strict_money_limit_and_told_by_another() {
     let (strict, tokens) = (
         budget(1, 100),
         Limit {
@@ -368,12 +368,13 @@ fn a_cost_that_nobody_knows_is_refused_by_a_strict_money_limit_only() {
     );
     assert!(output.blocking.is_empty() && output.breaches.is_empty());
     assert_eq!(decide(&tokens).outcome, Outcome::Allow);
-    assert_eq!(
-        decide(&Limit {
-            enforcement: Enforcement::Warn,
-            ..strict
-        })
-        .outcome,
-        Outcome::Allow
-    );
+    for enforcement in [Enforcement::Warn, Enforcement::Alert] {
+        let output = decide(&Limit {
+            enforcement,
+            ..strict.clone()
+        });
+        let codes: Vec<_> = output.warnings.iter().map(|report| report.message_code).collect();
+        assert_eq!((output.outcome, codes), (Outcome::Warn, vec![COST_UNKNOWN]));
+        assert!(output.unpriced.is_empty() && output.breaches.is_empty());
+    }
 }

@@ -37,6 +37,8 @@ pub(super) struct Audited {
 /// A breach that is recorded unless one was since then.
 pub(super) struct Passing {
     pub(super) breach: Breach,
+    /// When the window of the calendar began in which it counts; 0 for what has none.
+    pub(super) window: Timestamp,
     pub(super) since: Timestamp,
     /// What is noted as the time of the breach: in the window that it belongs to, which may be over.
     pub(super) noted_at: Timestamp,

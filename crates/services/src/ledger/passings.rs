@@ -10,8 +10,8 @@ use domain::settle::Change;
 use model::breach::{Breach, BreachType};
 use model::decision::Outcome;
 use model::hold::Hold;
-use model::id::{BreachId, IdGenerator};
-use model::limit::Enforcement;
+use model::id::{BreachId, IdGenerator, LimitId, TenantId};
+use model::limit::{Enforcement, Limit};
 use model::time::Timestamp;
 use model::window::WindowSpec;
 use store::{StoreResult, Writes};
@@ -66,13 +66,31 @@ impl Batch<'_> {
             correlation_id: &command.correlation_id,
         };
         for fact in output.breaches.iter().chain(degraded) {
-            self.record_hit(&hit, fact, self.now);
+            let window = self.window_of(fact);
+            self.record_hit(&hit, fact, (window, self.now));
         }
+    }
+
+    /// When the window of the calendar began in which a limit is hit now; 0 for what has none.
+    fn window_of(&self, fact: &BreachFact) -> Timestamp {
+        let limit = self.limit(fact.owner, fact.limit);
+        match limit.filter(|limit| !limit.limit_type.is_given_back()) {
+            Some(limit) if matches!(limit.window, WindowSpec::Calendar { .. }) => {
+                limit.window.window_at(self.now).start
+            }
+            _ => Timestamp::from_micros(0),
+        }
+    }
+
+    /// The limit, if it applies.
+    fn limit(&self, owner: TenantId, id: LimitId) -> Option<&Limit> {
+        let (_, limits) = self.known.limits.get(&owner)?;
+        limits.iter().find(|limit| limit.id == id)
     }
 
     /// Records that a limit was hit: at once, or when it is known whether that is new in its window, in which it is noted
     /// at this time.
-    fn record_hit(&mut self, hit: &Hit<'_>, fact: &BreachFact, noted_at: Timestamp) {
+    fn record_hit(&mut self, hit: &Hit<'_>, fact: &BreachFact, (window, noted_at): (Timestamp, Timestamp)) {
         let breach = Breach {
             id: BreachId::generate(self.ids),
             tenant: hit.tenant,
@@ -89,6 +107,7 @@ impl Batch<'_> {
             None => self.record_breach(breach, hit.correlation_id, fact.alert),
             Some(since) => self.effects.passings.push(Passing {
                 breach,
+                window,
                 since,
                 noted_at,
                 alert: fact.alert,
@@ -126,7 +145,8 @@ impl Batch<'_> {
             alert: above.enforcement == Enforcement::Alert,
             once_since: above.told_since.filter(|_| lets_pass),
         };
-        self.record_hit(&Hit::of(hold, command), &fact, above.noted_at);
+        let window = Timestamp::from_micros(key.window_start);
+        self.record_hit(&Hit::of(hold, command), &fact, (window, above.noted_at));
     }
 
     /// Records a breach, tells of it, and of the alert that fires with it.
@@ -151,8 +171,7 @@ impl Batch<'_> {
     /// Since when the audit ledger has at most one breach of the limit: the day (UTC), or its window, if that began later.
     fn audited_since(&self, breach: &Breach) -> Timestamp {
         let day = Timestamp::start_of_day(self.now.day());
-        let of_owner = self.known.limits.get(&breach.limit_owner);
-        let limit = of_owner.and_then(|(_, limits)| limits.iter().find(|limit| limit.id == breach.limit));
+        let limit = self.limit(breach.limit_owner, breach.limit);
         match limit.map(|limit| &limit.window) {
             Some(window @ WindowSpec::Calendar { .. }) => day.max(window.window_at(self.now).start),
             _ => day,
@@ -164,15 +183,15 @@ impl Batch<'_> {
         let mut passings = std::mem::take(&mut self.effects.passings);
         let of = |passing: &Passing| {
             let breach = &passing.breach;
-            (breach.tenant, breach.limit_owner, breach.limit)
+            (breach.tenant, breach.limit_owner, breach.limit, passing.window)
         };
-        // In one order everywhere. All of a batch are of one instant, and so of one window: of each limit the first one
-        // is asked about, however many have passed it.
+        // In one order everywhere. All of a batch are of one instant: of each window of a limit, the one that is over too, the
+        // first one is asked about, however many have passed it.
         passings.sort_by_key(of);
         passings.dedup_by_key(|passing| of(passing));
         for passing in passings {
             let noted = (passing.since, passing.noted_at);
-            if store::breaches::is_first_since(tx, &passing.breach, noted)? {
+            if store::breaches::is_first_since(tx, &passing.breach, passing.window, noted)? {
                 self.record_breach(passing.breach, &passing.correlation_id, passing.alert);
             }
         }

@@ -175,6 +175,36 @@ testkit::both_databases! {
         assert_eq!(timeline(&world, entity).await, ["incident_created", "incident_mitigating", "incident_resolved"]);
     }
 
+    async fn an_audit_ledger_that_refuses_the_second_of_two_steps_leaves_the_first_undone_too(db: TestDb) {
+        let world = World::new(db).await;
+        let run = failed(&world, 500).await;
+        explained(&world).await;
+        let before = incidents_of(&world, run).await.remove(0);
+        let (tenant, id) = (world.tenant, before.id);
+        let (refuse, allow) = if world.db.url().starts_with("sqlite:") {
+            ("CREATE TRIGGER ledger_is_down BEFORE INSERT ON audit_ledger WHEN NEW.event_type = 'IncidentResolved' \
+              BEGIN SELECT RAISE(ABORT, 'the ledger is down'); END", "DROP TRIGGER ledger_is_down")
+        } else {
+            ("CREATE FUNCTION ledger_is_down() RETURNS trigger LANGUAGE plpgsql AS \
+              $$ BEGIN RAISE EXCEPTION 'the ledger is down'; END $$; \
+              CREATE TRIGGER ledger_is_down BEFORE INSERT ON audit_ledger FOR EACH ROW \
+              WHEN (NEW.event_type = 'IncidentResolved') EXECUTE FUNCTION ledger_is_down()",
+             "DROP TRIGGER ledger_is_down ON audit_ledger; DROP FUNCTION ledger_is_down()")
+        };
+        world.db.by_hand(refuse);
+        let refused = change(&world.cx, asked(&world, id), resolve(), |_| String::new()).await;
+        assert!(matches!(refused, Err(IncidentError::Store(_))), "{refused:?}");
+        assert_eq!(incidents_of(&world, run).await, std::slice::from_ref(&before));
+        let replayed = services::incidents::replay::one(&world.cx, tenant, id).await.unwrap();
+        assert_eq!((replayed.replay.events, replayed.replay.violations), (2, vec![]));
+        assert_eq!(audited(&world, id.to_string()).await, ["IncidentCreated"], "not the entry that was written either");
+        assert_eq!(timeline(&world, id.to_string()).await, ["incident_created"]);
+        world.db.by_hand(allow);
+        let done = change(&world.cx, asked(&world, id), resolve(), |_| String::new()).await;
+        assert!(matches!(done, Ok(Done::Now(ref incident, _)) if incident.version == 4), "{done:?}");
+        assert_eq!(audited(&world, id.to_string()).await, ["IncidentResolved", "IncidentMitigating", "IncidentCreated"]);
+    }
+
     async fn ten_who_change_at_once_leave_no_gap_and_one_resolution(db: TestDb) {
         let world = World::new(db).await;
         let run = failed(&world, 500).await;

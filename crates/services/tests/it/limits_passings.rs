@@ -199,6 +199,51 @@ testkit::both_databases! {
         told.books.balance().await;
     }
 
+    async fn a_window_that_is_over_is_told_of_once_too_though_the_next_one_was_passed_before(db: TestDb) {
+        let told = Told::new(db).await;
+        let alert = told.limit(Enforcement::Alert, told.books.budget(told.tenant, 10)).await;
+        let settles = async |hold, nano| {
+            let late = end(told.tenant, hold, settle(nano), Authority::Gateway);
+            ended(told.books.ledger.end(late).await).unwrap();
+        };
+        let midnight = Timestamp::start_of_day(told.books.clock.now().day()).plus_seconds(86_400);
+        let mut passed = 0;
+        // Both with nothing before, and with what was told of an earlier day.
+        for day in 0..2 {
+            let begins = midnight.plus_seconds(day * 86_400);
+            told.books.clock.set(begins.plus_seconds(-10));
+            let (first, second) = (told.takes(1).await, told.takes(1).await);
+            told.books.clock.set(begins.plus_seconds(5));
+            told.takes(11).await;
+            passed += 1;
+            assert_eq!(told.breaches(alert).await, passed, "of the new day");
+            told.books.clock.set(begins.plus_seconds(10));
+            settles(first, 12).await;
+            // What the second day ends with has passed it before, and was told.
+            passed += i64::from(day == 0);
+            assert_eq!(told.breaches(alert).await, passed, "of the day before");
+            settles(second, 2).await;
+            told.takes(1).await;
+            assert_eq!(told.breaches(alert).await, passed, "and no more of either");
+        }
+        assert_eq!(told.events(alert).await, ["limit_breached", "alert_fired"].repeat(3));
+        told.books.balance().await;
+    }
+
+    async fn two_windows_that_are_passed_in_one_batch_are_both_told(db: TestDb) {
+        let told = Told::new(db).await;
+        let alert = told.limit(Enforcement::Alert, told.books.budget(told.tenant, 10)).await;
+        let midnight = Timestamp::start_of_day(told.books.clock.now().day()).plus_seconds(86_400);
+        told.books.clock.set(midnight.plus_seconds(-10));
+        let hold = told.takes(1).await;
+        told.books.clock.set(midnight.plus_seconds(5));
+        let late = end(told.tenant, hold, settle(12), Authority::Gateway);
+        let (ended_late, _) = tokio::join!(told.books.ledger.end(late), told.takes(11));
+        ended(ended_late).unwrap();
+        assert_eq!(told.breaches(alert).await, 2);
+        assert_eq!(told.events(alert).await.len(), 4);
+    }
+
     async fn the_audit_ledger_has_the_first_breach_of_a_limit_in_a_day_however_many_are_refused(db: TestDb) {
         let told = Told::new(db).await;
         let block = told.limit(Enforcement::Block, told.books.budget(told.tenant, 10)).await;

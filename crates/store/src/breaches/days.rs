@@ -53,6 +53,22 @@ struct Told {
     limit_id: String,
     last_at: i64,
     told_at: i64,
+    told_window: i64,
+    other_told_at: Option<i64>,
+    other_told_window: Option<i64>,
+}
+
+/// When it was told of a window of a limit, and of which.
+type ToldOf = (Option<i64>, Option<i64>);
+
+/// When it was told of this window, as far as that is known, and the other window that stays known once it is told again: the
+/// later one of those that are left.
+fn told_of(window: i64, known: [ToldOf; 2]) -> (Option<i64>, ToldOf) {
+    let is_it = |told: &&ToldOf| told.1 == Some(window);
+    let told_at = known.iter().find(is_it).and_then(|told| told.0);
+    let left = known.iter().filter(|told| !is_it(told));
+    let other = left.max_by_key(|told| told.1).copied();
+    (told_at, other.unwrap_or_default())
 }
 
 /// Adds breaches to their days, in one order everywhere.
@@ -118,31 +134,36 @@ fn last(tx: &mut impl Writes, (tenant, owner, limit): Name, last_at: i64) -> Sto
     Ok(())
 }
 
-/// Notes that the limit was passed at this time, and says whether that is the first time since then. Asked under the lock
-/// of the limit's counter.
+/// Notes that the limit was passed at this time in this window, and says whether that is the first time in it since then. Two
+/// windows are known of each limit: what is settled late passes the one that is over, while the next one is passed too.
+/// Asked under the lock of the limit's counter.
 ///
 /// # Errors
 /// What the database says.
 pub fn is_first_since(
     tx: &mut impl Writes,
     breach: &Breach,
+    window: Timestamp,
     (since, noted_at): (Timestamp, Timestamp),
 ) -> StoreResult<bool> {
     use limit_recent as recent;
+    let window = window.as_micros();
     let name = (
         breach.tenant.to_string(),
         breach.limit_owner.to_string(),
         breach.limit.to_string(),
     );
-    let told_at: Option<Option<i64>> = recent::table
+    let known: Option<(ToldOf, ToldOf)> = recent::table
         .find(name.clone())
-        .select(recent::told_at)
+        .select((
+            (recent::told_at, recent::told_window),
+            (recent::other_told_at, recent::other_told_window),
+        ))
         .first(tx.conn())
         .optional()?;
-    if told_at
-        .flatten()
-        .is_some_and(|told_at| told_at >= since.as_micros())
-    {
+    let (last, before) = known.unwrap_or_default();
+    let (told_at, (other_told_at, other_told_window)) = told_of(window, [last, before]);
+    if told_at.is_some_and(|told_at| told_at >= since.as_micros()) {
         return Ok(false);
     }
     let (tenant_id, limit_owner, limit_id) = name;
@@ -152,13 +173,21 @@ pub fn is_first_since(
         limit_id,
         last_at: breach.at.as_micros(),
         told_at: noted_at.as_micros(),
+        told_window: window,
+        other_told_at,
+        other_told_window,
     };
     upsert!(
         tx.conn(),
         recent::table,
         &row,
         (recent::tenant_id, recent::limit_owner, recent::limit_id),
-        recent::told_at.eq(excluded(recent::told_at))
+        (
+            recent::told_at.eq(excluded(recent::told_at)),
+            recent::told_window.eq(excluded(recent::told_window)),
+            recent::other_told_at.eq(excluded(recent::other_told_at)),
+            recent::other_told_window.eq(excluded(recent::other_told_window)),
+        )
     );
     Ok(true)
 }

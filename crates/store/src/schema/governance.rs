@@ -97,6 +97,9 @@ diesel::table! {
         last_at -> BigInt,
         told_at -> Nullable<BigInt>,
         audited_at -> Nullable<BigInt>,
+        told_window -> Nullable<BigInt>,
+        other_told_at -> Nullable<BigInt>,
+        other_told_window -> Nullable<BigInt>,
     }
 }
 
