@@ -127,6 +127,7 @@ const QUESTIONS: [Question; 10] = [
                 tx,
                 CROWDED,
                 "run_00000000000000000010000001".parse().unwrap(),
+                200,
             ));
         },
         indexes: &[
