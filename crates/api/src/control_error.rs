@@ -28,9 +28,20 @@ pub(crate) struct IncidentError {
     /// An object, or null if there is nothing more to say.
     pub(crate) details: Value,
     pub(crate) retry_after: Option<i64>,
+    /// What our own API calls it, where this one says less.
+    pub(crate) cause: Option<&'static str>,
 }
 
+/// The product was told to do nothing by itself: no failure of anybody.
+pub(crate) const KILL_SWITCH_ACTIVE: &str = "KILL_SWITCH_ACTIVE";
+
 impl IncidentError {
+    /// What a program is told that asks for a change meanwhile.
+    pub(crate) fn switched_off() -> Self {
+        let message = "Automatic changes of Incidents are switched off.";
+        Self::new(503, KILL_SWITCH_ACTIVE, message)
+    }
+
     pub(crate) fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
         Self {
             status: StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
@@ -38,6 +49,7 @@ impl IncidentError {
             message: message.into(),
             details: Value::Null,
             retry_after: None,
+            cause: None,
         }
     }
 
@@ -150,25 +162,29 @@ impl From<StoreError> for IncidentError {
     fn from(error: StoreError) -> Self {
         // Logs it, and tells what passes from what does not.
         let native = ApiError::from(error);
-        if native.status == StatusCode::INTERNAL_SERVER_ERROR {
+        let cause = Some(native.code);
+        let told = if native.status == StatusCode::INTERNAL_SERVER_ERROR {
             Self::internal()
         } else {
             Self::unavailable()
-        }
+        };
+        Self { cause, ..told }
     }
 }
 
 /// What is wrong with the body or the headers of any request.
 impl From<ApiError> for IncidentError {
     fn from(error: ApiError) -> Self {
-        match error.status.as_u16() {
+        let cause = Some(error.code);
+        let told = match error.status.as_u16() {
             413 => Self::new(413, "PAYLOAD_TOO_LARGE", error.detail),
             408 => Self::new(408, "REQUEST_TIMEOUT", error.detail),
             415 => Self::new(415, "UNSUPPORTED_MEDIA_TYPE", "The body is not JSON in UTF-8."),
             400..500 => Self::new(400, "INVALID_REQUEST", error.detail),
             503 | 507 => Self::unavailable(),
             _ => Self::internal(),
-        }
+        };
+        Self { cause, ..told }
     }
 }
 

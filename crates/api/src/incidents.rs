@@ -104,11 +104,7 @@ impl Asking {
     /// Refuses a program while it is to do nothing.
     fn by(&self, authority: AuthorityType) -> Result<(), IncidentError> {
         if self.is_paused && !authority.is_human() {
-            return Err(IncidentError::new(
-                503,
-                "KILL_SWITCH_ACTIVE",
-                "Automatic changes of Incidents are switched off.",
-            ));
+            return Err(IncidentError::switched_off());
         }
         Ok(())
     }
@@ -253,7 +249,7 @@ async fn asked<T: Checked>(
         id,
         author: signed.signed.author(),
         authority,
-        expected_version: expected.or(seen),
+        expected_versions: expected.into_iter().chain(seen).collect(),
         once: is_keyed.then_some(once),
         signed: Some(signed.signed.clone()),
     };

@@ -163,6 +163,9 @@ fn of_incidents() {
             "authority" => authority.as_str())
         .increment(0);
     }
+    for action in ["report", "transition", "promotion", "signal", "kill-switch"] {
+        metrics::counter!("plimsoll_emergency_overrides_total", "action" => action).increment(0);
+    }
     for severity in [Severity::Sev1, Severity::Sev2, Severity::Sev3, Severity::Sev4] {
         metrics::counter!("plimsoll_incidents_created_total", "severity" => severity.word()).increment(0);
     }
@@ -182,6 +185,8 @@ fn of_incidents() {
         "storage-full",
         "storage-unavailable",
         "timed-out",
+        "KILL_SWITCH_ACTIVE",
+        "SERVICE_UNAVAILABLE",
     ] {
         metrics::counter!("plimsoll_api_errors_total", "code" => code).increment(0);
     }
@@ -263,6 +268,10 @@ fn describe_incidents() {
     describe_counter!(
         "plimsoll_incidents_created_total",
         "Incidents that came to be, by severity"
+    );
+    describe_counter!(
+        "plimsoll_emergency_overrides_total",
+        "What was done by EMERGENCY_OVERRIDE, by what it was"
     );
     describe_counter!(
         "plimsoll_incident_transitions_total",

@@ -17,6 +17,7 @@ use store::{StoreError, StoreResult, Tx, TxError, Writes};
 use crate::audit::{self, Author, Changed};
 use crate::context::Context;
 use crate::identity::TooOften;
+use crate::measure;
 use crate::once::{Done, Once, OnceError, Render};
 use crate::principals::{Signed, SpendError, Toll, answered_or_spent};
 
@@ -104,47 +105,55 @@ pub async fn switch(
     let (clock, ids) = (cx.clock.clone(), cx.ids.clone());
     let (own, claimed) = (by.signed.tenant_id(), by.authority.authority_type);
     let toll = Toll::of(cx, &by.signed, PrincipalAction::Transition, claimed);
-    cx.db
-        .write(move |tx| -> Result<Done<AutomationSwitches>, AutomationError> {
-            let before = answered_or_spent::<AutomationError>(tx, by.once.as_ref(), Some(&by.signed))?;
-            if let Some(before) = before {
-                return Ok(Done::Before(before));
-            }
-            if claimed != AuthorityType::EmergencyOverride {
-                return Err(AutomationError::Authority(claimed));
-            }
-            let owner = match scope {
-                AutomationScope::Tenant => own,
-                AutomationScope::Global if own == TenantId::PLATFORM => own,
-                AutomationScope::Global => return Err(AutomationError::Scope),
-            };
-            toll.pay()?;
-            let now = clock.now();
-            let known = store::automation::switches(tx, owner)?;
-            let known = if owner == TenantId::PLATFORM {
-                known.global
-            } else {
-                known.tenant
-            };
-            if known.as_ref().is_some_and(|known| known.is_paused) != is_paused {
-                let switch = AutomationSwitch {
-                    tenant: owner,
-                    is_paused,
-                    reason: by.authority.justification.clone().unwrap_or_default(),
-                    changed_by: by.authority.authority_id.clone(),
-                    changed_at: now,
+    let (done, is_switched) = cx
+        .db
+        .write(
+            move |tx| -> Result<(Done<AutomationSwitches>, bool), AutomationError> {
+                let before = answered_or_spent::<AutomationError>(tx, by.once.as_ref(), Some(&by.signed))?;
+                if let Some(before) = before {
+                    return Ok((Done::Before(before), false));
+                }
+                if claimed != AuthorityType::EmergencyOverride {
+                    return Err(AutomationError::Authority(claimed));
+                }
+                let owner = match scope {
+                    AutomationScope::Tenant => own,
+                    AutomationScope::Global if own == TenantId::PLATFORM => own,
+                    AutomationScope::Global => return Err(AutomationError::Scope),
                 };
-                store::automation::switch(tx, &switch)?;
-                told(tx, ids.as_ref(), &by.author, known.as_ref(), &switch, now)?;
-            }
-            let stands = store::automation::switches(tx, own)?;
-            let body = render(&stands);
-            if let Some(once) = &by.once {
-                once.record(tx, 200, &body, now)?;
-            }
-            Ok(Done::Now(stands, body))
-        })
-        .await
+                toll.pay()?;
+                let now = clock.now();
+                let known = store::automation::switches(tx, owner)?;
+                let known = if owner == TenantId::PLATFORM {
+                    known.global
+                } else {
+                    known.tenant
+                };
+                let is_switched = known.as_ref().is_some_and(|known| known.is_paused) != is_paused;
+                if is_switched {
+                    let switch = AutomationSwitch {
+                        tenant: owner,
+                        is_paused,
+                        reason: by.authority.justification.clone().unwrap_or_default(),
+                        changed_by: by.authority.authority_id.clone(),
+                        changed_at: now,
+                    };
+                    store::automation::switch(tx, &switch)?;
+                    told(tx, ids.as_ref(), &by.author, known.as_ref(), &switch, now)?;
+                }
+                let stands = store::automation::switches(tx, own)?;
+                let body = render(&stands);
+                if let Some(once) = &by.once {
+                    once.record(tx, 200, &body, now)?;
+                }
+                Ok((Done::Now(stands, body), is_switched))
+            },
+        )
+        .await?;
+    if is_switched {
+        measure::done_by(claimed, "kill-switch");
+    }
+    Ok(done)
 }
 
 fn told(

@@ -80,6 +80,11 @@ impl<K: Eq + Hash, A: Clone> Beliefs<K, A> {
         keys.known.get(key).cloned()
     }
 
+    /// Whether anything is remembered of the key: what it is asked about then costs no look-up.
+    pub(crate) fn is_remembered(&self, key: &K) -> bool {
+        self.keys().known.contains_key(key)
+    }
+
     pub(crate) fn remembered(&self, key: &K) -> Remembered<A> {
         let keys = self.keys();
         Remembered {

@@ -33,7 +33,8 @@ pub struct IdentitySettings {
     /// How often somebody may do what.
     pub rates: RateTable,
     /// How many signatures may be wrong in a minute: from one address with one access key. From one address with any, it
-    /// may be ten times as many.
+    /// may be ten times as many; and it may name ten times as many as these of access keys that nobody has. What is right
+    /// is let in all the same.
     pub failures_per_minute: u32,
 }
 

@@ -25,7 +25,7 @@ mod told;
 use model::authority::AuthorityContext;
 use model::id::{IdGenerator, IncidentId, RunId, TenantId};
 use model::incident::{
-    Change, Creation, Incident, IncidentEvent, Promotion, Refusal, Standing, StepOf, Transition,
+    Change, Creation, Incident, IncidentEvent, Promotion, Refusal, Standing, Step, StepOf, Transition,
 };
 use model::page::{Page, PageRequest};
 use model::promotion::{PromotionDecision, Verdict};
@@ -62,6 +62,9 @@ pub enum IncidentError {
         /// What it is now.
         actual: i64,
     },
+    /// A program asks while automatic changes are switched off.
+    #[error("automatic changes of Incidents are switched off")]
+    SwitchedOff,
     /// No rule makes an Incident of it.
     #[error("no rule makes an Incident of it")]
     NotNoticed,
@@ -159,13 +162,16 @@ pub async fn events(
         .await
 }
 
-/// The Incidents of an LLM Run.
+/// The most Incidents that are shown of an LLM Run.
+pub(crate) const OF_RUN_MOST: i64 = 200;
+
+/// The newest Incidents of an LLM Run, [`OF_RUN_MOST`] at most.
 ///
 /// # Errors
 /// What the database says.
 pub async fn of_run(cx: &Context, tenant: TenantId, run: RunId) -> Result<Vec<Incident>, StoreError> {
     cx.db
-        .read(move |tx| store::incidents::of_run(tx, tenant, run))
+        .read(move |tx| store::incidents::of_run(tx, tenant, run, OF_RUN_MOST))
         .await
 }
 
@@ -206,15 +212,25 @@ pub(crate) fn open(
         idempotency_key: None,
     };
     let is_promoted = promotion.verdict == Verdict::Promote;
+    let reason = why(&promotion);
     let decided = if is_promoted {
         Change::Opened(promotion)
     } else {
         Change::NotPromoted(promotion)
     };
     let first = Transition::create(tenant, creation, step())?;
-    let second = Transition::of(&first.standing(), step().with(decided))?;
+    let decided = Step {
+        reason,
+        ..step().with(decided)
+    };
+    let second = Transition::of(&first.standing(), decided)?;
     record(tx, ids, author, None, &[first, second])?;
     Ok(if is_promoted { Opened::Open } else { Opened::Waits })
+}
+
+/// Why whoever has let it through did so, if a person did and says it.
+pub(crate) fn why(promotion: &Promotion) -> Option<String> {
+    promotion.promoted_by.as_ref()?.justification.clone()
 }
 
 /// Writes down what has happened to one Incident: its events and what it is now, the audit ledger, the timeline.

@@ -100,6 +100,13 @@ pub(crate) fn incident_changed(took: Duration, is_changed: bool) {
         .record(took.as_secs_f64());
 }
 
+/// Something was done by this authority, and is committed: what broke the glass is counted.
+pub(crate) fn done_by(authority: AuthorityType, action: &'static str) {
+    if authority == AuthorityType::EmergencyOverride {
+        metrics::counter!("plimsoll_emergency_overrides_total", "action" => action).increment(1);
+    }
+}
+
 /// A message was tried: it has arrived, is tried again, or was given up.
 pub(crate) fn delivery(status: DeliveryStatus) {
     let outcome = match status {

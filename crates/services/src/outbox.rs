@@ -26,29 +26,41 @@ const PLACED: i64 = 500;
 /// Messages that are swept in one transaction.
 const SWEPT: i64 = 1_000;
 
-/// Gives all that is committed its place, and says how many messages those were.
+/// Gives all that is committed its place, and says how many messages those were. What cannot be placed of one tenant is
+/// logged, tried again at the next turn, and holds up none of the others.
 ///
 /// # Errors
 /// What the database says.
 pub async fn place(cx: &Context) -> Result<u64, StoreError> {
-    let mut placed = 0_u64;
+    let (mut placed, mut behind, mut is_rest) = (0_u64, None, false);
     loop {
-        let tenants = cx.db.read(|tx| store::outbox::unplaced(tx, TENANTS)).await?;
+        let tenants = cx
+            .db
+            .read(move |tx| store::outbox::unplaced(tx, behind, TENANTS))
+            .await?;
         let is_last = i64::try_from(tenants.len()).is_ok_and(|found| found < TENANTS);
-        let mut is_rest = false;
+        behind = tenants.last().copied();
         for tenant in tenants {
             let (now, ids) = (cx.clock.now(), cx.ids.clone());
             let done = cx
                 .db
                 .write(move |tx| place_of(tx, ids.as_ref(), tenant, now))
-                .await?;
+                .await;
+            let done = done.unwrap_or_else(|error| {
+                tracing::error!(%error, tenant_id = %tenant, "the messages of a tenant could not be given their places yet");
+                Vec::new()
+            });
             is_rest |= i64::try_from(done.len()).is_ok_and(|done| done >= PLACED);
             placed = placed.saturating_add(u64::try_from(done.len()).unwrap_or(u64::MAX));
             done.iter().for_each(note);
         }
-        if is_last && !is_rest {
+        if !is_last {
+            continue;
+        }
+        if !is_rest {
             return Ok(placed);
         }
+        (behind, is_rest) = (None, false);
     }
 }
 
@@ -142,7 +154,7 @@ pub async fn lag_seconds(cx: &Context) -> Result<i64, StoreError> {
 }
 
 /// Sweeps messages that are older than [`RETENTION_DAYS`], with what became of them, and says how many there were. What
-/// is still to be sent stays.
+/// is still to be sent stays. What cannot be swept of one tenant is logged and holds up none of the others.
 ///
 /// # Errors
 /// What the database says.
@@ -155,22 +167,33 @@ pub async fn sweep(cx: &Context) -> Result<u64, StoreError> {
         .read(move |tx| store::outbox::old(tx, before, TENANTS))
         .await?;
     for tenant in tenants {
-        // A receiver that was being turned off when its messages were written down; they would keep all behind them.
-        cx.db
-            .write(move |tx| store::webhooks::deliveries::give_up_stopped(tx, tenant, now))
-            .await?;
-        loop {
-            let done = cx
-                .db
-                .write(move |tx| store::outbox::sweep(tx, tenant, before, SWEPT))
-                .await?;
-            swept = swept.saturating_add(u64::try_from(done).unwrap_or(u64::MAX));
-            if i64::try_from(done).is_ok_and(|done| done < SWEPT) {
-                break;
-            }
+        if let Err(error) = sweep_of(cx, tenant, (before, now), &mut swept).await {
+            tracing::error!(%error, tenant_id = %tenant, "the messages of a tenant could not be swept yet");
         }
     }
     Ok(swept)
+}
+
+async fn sweep_of(
+    cx: &Context,
+    tenant: TenantId,
+    (before, now): (Timestamp, Timestamp),
+    swept: &mut u64,
+) -> Result<(), StoreError> {
+    // A receiver that was being turned off when its messages were written down; they would keep all behind them.
+    cx.db
+        .write(move |tx| store::webhooks::deliveries::give_up_stopped(tx, tenant, now))
+        .await?;
+    loop {
+        let done = cx
+            .db
+            .write(move |tx| store::outbox::sweep(tx, tenant, before, SWEPT))
+            .await?;
+        *swept = swept.saturating_add(u64::try_from(done).unwrap_or(u64::MAX));
+        if i64::try_from(done).is_ok_and(|done| done < SWEPT) {
+            return Ok(());
+        }
+    }
 }
 
 /// What a reader of a tenant's messages comes to.

@@ -60,9 +60,9 @@ impl<T> Piece<T> {
 
 /// Those that can be read. One that somebody has changed by hand until it cannot be read must not hide the others; the job
 /// that looks at the integrity of all of them tells of it.
-fn readable<T>(rows: Vec<StoreResult<T>>) -> Vec<T> {
+pub(crate) fn readable<T>(rows: Vec<StoreResult<T>>) -> Vec<T> {
     let logged = |row: StoreResult<T>| {
-        row.inspect_err(|error| tracing::error!(%error, "a row of a table of the console cannot be read"))
+        row.inspect_err(|error| tracing::error!(%error, "a row cannot be read and is passed over"))
             .ok()
     };
     rows.into_iter().filter_map(logged).collect()

@@ -18,7 +18,7 @@ use crate::tx::{Tx, Writes};
 pub use self::days::{is_first_audited_since, is_first_since, recent};
 pub use self::of_run::{Hit, of_run};
 pub(crate) use self::unexplained::Stored;
-pub use self::unexplained::{explained, unexplained};
+pub use self::unexplained::{UnexplainedUpTo, explained, unexplained};
 
 struct Row {
     tenant_id: String,

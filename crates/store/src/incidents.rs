@@ -27,7 +27,7 @@ use crate::totals::{self, Listing};
 use crate::tx::{Tx, Writes};
 
 pub use self::breaches::{breaches_of, latest, link_breaches, of_breach};
-pub use self::closed::{Closed, closed};
+pub use self::closed::{Closed, ClosedUpTo, closed};
 pub use self::events::events;
 pub use self::listed::{Filter, Listed, list, page};
 pub use self::named::{Named, after};

@@ -58,17 +58,22 @@ pub(crate) fn insert(tx: &mut impl Writes, happened: &[Transition]) -> StoreResu
     Ok(())
 }
 
-/// Tenants that have messages without a place, at most `most`.
+/// Tenants behind this one that have messages without a place, in the order of their ids, at most `most`.
 ///
 /// # Errors
 /// What the database says.
-pub fn unplaced(tx: &mut impl Tx, most: i64) -> StoreResult<Vec<TenantId>> {
-    let tenants: Vec<String> = outbox::table
+pub fn unplaced(tx: &mut impl Tx, behind: Option<TenantId>, most: i64) -> StoreResult<Vec<TenantId>> {
+    let mut query = outbox::table
         .filter(outbox::place.is_null())
         .select(outbox::tenant_id)
         .distinct()
+        .order(outbox::tenant_id)
         .limit(most)
-        .load(tx.conn())?;
+        .into_boxed();
+    if let Some(behind) = behind {
+        query = query.filter(outbox::tenant_id.gt(behind.to_string()));
+    }
+    let tenants: Vec<String> = query.load(tx.conn())?;
     tenants
         .iter()
         .map(|tenant| TABLE.parse("tenant_id", tenant))

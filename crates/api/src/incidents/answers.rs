@@ -20,6 +20,7 @@ impl From<Cause> for IncidentError {
                 format!("The Incident is of version {actual}, not {expected}."),
             )
             .with(json!({ "incidentId": id, "expectedVersion": expected, "actualVersion": actual })),
+            Cause::SwitchedOff => Self::switched_off(),
             Cause::UnknownRun => Self::new(
                 400,
                 "VALIDATION_ERROR",

@@ -14,7 +14,7 @@ use model::principal::AccessKeyId;
 use services::journal::ApiCall;
 use services::principals::Signed;
 
-use crate::control_error::IncidentError;
+use crate::control_error::{IncidentError, KILL_SWITCH_ACTIVE};
 use crate::problem::ApiError;
 use crate::state::State;
 
@@ -103,6 +103,23 @@ fn tell_signed<B>(method: &str, response: &ServiceResponse<B>, took: Duration) {
     }
 }
 
+/// What nobody has a word for.
+const UNKNOWN: &str = "unknown";
+
+/// What it is called that went wrong, in the words of our own API where it has one.
+fn said(error: &actix_web::Error) -> &'static str {
+    if let Some(error) = error.as_error::<ApiError>() {
+        return error.code;
+    }
+    let told = error.as_error::<IncidentError>();
+    told.map_or(UNKNOWN, |error| error.cause.unwrap_or(error.code))
+}
+
+/// Whether something of ours has failed. That the product does nothing while it was told so is none.
+fn is_failure(status: u16, code: &str) -> bool {
+    status >= 500 && code != KILL_SWITCH_ACTIVE
+}
+
 /// Notes what was answered, after how long.
 pub(super) fn note<B>(
     state: &State,
@@ -113,17 +130,15 @@ pub(super) fn note<B>(
 ) {
     tell_signed(method, response, took);
     let status = response.status().as_u16();
-    let error = response
-        .response()
-        .error()
-        .and_then(|error| error.as_error::<ApiError>());
-    match error.map(|error| error.code) {
+    let said = response.response().error().map(said);
+    match said {
         Some("overloaded") => state.cx.journal.limit_hit("write_queue"),
         Some("storage-full") => state.cx.journal.limit_hit("storage"),
         _ => {}
     }
-    if status >= 500 {
-        failed(state, route, status, error.map_or("unknown", |error| error.code));
+    let code = said.unwrap_or(UNKNOWN);
+    if is_failure(status, code) {
+        failed(state, route, status, code);
     }
     // The gateway and the probes speak for themselves.
     if route.starts_with("/api/") {
@@ -163,4 +178,33 @@ pub(super) fn failed(state: &State, route: &str, status: u16, code: &str) {
         envelope = envelope.correlated(&context);
     }
     state.cx.journal.error(envelope);
+}
+
+#[cfg(test)]
+mod tests {
+    use services::StoreError;
+
+    use super::*;
+
+    #[test]
+    fn what_went_wrong_has_the_same_name_whoever_answers() {
+        let overloaded = || StoreError::Overloaded;
+        assert_eq!(said(&ApiError::from(overloaded()).into()), "overloaded");
+        assert_eq!(said(&IncidentError::from(overloaded()).into()), "overloaded");
+        assert_eq!(said(&IncidentError::nothing_here().into()), "NOT_FOUND");
+        assert_eq!(said(&IncidentError::switched_off().into()), KILL_SWITCH_ACTIVE);
+        assert_eq!(said(&actix_web::error::ErrorInternalServerError("?")), UNKNOWN);
+    }
+
+    #[test]
+    fn what_the_kill_switch_refuses_is_no_failure() {
+        for (status, code, is) in [
+            (503, KILL_SWITCH_ACTIVE, false),
+            (503, "SERVICE_UNAVAILABLE", true),
+            (500, UNKNOWN, true),
+            (404, "NOT_FOUND", false),
+        ] {
+            assert_eq!(is_failure(status, code), is, "{status} {code}");
+        }
+    }
 }

@@ -30,11 +30,12 @@ const NOTES_MAX: usize = 2000;
 
 pub(crate) fn incident_error(error: IncidentError) -> ApiError {
     match error {
-        // The last five are about reports, promotions and signatures, of which there are none here.
+        // The last six are about reports, promotions, programs and signatures, of which there are none here.
         IncidentError::NotFound
         | IncidentError::NotNoticed
         | IncidentError::NotLetThrough(_)
         | IncidentError::UnknownRun
+        | IncidentError::SwitchedOff
         | IncidentError::TooOften(_)
         | IncidentError::Spent(SpendError::Replayed) => ApiError::not_found(),
         IncidentError::Refused(Refusal::Edge(EdgeError::Illegal { from, .. })) => out_of_place(from),
@@ -160,7 +161,7 @@ pub(crate) async fn source_run(
 /// List the Incidents of an LLM Run
 #[utoipa::path(get, path = "/api/v1/runs/{run_id}/incidents", operation_id = "run_incidents", tag = "LLM Runs",
     params(("run_id" = String, Path)),
-    responses((status = 200, description = "The Incidents that it has led to; none if it went well", body = RunIncidentsView),
+    responses((status = 200, description = "The Incidents that it has led to, the newest 200, newest first; none if it went well", body = RunIncidentsView),
               (status = 404, description = "There is no such LLM Run", body = Problem)))]
 pub(crate) async fn of_run(
     actor: ReadActor,
@@ -234,7 +235,7 @@ fn asked(
             timestamp: state.cx.clock.now(),
         },
         author: Author::human(principal),
-        expected_version: expected_version(request)?,
+        expected_versions: expected_version(request)?.into_iter().collect(),
         once,
         signed: None,
     })

@@ -106,7 +106,17 @@ testkit::both_databases! {
         let (stale, opened) = (json!({ "expectedVersion": 9 }), json!({ "authority": authority, "expectedVersion": 9 }));
         let taken = glass.takes(&id, "RESOLVED", stale).await;
         let promoted = glass.sends("POST", &promotion, &[], &opened.to_string()).await;
-        for refused in [taken, promoted] {
+        // Said twice, both have to be so.
+        let twice = |body: i64, header: &'static str| {
+            let said = json!({ "newState": "MITIGATING", "authority": authority, "expectedVersion": body });
+            (said.to_string(), [("if-match", header)])
+        };
+        let mut all = vec![taken, promoted];
+        for (body, header) in [(3, "\"9\""), (9, "\"3\"")] {
+            let (said, header) = twice(body, header);
+            all.push(glass.sends("PATCH", &state, &header, &said).await);
+        }
+        for refused in all {
             refused.is(409, "CONFLICT");
             let expected = json!({ "incidentId": id, "expectedVersion": 9, "actualVersion": 3 });
             assert_eq!(refused.at("/error/details"), expected);

@@ -117,7 +117,7 @@ pub struct Promotion {
     pub confidence_micro: Option<i64>,
     /// How many detections it rests on.
     pub detection_count: Option<i64>,
-    /// By what authority a person let it through afterwards; none if nobody had to.
+    /// By what authority a person let it through, afterwards or with a signal; none if nobody had to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub promoted_by: Option<Box<AuthorityContext>>,
 }

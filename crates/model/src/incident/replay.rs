@@ -2,7 +2,6 @@
 //!
 //! Everything is made again from the events alone. What does not fit is named, all of it, and nothing is mended.
 
-use alloc::collections::BTreeSet;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
@@ -41,7 +40,6 @@ pub struct Player {
     events: usize,
     seq: i64,
     at: i64,
-    seen: BTreeSet<String>,
     violations: Vec<Violation>,
 }
 
@@ -62,7 +60,6 @@ impl Player {
             events: 0,
             seq: 0,
             at: i64::MIN,
-            seen: BTreeSet::new(),
             violations: Vec::new(),
         }
     }
@@ -136,8 +133,8 @@ impl Player {
         self.compared(MismatchKind::ForeignEvent, event.seq, &tenant, &event.tenant);
         self.compared(MismatchKind::ForeignEvent, event.seq, &id, &event.incident);
         let expected = event_id(tenant, id, event.seq);
-        let is_new = self.seen.insert(event.event_id.clone());
-        if !is_new || expected != event.event_id {
+        // An id follows from the place: one that is there twice is wrong at one of them, or the place is there twice.
+        if expected != event.event_id {
             let actual = Some(event.event_id.clone());
             self.found(
                 MismatchKind::EventIdMismatch,

@@ -1,5 +1,6 @@
 //! Do signed requests of other people's programs drive an Incident through its whole life, and are forged ones refused?
 
+mod glass;
 mod told;
 
 use std::process::Command;
@@ -13,7 +14,7 @@ use self::told::{signalled, told};
 
 const DONE: &str = "the bad deployment was rolled back";
 
-/// An installation with somebody who is on call.
+/// An installation with somebody who signs.
 struct Signers {
     world: World,
     access_key: String,
@@ -21,7 +22,13 @@ struct Signers {
 }
 
 impl Signers {
+    /// Somebody who is on call.
     fn new(home: Home) -> Self {
+        Self::of(home, "sre")
+    }
+
+    /// Somebody with these roles.
+    fn of(home: Home, roles: &str) -> Self {
         let key = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
         let world = World::with(home, &format!("[secrets]\nmaster_key = \"{key}\"\n"));
         world.home.json(&["tenants", "create", "--name", "acme"]);
@@ -33,7 +40,7 @@ impl Signers {
             "--name",
             "pager",
             "--roles",
-            "sre",
+            roles,
         ];
         let made = world.home.json(&create);
         let text = |name: &str| made[name].as_str().unwrap().to_owned();
@@ -341,4 +348,9 @@ async fn botocore_drives_an_incident_and_nobody_else_does_on_sqlite() {
 #[tokio::test(flavor = "multi_thread")]
 async fn botocore_drives_an_incident_and_nobody_else_does_on_postgres() {
     tokio::task::block_in_place(|| check_botocore(Home::postgres()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_use_of_the_glass_is_counted() {
+    tokio::task::block_in_place(|| glass::check(Home::sqlite()));
 }

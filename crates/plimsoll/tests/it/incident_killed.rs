@@ -187,7 +187,11 @@ async fn whole(home: &Home, tenant: &str) {
     // Everything that is committed gets its place, also what a killed process has left.
     let mut waiting = usize::MAX;
     for _ in 0..3_000 {
-        waiting = db.read(|tx| store::outbox::unplaced(tx, 10)).await.unwrap().len();
+        waiting = db
+            .read(|tx| store::outbox::unplaced(tx, None, 10))
+            .await
+            .unwrap()
+            .len();
         if waiting == 0 {
             break;
         }

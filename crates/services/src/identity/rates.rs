@@ -22,6 +22,9 @@ const IDLE_SECONDS: i64 = 3_600;
 /// How many times as often an address may be wrong as one access key at it.
 const ADDRESS_FACTOR: u32 = 10;
 
+/// How many times as many access keys that nobody has an address may name as it may be wrong: each is a look-up.
+const UNKNOWN_FACTOR: u32 = 10;
+
 /// How often somebody may do what, by authority.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateTable {
@@ -97,10 +100,22 @@ impl Rates {
     }
 }
 
-/// How often signatures were wrong.
+/// What of an address is counted that is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Wrong {
+    /// Anything.
+    Any,
+    /// The signature, by this access key.
+    Key(AccessKeyId),
+    /// The access key: nobody has it, and it was looked up.
+    Unknown,
+}
+
+/// How often signatures were wrong. What is right is never held up by it: many clients may have one address, that of a
+/// proxy.
 pub(crate) struct Failures {
     per_key: Rate,
-    buckets: Buckets<(IpAddr, Option<AccessKeyId>)>,
+    buckets: Buckets<(IpAddr, Wrong)>,
 }
 
 impl Failures {
@@ -112,34 +127,52 @@ impl Failures {
         }
     }
 
-    fn rate(&self, key: Option<AccessKeyId>) -> Rate {
-        let factor = if key.is_some() { 1 } else { ADDRESS_FACTOR };
+    fn rate(&self, what: Wrong) -> Rate {
+        let factor = match what {
+            Wrong::Key(_) => 1,
+            Wrong::Any => ADDRESS_FACTOR,
+            Wrong::Unknown => ADDRESS_FACTOR.saturating_mul(UNKNOWN_FACTOR),
+        };
         Rate {
             per_minute: self.per_key.per_minute.saturating_mul(factor),
             ..self.per_key
         }
     }
 
-    /// Whether the address, or the access key at it, has been wrong too often.
+    /// Whether an access key of which nothing is remembered may be looked up for this address.
     ///
     /// # Errors
-    /// [`TooOften`].
-    pub(crate) fn check(
+    /// [`TooOften`]: it has named too many that nobody has.
+    pub(crate) fn look_up(&self, from: IpAddr, now: Timestamp) -> Result<(), TooOften> {
+        let what = Wrong::Unknown;
+        self.buckets.peek(&(from, what), self.rate(what), now)
+    }
+
+    /// Notes that an access key was looked up and nobody has it.
+    pub(crate) fn unknown(&self, from: IpAddr, now: Timestamp) {
+        let what = Wrong::Unknown;
+        let _empty = self.buckets.take((from, what), self.rate(what), now);
+    }
+
+    /// Notes that something was wrong once more, with a signature by this access key if it names one.
+    ///
+    /// # Errors
+    /// [`TooOften`] if the address, or the access key at it, has been wrong too often already.
+    pub(crate) fn note(
         &self,
         from: IpAddr,
         key: Option<AccessKeyId>,
         now: Timestamp,
     ) -> Result<(), TooOften> {
-        self.buckets.peek(&(from, key), self.rate(key), now)
-    }
-
-    /// Notes that it was wrong once more.
-    pub(crate) fn note(&self, from: IpAddr, key: Option<AccessKeyId>, now: Timestamp) {
-        // Beyond the last token there is nothing to take; that it was refused is what counts.
-        let _empty = self.buckets.take((from, None), self.rate(None), now);
-        if key.is_some() {
-            let _empty = self.buckets.take((from, key), self.rate(key), now);
+        let all = || [Some(Wrong::Any), key.map(Wrong::Key)].into_iter().flatten();
+        for what in all() {
+            self.buckets.peek(&(from, what), self.rate(what), now)?;
         }
+        for what in all() {
+            // Beyond the last token there is nothing to take; that it was refused is what counts.
+            let _empty = self.buckets.take((from, what), self.rate(what), now);
+        }
+        Ok(())
     }
 }
 

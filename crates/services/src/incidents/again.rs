@@ -2,12 +2,12 @@
 
 use model::authority::AuthorityContext;
 use model::id::{IdGenerator, IncidentId};
-use model::incident::{Change, IncidentState, Occurrence, Promotion, Standing, StepOf, Transition};
+use model::incident::{Change, IncidentState, Occurrence, Promotion, Standing, Step, StepOf, Transition};
 use model::promotion::Verdict;
 use model::time::Timestamp;
 use store::Writes;
 
-use super::{ENGINE, IncidentError, record};
+use super::{ENGINE, IncidentError, record, why};
 use crate::audit::Author;
 
 /// The Incident that what is new is compared with, if it has been let through: the gate does not make another one. One
@@ -37,7 +37,11 @@ pub(super) fn attach(
     let mut happened = vec![occurred];
     if opens {
         let standing = happened.last().map_or_else(|| same.clone(), Transition::standing);
-        happened.push(Transition::of(&standing, step().with(Change::Opened(promotion)))?);
+        let opened = Step {
+            reason: why(&promotion),
+            ..step().with(Change::Opened(promotion))
+        };
+        happened.push(Transition::of(&standing, opened)?);
     }
     record(tx, ids, author, Some(same), &happened)?;
     Ok(opens)

@@ -54,7 +54,8 @@ impl Found {
     }
 }
 
-/// Looks at the costs of every tenant.
+/// Looks at the costs of every tenant. One whose costs cannot be looked at is logged, tried again at the next turn, and
+/// holds up none of the others.
 ///
 /// # Errors
 /// What the database says.
@@ -66,7 +67,13 @@ pub async fn detect_all(cx: &Context) -> Result<Found, StoreError> {
             .read(move |tx| store::tenants::list(tx, before, TENANTS_MOST))
             .await?;
         for tenant in &tenants {
-            sum.add(detect_one(cx, tenant.id).await?);
+            match detect_one(cx, tenant.id).await {
+                Ok(found) => sum.add(found),
+                Err(error) => {
+                    let tenant_id = tenant.id;
+                    tracing::error!(%error, %tenant_id, "the costs of a tenant could not be looked at yet");
+                }
+            }
         }
         before = tenants.last().map(|last| last.id);
         if i64::try_from(tenants.len()).is_ok_and(|found| found < TENANTS_MOST) {

@@ -11,6 +11,7 @@ use store::StoreError;
 use super::{ENGINE, IncidentError, record};
 use crate::audit::Author;
 use crate::context::Context;
+use crate::projections::readable;
 
 /// Incidents that are looked for at a time.
 const MOST: i64 = 100;
@@ -33,13 +34,11 @@ pub async fn archive_due(cx: &Context) -> Result<u64, StoreError> {
     let before = cx.clock.now().plus_seconds(-cx.archive_after_days * 86_400);
     let (mut archived, mut after) = (0, None);
     loop {
-        let found = cx
+        let (found, next) = cx
             .db
-            .read(move |tx| store::incidents::closed(tx, before, after, MOST))
+            .read(move |tx| store::incidents::closed(tx, before, after.clone(), MOST))
             .await?;
-        let is_last = i64::try_from(found.len()).is_ok_and(|found| found < MOST);
-        after = found.last().copied();
-        for one in found.iter().filter(|one| one.closed_at <= before) {
+        for one in readable(found).iter().filter(|one| one.closed_at <= before) {
             match archive(cx, one.tenant, one.id).await {
                 Ok(is_done) => archived += u64::from(is_done),
                 Err(error) => {
@@ -47,9 +46,10 @@ pub async fn archive_due(cx: &Context) -> Result<u64, StoreError> {
                 }
             }
         }
-        if is_last {
+        if next.is_none() {
             return Ok(archived);
         }
+        after = next;
     }
 }
 

@@ -22,6 +22,7 @@ use super::{ENGINE, IncidentError, Opened, again, pipeline};
 use crate::audit::Author;
 use crate::context::Context;
 use crate::measure::{self, Counted};
+use crate::projections::readable;
 
 /// Breaches that are found at a time.
 const MOST: i64 = 500;
@@ -51,14 +52,12 @@ type Name = (TenantId, TenantId, LimitId, BreachType, Timestamp);
 pub async fn explain_all(cx: &Context) -> Result<Explained, StoreError> {
     let (mut sum, mut after) = (Explained::default(), None);
     loop {
-        let found = cx
+        let (found, next) = cx
             .db
-            .read(move |tx| store::breaches::unexplained(tx, after, MOST))
+            .read(move |tx| store::breaches::unexplained(tx, after.clone(), MOST))
             .await?;
-        let is_last = i64::try_from(found.len()).is_ok_and(|found| found < MOST);
-        after = found.last().map(|last| (last.at, last.id)).or(after);
         let mut looked_at: Vec<(TenantId, BreachId)> = Vec::new();
-        for group in grouped(found).into_values() {
+        for group in grouped(readable(found)).into_values() {
             let these = group.iter().map(|breach| (breach.tenant, breach.id));
             let these: Vec<_> = these.collect();
             match explain(cx, group).await {
@@ -82,9 +81,10 @@ pub async fn explain_all(cx: &Context) -> Result<Explained, StoreError> {
         cx.db
             .write(move |tx| store::breaches::explained(tx, &looked_at))
             .await?;
-        if is_last {
+        if next.is_none() {
             return Ok(sum);
         }
+        after = next;
     }
 }
 

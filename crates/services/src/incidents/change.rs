@@ -29,12 +29,23 @@ pub struct Asked {
     pub author: Author,
     /// By what authority.
     pub authority: AuthorityContext,
-    /// The version that the caller has seen, if it says so.
-    pub expected_version: Option<i64>,
+    /// The versions that the caller has seen, as often as it says so: all of them have to be the one that it is.
+    pub expected_versions: Vec<i64>,
     /// The idempotency key, if the request has one.
     pub once: Option<Once>,
     /// The signature of the request, if it has one: it is used up by the change.
     pub signed: Option<Signed>,
+}
+
+impl Asked {
+    /// Refuses what was not asked for in sight of the Incident as it is.
+    pub(super) fn is_seen(&self, incident: &Incident) -> Result<(), IncidentError> {
+        let (id, actual) = (self.id, incident.version);
+        let other = self.expected_versions.iter().find(|seen| **seen != actual);
+        other.map_or(Ok(()), |&expected| {
+            Err(IncidentError::Outdated { id, expected, actual })
+        })
+    }
 }
 
 /// What somebody wants to happen.
@@ -87,16 +98,15 @@ pub async fn change(
             if let Some(before) = before {
                 return Ok(Done::Before(before));
             }
+            if !by.is_human() && store::automation::switches(tx, asked.tenant)?.is_paused() {
+                return Err(IncidentError::SwitchedOff);
+            }
             let standing =
                 store::incidents::standing(tx, asked.tenant, asked.id)?.ok_or(IncidentError::NotFound)?;
             if wish.is_of_customers() && standing.incident.lifecycle().is_none() {
                 return Err(IncidentError::NotFound);
             }
-            let actual = standing.incident.version;
-            if let Some(expected) = asked.expected_version.filter(|expected| *expected != actual) {
-                let id = asked.id;
-                return Err(IncidentError::Outdated { id, expected, actual });
-            }
+            asked.is_seen(&standing.incident)?;
             let now = clock.now();
             let happened = steps(&standing, &asked, &wish, now)?;
             toll.as_ref().map_or(Ok(()), Toll::pay)?;
@@ -112,6 +122,9 @@ pub async fn change(
         })
         .await;
     measure::incident_changed(began.elapsed(), changed.is_ok());
+    if matches!(changed, Ok(Done::Now(..))) {
+        measure::done_by(by, "transition");
+    }
     changed.inspect_err(|error| {
         if let IncidentError::Refused(Refusal::Edge(refused @ EdgeError::Unauthorized { .. })) = error {
             let authority = by.as_str();

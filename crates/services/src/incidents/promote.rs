@@ -16,7 +16,7 @@ use store::WriteTx;
 use tokio::time::Instant;
 
 use super::change::Asked;
-use super::{ENGINE, IncidentError, pipeline, record};
+use super::{ENGINE, IncidentError, pipeline, record, why};
 use crate::context::Context;
 use crate::measure::{self, Counted};
 use crate::once::{Done, Render};
@@ -53,18 +53,14 @@ pub async fn promote(
             }
             let standing =
                 store::incidents::standing(tx, asked.tenant, asked.id)?.ok_or(IncidentError::NotFound)?;
-            let actual = standing.incident.version;
-            if let Some(expected) = asked.expected_version.filter(|expected| *expected != actual) {
-                let id = asked.id;
-                return Err(IncidentError::Outdated { id, expected, actual });
-            }
+            asked.is_seen(&standing.incident)?;
             may(&standing.incident, by).map_err(Refusal::from)?;
-            toll.as_ref().map_or(Ok(()), Toll::pay)?;
             let now = clock.now();
             let decision = decide(tx, &standing.incident, &asked, now)?;
             if decision.decision != Verdict::Promote {
                 return Ok(Asking::Refused(Box::new(decision)));
             }
+            toll.as_ref().map_or(Ok(()), Toll::pay)?;
             let opened = open(tx, ids.as_ref(), (&asked, &standing, &decision), now)?;
             let body = render(&opened);
             if let Some(once) = once {
@@ -83,7 +79,10 @@ pub async fn promote(
     }
     let (said, done) = match done? {
         Asking::Before(before) => return Ok(Done::Before(before)),
-        Asking::Open(opened, body) => (Verdict::Promote, Ok(Done::Now(*opened, body))),
+        Asking::Open(opened, body) => {
+            measure::done_by(by, "promotion");
+            (Verdict::Promote, Ok(Done::Now(*opened, body)))
+        }
         Asking::Refused(decision) => (decision.decision, Err(IncidentError::NotLetThrough(decision))),
     };
     let mut counted = Counted::default();
@@ -154,7 +153,7 @@ fn open(
         idempotency_key: asked.once.as_ref().map(|once| once.key.clone()),
     };
     let step = Step {
-        reason: asked.authority.justification.clone(),
+        reason: why(&promotion),
         ..step.with(Change::Opened(promotion))
     };
     let opened = Transition::of(standing, step)?;

@@ -1,8 +1,11 @@
 //! Are the Incidents still what their events say?
 
+use model::audit::EntityType;
 use model::digest::Digest;
 use model::id::{IncidentId, TenantId};
 use model::incident::{MismatchKind, Player, Replay, Violation};
+use serde_json::Value;
+use store::audit::Filter;
 use store::incidents::Named;
 use store::{StoreError, StoreResult, Tx};
 
@@ -14,6 +17,10 @@ const MOST: i64 = 200;
 
 /// Events that are read at a time: an Incident to which one failure after the other is added has any number of them.
 const PIECE: i64 = 500;
+
+/// Entries of the audit ledger that are looked at for the newest with a hash of an event: only the use of an authority has
+/// none, and stands beside one that has.
+const ENTRIES: i64 = 10;
 
 /// An Incident made again from its events.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -136,6 +143,8 @@ pub async fn all(cx: &Context) -> Result<Verified, StoreError> {
 }
 
 fn again(tx: &mut impl Tx, tenant: TenantId, id: IncidentId) -> StoreResult<Option<Replayed>> {
+    // Before the events: what happens meanwhile is not vouched for by what was read.
+    let mut vouched = vouched(tx, tenant, id)?;
     let stored = store::incidents::stored(tx, tenant, id)?;
     let mut player = Player::new((tenant, id));
     let mut behind = None;
@@ -143,6 +152,9 @@ fn again(tx: &mut impl Tx, tenant: TenantId, id: IncidentId) -> StoreResult<Opti
         let piece = store::incidents::events(tx, (tenant, id), behind, PIECE)?;
         for event in &piece {
             player.play(event);
+            if let Some(vouched) = vouched.as_mut().filter(|vouched| vouched.seq == event.seq) {
+                vouched.found = Some(event.event_hash.clone());
+            }
         }
         behind = piece.last().map(|last| last.seq);
         if i64::try_from(piece.len()).is_ok_and(|read| read < PIECE) {
@@ -153,6 +165,16 @@ fn again(tx: &mut impl Tx, tenant: TenantId, id: IncidentId) -> StoreResult<Opti
     let mut replay = player.end(projection);
     if stored.is_none() && replay.events == 0 {
         return Ok(None);
+    }
+    let is_told = |kind| replay.violations.iter().any(|violation| violation.kind == kind);
+    let cut = vouched.filter(|vouched| vouched.found.as_ref() != Some(&vouched.hash));
+    if let Some(cut) = cut.filter(|_| !is_told(MismatchKind::HeadMismatch)) {
+        replay.violations.push(Violation {
+            kind: MismatchKind::HeadMismatch,
+            event_seq: Some(cut.seq),
+            expected: Some(cut.hash),
+            actual: cut.found,
+        });
     }
     let is_told = |kind| replay.violations.iter().any(|violation| violation.kind == kind);
     // What it is looked for by belongs to what is stored of it.
@@ -169,4 +191,40 @@ fn again(tx: &mut impl Tx, tenant: TenantId, id: IncidentId) -> StoreResult<Opti
         });
     }
     Ok(Some(Replayed { tenant, id, replay }))
+}
+
+/// An event that the audit ledger vouches for.
+struct Vouched {
+    seq: i64,
+    hash: String,
+    /// The hash of the event that stands at its place.
+    found: Option<String>,
+}
+
+/// The newest event of an Incident that the audit ledger vouches for. One that cannot be read there vouches for none: that
+/// the ledger is what it was is found out elsewhere.
+fn vouched(tx: &mut impl Tx, tenant: TenantId, id: IncidentId) -> StoreResult<Option<Vouched>> {
+    let of = Filter {
+        entity_type: Some(EntityType::Incident),
+        entity_id: Some(id.to_string()),
+        before: None,
+    };
+    let entries = match store::audit::list(tx, tenant, &of, ENTRIES) {
+        Err(error @ StoreError::Corrupt { .. }) => {
+            tracing::error!(%error, incident_id = %id, "the audit ledger cannot be read about an Incident");
+            return Ok(None);
+        }
+        entries => entries?,
+    };
+    let proof = |after: &str| {
+        let said: Value = serde_json::from_str(after).ok()?;
+        Some(Vouched {
+            seq: said.get("version")?.as_i64()?,
+            hash: said.get("event_hash")?.as_str()?.to_owned(),
+            found: None,
+        })
+    };
+    Ok(entries
+        .iter()
+        .find_map(|placed| proof(placed.entry.after.as_deref()?)))
 }

@@ -24,6 +24,7 @@ use super::{ENGINE, IncidentError, record};
 use crate::audit::Author;
 use crate::context::Context;
 use crate::ledger::Replay;
+use crate::measure;
 use crate::once::{Done, Once, Render};
 use crate::principals::{Signed, Toll};
 
@@ -90,7 +91,8 @@ pub async fn report_incident(
     let (clock, ids) = (cx.clock.clone(), cx.ids.clone());
     let by = reporter.authority.authority_type;
     let toll = Toll::of(cx, &reporter.signed, PrincipalAction::Create, by);
-    cx.db
+    let done = cx
+        .db
         .write(move |tx| -> Result<Done<Incident>, IncidentError> {
             // A key is answered for ever; without one, a request that is sent again as it was is refused as such.
             if reporter.is_keyed
@@ -115,7 +117,11 @@ pub async fn report_incident(
             reporter.once.record(tx, 201, &body, now)?;
             Ok(Done::Now(made, body))
         })
-        .await
+        .await?;
+    if matches!(done, Done::Now(..)) {
+        measure::done_by(by, "report");
+    }
+    Ok(done)
 }
 
 /// That it comes to be, and what the gate says of it.

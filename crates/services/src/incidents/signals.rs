@@ -8,7 +8,7 @@ use domain::pipeline::signals::ingest_external;
 use model::authority::AuthorityContext;
 use model::candidate::Candidate;
 use model::id::{IdGenerator, IncidentId, SignalId, TenantId};
-use model::incident::{CauseType, Creation, IncidentSource, Occurrence};
+use model::incident::{CauseType, Creation, IncidentSource, Occurrence, Promotion};
 use model::money::NanoUsd;
 use model::principal::PrincipalAction;
 use model::promotion::{RejectionCode, Verdict};
@@ -140,6 +140,13 @@ pub async fn take(
         })
         .await?;
     measure::pipeline(&counted);
+    let said = match &done {
+        Done::Now(taken, _) => taken.said.as_ref(),
+        Done::Before(_) => None,
+    };
+    if said.is_some_and(|said| said.verdict == Verdict::Promote && said.incident.is_some()) {
+        measure::done_by(by, "signal");
+    }
     Ok(done)
 }
 
@@ -182,7 +189,8 @@ fn commit(
     Ok((taken(Some(said)), promoted.counted))
 }
 
-/// Opens the Incident of a candidate, or adds the signal to the one that is about the same and going on.
+/// Opens the Incident of a candidate, or adds the signal to the one that is about the same and going on. What a person's
+/// authority has opened says whose it was.
 fn follow(
     tx: &mut WriteTx<'_>,
     ids: &dyn IdGenerator,
@@ -190,6 +198,12 @@ fn follow(
     now: Timestamp,
 ) -> Result<Option<IncidentId>, IncidentError> {
     let fingerprint = promoted.fingerprint();
+    let decision = promoted.decision().decision;
+    let is_by_hand = decision == Verdict::Promote && sender.authority.authority_type.is_human();
+    let promotion = Promotion {
+        promoted_by: is_by_hand.then(|| Box::new(sender.authority.clone())),
+        ..promoted.promotion()
+    };
     if let Some(same) = store::incidents::same(tx, sender.tenant, &fingerprint)? {
         let occurrence = Occurrence {
             signal_id: signal.id.to_string(),
@@ -198,13 +212,13 @@ fn follow(
             signature: None,
             cost: NanoUsd::ZERO,
         };
-        let new = (&same, occurrence, promoted.promotion());
+        let new = (&same, occurrence, promotion);
         again::attach(tx, ids, &sender.author, new, now)?;
         return Ok(Some(same.incident.id));
     }
     let creation = creation(promoted.candidate(), fingerprint, &sender.author);
     let incident = IncidentId::derive(sender.tenant, &creation.identity);
-    let new = (sender.tenant, creation, promoted.promotion());
+    let new = (sender.tenant, creation, promotion);
     let opened = super::open(tx, ids, &sender.author, new, now)?;
     Ok((opened != Opened::Refused).then_some(incident))
 }

@@ -65,22 +65,16 @@ pub async fn authenticate(
 ) -> Result<Signed, SignatureError> {
     let now = cx.clock.now();
     let identity = &*cx.identity;
-    if let Some(from) = from {
-        identity.failures.check(from, None, now)?;
-    }
     let presented = match Presented::read(request, &identity.settings.scope, now) {
         Ok(presented) => presented,
         Err(fault) => {
-            failed(identity, from, None, now);
+            failed(identity, from, None, now)?;
             return Err(fault.into());
         }
     };
     let named: Option<AccessKeyId> = presented.access_key.parse().ok();
-    if let (Some(from), Some(_)) = (from, named) {
-        identity.failures.check(from, named, now)?;
-    }
     let signer = match named {
-        Some(key) => signer(cx, key, now).await?,
+        Some(key) => looked_up(cx, key, from, now).await?,
         None => None,
     };
     let secret = signer.as_ref().and_then(|signer| signer.secret.as_ref());
@@ -100,7 +94,7 @@ pub async fn authenticate(
             })
         }
         _ => {
-            failed(identity, from, named, now);
+            failed(identity, from, named, now)?;
             Err(SignatureError::Mismatch {
                 string_to_sign: presented.string_to_sign,
                 canonical_sha256: presented.canonical_sha256,
@@ -109,11 +103,38 @@ pub async fn authenticate(
     }
 }
 
-fn failed(identity: &Identity, from: Option<IpAddr>, key: Option<AccessKeyId>, now: Timestamp) {
-    measure::signature("refused");
+/// Notes that somebody was wrong, unless that happens too often to be looked at.
+fn failed(
+    identity: &Identity,
+    from: Option<IpAddr>,
+    key: Option<AccessKeyId>,
+    now: Timestamp,
+) -> Result<(), TooOften> {
     if let Some(from) = from {
-        identity.failures.note(from, key, now);
+        identity.failures.note(from, key, now)?;
     }
+    measure::signature("refused");
+    Ok(())
+}
+
+/// Who has this access key. However often others were wrong who have the same address, or name the same key, whoever is
+/// right is let in: what is remembered costs nothing, and each key that somebody has is looked up once.
+async fn looked_up(
+    cx: &Context,
+    key: AccessKeyId,
+    from: Option<IpAddr>,
+    now: Timestamp,
+) -> Result<Option<Arc<Signer>>, SignatureError> {
+    let identity = &*cx.identity;
+    let from = from.filter(|_| !identity.signers.is_remembered(&key));
+    if let Some(from) = from {
+        identity.failures.look_up(from, now)?;
+    }
+    let found = signer(cx, key, now).await?;
+    if let (Some(from), None) = (from, &found) {
+        identity.failures.unknown(from, now);
+    }
+    Ok(found)
 }
 
 /// Who has this access key, as it was a moment ago.

@@ -6,7 +6,7 @@ use store::{StoreError, StoreResult};
 
 pub use store::incidents::Filter;
 
-use super::{Piece, Rows};
+use super::{Piece, Rows, readable};
 use crate::context::Context;
 
 /// A piece of a tenant's Incidents, newest first.
@@ -21,9 +21,9 @@ pub async fn incidents(
 ) -> Result<Piece<Incident>, StoreError> {
     cx.db
         .read(move |tx| -> StoreResult<_> {
-            let (items, total) = store::incidents::page(tx, tenant, &filter, rows.part())?;
-            let read = items.len();
-            Ok(Piece::of(items, read, total, rows))
+            let (page, total) = store::incidents::page(tx, tenant, &filter, rows.part())?;
+            let read = page.len();
+            Ok(Piece::of(readable(page), read, total, rows))
         })
         .await
 }

@@ -77,7 +77,8 @@ fn collected(tx: &mut impl Tx, run: Run) -> StoreResult<RunLogs> {
         Some(hold) => store::holds::find(tx, tenant, hold)?,
         None => None,
     };
-    let mut incidents = store::incidents::of_run(tx, tenant, id)?;
+    let mut incidents = store::incidents::of_run(tx, tenant, id, MOST)?;
+    let are_all = !is_full(incidents.len());
     incidents.retain(|incident| incident.lifecycle().is_some());
     let logs = RunLogs {
         attempts: attempts(&run),
@@ -92,10 +93,19 @@ fn collected(tx: &mut impl Tx, run: Run) -> StoreResult<RunLogs> {
         enforcements,
         incidents,
     };
+    let mut gaps = missing(&logs);
+    if !are_all {
+        gaps.insert(LogGap::TooMany);
+    }
     Ok(RunLogs {
-        missing: missing(&logs),
+        missing: gaps,
         ..logs
     })
+}
+
+/// Whether there may be more than is shown.
+fn is_full(length: usize) -> bool {
+    i64::try_from(length).is_ok_and(|length| length >= MOST)
 }
 
 /// How often the provider was called.
@@ -109,12 +119,17 @@ fn attempts(run: &Run) -> Option<u32> {
 fn audited(tx: &mut impl Tx, tenant: TenantId, incidents: &[Incident]) -> StoreResult<Vec<Placed>> {
     let mut found = Vec::new();
     for incident in incidents {
+        // What is not read is missing all the same: as many as this are too many.
+        let left = MOST - i64::try_from(found.len()).unwrap_or(MOST);
+        if left <= 0 {
+            break;
+        }
         let of = Filter {
             entity_type: Some(EntityType::Incident),
             entity_id: Some(incident.id.to_string()),
             ..Filter::default()
         };
-        found.extend(store::audit::list(tx, tenant, &of, MOST)?);
+        found.extend(store::audit::list(tx, tenant, &of, left)?);
     }
     found.sort_by_key(|placed| placed.seq);
     Ok(found)
@@ -122,7 +137,6 @@ fn audited(tx: &mut impl Tx, tenant: TenantId, incidents: &[Incident]) -> StoreR
 
 fn missing(logs: &RunLogs) -> BTreeSet<LogGap> {
     let run = &logs.run;
-    let is_full = |length: usize| i64::try_from(length).is_ok_and(|length| length >= MOST);
     let lists = [
         logs.timeline.len(),
         logs.audit.len(),

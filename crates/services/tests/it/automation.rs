@@ -2,10 +2,12 @@
 
 use model::authority::{AuthorityContext, AuthorityType};
 use model::automation::AutomationScope;
+use model::id::IncidentId;
 use model::incident::IncidentState;
 use model::principal::PrincipalRole;
 use model::promotion::Verdict;
 use services::automation::{AutomationError, Switcher, status, switch};
+use services::incidents::IncidentError;
 use services::incidents::change::{Asked, Wish, change};
 use services::incidents::failures::explain_all;
 use services::once::Done;
@@ -44,7 +46,38 @@ pub(crate) async fn switches(world: &World, by: AuthorityType, off: bool) -> Res
     }
 }
 
+/// Somebody asks for a change by this authority.
+fn asked(world: &World, id: IncidentId, by: AuthorityType) -> Asked {
+    Asked {
+        tenant: world.tenant,
+        id,
+        author: services::audit::Author::human("somebody".to_owned()),
+        authority: AuthorityContext {
+            authority_type: by,
+            justification: Some(WHY.to_owned()),
+            ..AuthorityContext::engine("somebody", world.now())
+        },
+        expected_versions: Vec::new(),
+        once: None,
+        signed: None,
+    }
+}
+
 testkit::both_databases! {
+    async fn what_a_program_asked_for_before_it_was_switched_off_is_not_done_after(db: TestDb) {
+        let world = world(db).await;
+        let run = failed(&world, 500).await;
+        explain_all(&world.cx).await.unwrap();
+        let id = incidents_of(&world, run).await.remove(0).id;
+        let wish = || Wish::Step(Box::new(model::incident::Change::Mitigating(model::incident::Links::default())), None);
+        let changed = async |by| change(&world.cx, asked(&world, id, by), wish(), |_| String::new()).await;
+        switches(&world, AuthorityType::EmergencyOverride, true).await.unwrap();
+        // The request was let in before: what counts is how the switch stands in the transaction.
+        let refused = changed(AuthorityType::AutoEngine).await;
+        assert!(matches!(refused, Err(IncidentError::SwitchedOff)), "{refused:?}");
+        changed(AuthorityType::HumanOperator).await.unwrap();
+    }
+
     async fn a_run_that_fails_while_it_is_off_waits_for_a_person(db: TestDb) {
         let world = world(db).await;
         assert!(switches(&world, AuthorityType::EmergencyOverride, true).await.unwrap());
@@ -86,19 +119,7 @@ testkit::both_databases! {
         let run = failed(&world, 500).await;
         explain_all(&world.cx).await.unwrap();
         let id = incidents_of(&world, run).await.remove(0).id;
-        let asked = Asked {
-            tenant: world.tenant,
-            id,
-            author: services::audit::Author::human("somebody".to_owned()),
-            authority: AuthorityContext {
-                authority_type: AuthorityType::EmergencyOverride,
-                justification: Some(WHY.to_owned()),
-                ..AuthorityContext::engine("somebody", world.now())
-            },
-            expected_version: None,
-            once: None,
-            signed: None,
-        };
+        let asked = asked(&world, id, AuthorityType::EmergencyOverride);
         let wish = Wish::Step(Box::new(model::incident::Change::Mitigating(model::incident::Links::default())), None);
         change(&world.cx, asked, wish, |_| String::new()).await.unwrap();
         assert_eq!(audited(&world, id.to_string()).await, ["EmergencyOverrideUsed", "IncidentMitigating", "IncidentCreated"]);

@@ -312,7 +312,7 @@ testkit::both_databases! {
         assert_eq!(sums, [(PreventionOutcome::Mitigated, 1, NanoUsd(3 * USD))], "the provider was paid");
         services::incidents::failures::explain_all(&world.cx).await.unwrap();
         let run = refused.run;
-        let opened = world.cx.db.read(move |tx| store::incidents::of_run(tx, tenant, run)).await.unwrap();
+        let opened = world.cx.db.read(move |tx| store::incidents::of_run(tx, tenant, run, 200)).await.unwrap();
         assert_eq!(opened, []);
     }
 

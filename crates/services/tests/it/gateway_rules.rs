@@ -185,7 +185,7 @@ testkit::both_databases! {
         let sums: Vec<_> = sums.iter().map(|sum| (sum.outcome, sum.times, sum.saving, sum.last_at)).collect();
         assert_eq!(sums, [(PreventionOutcome::Prevented, 1, NanoUsd(3 * USD), world.now())]);
         let run = refused.run;
-        let opened = world.cx.db.read(move |tx| store::incidents::of_run(tx, tenant, run)).await.unwrap();
+        let opened = world.cx.db.read(move |tx| store::incidents::of_run(tx, tenant, run, 200)).await.unwrap();
         assert_eq!(opened, []);
     }
 

@@ -59,7 +59,7 @@ pub(crate) async fn incidents_of(world: &World, run: RunId) -> Vec<Incident> {
     let found = world
         .cx
         .db
-        .read(move |tx| store::incidents::of_run(tx, tenant, run));
+        .read(move |tx| store::incidents::of_run(tx, tenant, run, 200));
     found.await.unwrap()
 }
 
@@ -129,7 +129,7 @@ fn asked(world: &World, id: IncidentId) -> Asked {
             authority_type: AuthorityType::OnCallSre,
             ..AuthorityContext::engine("key_1", world.now())
         },
-        expected_version: None,
+        expected_versions: Vec::new(),
         once: None,
         signed: None,
     }
@@ -236,7 +236,7 @@ testkit::both_databases! {
         pending.truncate(1);
         world.cx.db.write(move |tx| store::incidents::append(tx, &pending)).await.unwrap();
         for wish in [Wish::Acknowledge, resolve()] {
-            let outdated = Asked { expected_version: Some(9), ..asked(&world, made.id()) };
+            let outdated = Asked { expected_versions: vec![9], ..asked(&world, made.id()) };
             for asked in [asked(&world, made.id()), outdated] {
                 let refused = change(&world.cx, asked, wish.clone(), |_| String::new()).await;
                 assert!(matches!(refused, Err(IncidentError::NotFound)), "{refused:?}");

@@ -18,7 +18,7 @@ use crate::incidents::timeline;
 const DAY: u32 = 86_400;
 
 /// Somebody spends so many dollars now.
-async fn spends(world: &World, user: &str, dollars: i64) {
+pub(crate) async fn spends(world: &World, user: &str, dollars: i64) {
     spends_again(world, (user, false), dollars).await;
 }
 

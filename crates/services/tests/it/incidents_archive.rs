@@ -24,7 +24,7 @@ async fn over(world: &World, number: u128) -> IncidentId {
     id
 }
 
-async fn closes(world: &World, id: IncidentId) {
+pub(crate) async fn closes(world: &World, id: IncidentId) {
     let asked = Asked {
         tenant: world.tenant,
         id,
@@ -33,7 +33,7 @@ async fn closes(world: &World, id: IncidentId) {
             authority_type: AuthorityType::OnCallSre,
             ..AuthorityContext::engine("key_test", world.now())
         },
-        expected_version: None,
+        expected_versions: Vec::new(),
         once: None,
         signed: None,
     };

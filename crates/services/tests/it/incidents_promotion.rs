@@ -4,6 +4,7 @@ use model::authority::{AuthorityContext, AuthorityType};
 use model::digest::Digest;
 use model::id::PromotionDecisionId;
 use model::incident::{EdgeError, Incident, IncidentState, Refusal};
+use model::principal::{PrincipalAction, PrincipalRole};
 use model::promotion::{PromotionDecision, RejectionCode, Verdict};
 use services::audit::Author;
 use services::incidents::IncidentError;
@@ -11,12 +12,13 @@ use services::incidents::change::Asked;
 use services::incidents::failures::explain_all;
 use services::incidents::promote::promote;
 use services::once::Done;
+use services::principals::{Signed, admit};
 use testkit::db::TestDb;
 
 use crate::automation::{WHY, switches};
 use crate::harness::World;
 use crate::incidents::{audited, failed, incidents_of, timeline};
-use crate::principals::world;
+use crate::principals::{made, sent_to, signer, world};
 
 /// A failed LLM Run whose Incident was withheld by the kill switch.
 async fn withheld(world: &World) -> Incident {
@@ -36,6 +38,16 @@ async fn withheld_after(world: &World, status: u16) -> Incident {
 }
 
 async fn promoted(world: &World, of: &Incident, by: AuthorityType) -> Result<Incident, IncidentError> {
+    promoted_with(world, of, by, None).await
+}
+
+/// The same of a request that is signed.
+async fn promoted_with(
+    world: &World,
+    of: &Incident,
+    by: AuthorityType,
+    signed: Option<Signed>,
+) -> Result<Incident, IncidentError> {
     let asked = Asked {
         tenant: world.tenant,
         id: of.id,
@@ -45,9 +57,9 @@ async fn promoted(world: &World, of: &Incident, by: AuthorityType) -> Result<Inc
             justification: Some(WHY.to_owned()),
             ..AuthorityContext::engine("somebody", world.now())
         },
-        expected_version: None,
+        expected_versions: Vec::new(),
         once: None,
-        signed: None,
+        signed,
     };
     match promote(&world.cx, asked, |_| String::new()).await? {
         Done::Now(incident, _) => Ok(incident),
@@ -97,7 +109,11 @@ testkit::both_databases! {
             ..decisions[0].clone()
         };
         world.cx.db.write(move |tx| store::pipeline::add_decision(tx, &elsewhere)).await.unwrap();
-        let refused = promoted(&world, &other, AuthorityType::OnCallSre).await;
+        let signer = signer(&made(&world, "one", &[PrincipalRole::Sre]).await);
+        let signed = sent_to(&world.cx, &signer, b"").await.unwrap();
+        let refused = promoted_with(&world, &other, AuthorityType::OnCallSre, Some(signed.clone())).await;
+        let left = (0..200).take_while(|_| admit(&world.cx, &signed, PrincipalAction::Transition, Some(AuthorityType::OnCallSre)).is_ok());
+        assert_eq!(left.count(), 120, "what is refused costs nothing of the rate");
         let Err(IncidentError::NotLetThrough(decision)) = refused else { panic!("{refused:?}") };
         assert_eq!((decision.decision, decision.rejection_code), (Verdict::Reject, Some(RejectionCode::DuplicateCandidate)));
         let still = services::incidents::get(&world.cx, world.tenant, other.id).await.unwrap();

@@ -1,12 +1,14 @@
 //! Is every Incident made again from its events, however many it has and whatever is left of it?
 
 use model::authority::{AuthorityContext, AuthorityType};
-use model::incident::{Change, Comment, MismatchKind, Step, Transition};
+use model::incident::{Change, Comment, Incident, IncidentState, MismatchKind, Step, Transition};
+use services::incidents::failures::explain_all;
 use services::incidents::integrity::verify;
 use testkit::db::TestDb;
 use testkit::governance::{add_incidents, incident, resolved};
 
 use crate::harness::World;
+use crate::incidents::{failed, incidents_of, resolve_now};
 
 /// So many comments are made about an Incident.
 async fn commented(world: &World, number: u128, comments: usize) {
@@ -34,6 +36,24 @@ async fn commented(world: &World, number: u128, comments: usize) {
         .db
         .write(move |tx| store::incidents::append(tx, &history));
     added.await.unwrap();
+}
+
+/// The Incidents about others that are not what their events say, newest first.
+async fn about(world: &World) -> Vec<Incident> {
+    let tenant = world.tenant;
+    let filter = store::incidents::Listed {
+        service: Some("incident-store".to_owned()),
+        ..store::incidents::Listed::default()
+    };
+    let page = model::page::PageRequest {
+        limit: 50,
+        after: None,
+    };
+    let found = world
+        .cx
+        .db
+        .read(move |tx| store::incidents::list(tx, tenant, &filter, &page));
+    found.await.unwrap().items
 }
 
 testkit::both_databases! {
@@ -143,5 +163,67 @@ testkit::both_databases! {
         let all = services::incidents::replay::all(&world.cx).await.unwrap();
         let kinds: Vec<_> = all.unreadable.iter().map(|(_, violation)| violation.kind).collect();
         assert_eq!((kinds, all.broken), (vec![MismatchKind::IncidentIdMismatch; 2], vec![]));
+    }
+
+    async fn what_was_put_right_and_is_damaged_again_is_told_again_and_unchanged_damage_is_not(db: TestDb) {
+        let world = World::new(db).await;
+        let made = incident(world.tenant, 1, world.now());
+        let id = made.id();
+        add_incidents(&world.cx.db, vec![made]).await;
+        let by_hand = |change: &str| world.db.by_hand(&format!("UPDATE incidents SET {change} WHERE id = '{id}'"));
+        let turn = async || {
+            world.clock.advance_seconds(90);
+            let turn = verify(&world.cx, 50).await.unwrap();
+            assert_eq!(turn.failed.len(), 0, "{:?}", turn.failed);
+            turn.broken.len()
+        };
+        by_hand("version = version + 1");
+        assert_eq!((turn().await, turn().await), (1, 1));
+        let [first] = <[_; 1]>::try_from(about(&world).await).unwrap();
+        resolve_now(&world, first.id).await;
+        assert_eq!((turn().await, about(&world).await.len()), (1, 1), "it was told, and is as it was");
+        by_hand("version = version - 1");
+        assert_eq!(turn().await, 0);
+        world.clock.advance_seconds(30 * 86_400);
+        by_hand("version = version + 1");
+        assert_eq!((turn().await, turn().await), (1, 1));
+        let [second, before] = <[_; 2]>::try_from(about(&world).await).unwrap();
+        assert_eq!((second.state, before.id), (IncidentState::Open, first.id));
+        assert_eq!(second.occurrences, 1, "and once");
+        // Something else of the same kind: what is going on is about it too.
+        by_hand("version = version + 1");
+        assert_eq!((turn().await, turn().await), (1, 1));
+        let again = about(&world).await;
+        assert_eq!((again.len(), again[0].occurrences), (2, 2));
+        resolve_now(&world, second.id).await;
+        by_hand("version = version + 1");
+        assert_eq!((turn().await, about(&world).await.len()), (1, 3), "and of what is over it is none");
+    }
+
+    async fn events_that_were_cut_off_with_their_incident_are_missed_by_the_audit_ledger(db: TestDb) {
+        let world = World::new(db).await;
+        let run = failed(&world, 500).await;
+        explain_all(&world.cx).await.unwrap();
+        let id = incidents_of(&world, run).await[0].id;
+        let by_hand = |statement: &str| {
+            let is_sqlite = world.db.url().starts_with("sqlite");
+            let past_the_guards = if is_sqlite { "" } else { "SET session_replication_role = replica; " };
+            world.db.by_hand(&format!("{past_the_guards}{statement}"));
+        };
+        by_hand(&format!("CREATE TABLE kept AS SELECT * FROM incidents WHERE id = '{id}'"));
+        resolve_now(&world, id).await;
+        let whole = services::incidents::replay::one(&world.cx, world.tenant, id).await.unwrap();
+        assert_eq!((whole.replay.events, whole.replay.violations), (4, vec![]));
+        if world.db.url().starts_with("sqlite") {
+            by_hand("DROP TRIGGER incident_events_no_delete");
+        }
+        // The last events are gone, and it stands as it stood before them.
+        by_hand(&format!("DELETE FROM incident_events WHERE incident_id = '{id}' AND seq > 2"));
+        by_hand(&format!("DELETE FROM incidents WHERE id = '{id}'"));
+        by_hand("INSERT INTO incidents SELECT * FROM kept");
+        let cut = services::incidents::replay::one(&world.cx, world.tenant, id).await.unwrap();
+        let [violation] = &*cut.replay.violations else { panic!("{cut:?}") };
+        assert_eq!((violation.kind, violation.event_seq, violation.actual.as_ref()), (MismatchKind::HeadMismatch, Some(4), None));
+        assert_eq!(verify(&world.cx, 50).await.unwrap().broken.len(), 1);
     }
 }

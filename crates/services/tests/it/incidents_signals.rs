@@ -1,7 +1,7 @@
 //! What becomes of signals from outside?
 
 use domain::pipeline::signals::{SignalDraft, SignalProblem};
-use model::authority::AuthorityContext;
+use model::authority::{AuthorityContext, AuthorityType};
 use model::detection::Detection;
 use model::digest::Digest;
 use model::id::{DetectionId, SignalId};
@@ -17,7 +17,9 @@ use services::once::Done;
 use store::pipeline::Wanted;
 use testkit::db::TestDb;
 
+use crate::automation::WHY;
 use crate::harness::World;
+use crate::incidents::audited;
 
 fn alarm(world: &World, key: &str, severity: Severity) -> SignalDraft {
     SignalDraft {
@@ -35,10 +37,19 @@ fn alarm(world: &World, key: &str, severity: Severity) -> SignalDraft {
 }
 
 async fn taken(world: &World, draft: SignalDraft) -> Result<Taken, TakeError> {
+    taken_by(world, draft, AuthorityType::AutoEngine).await
+}
+
+/// Somebody sends it by this authority, and says why.
+async fn taken_by(world: &World, draft: SignalDraft, by: AuthorityType) -> Result<Taken, TakeError> {
     let sender = Sender {
         tenant: world.tenant,
         author: Author::human("pager".to_owned()),
-        authority: AuthorityContext::engine("pager", world.now()),
+        authority: AuthorityContext {
+            authority_type: by,
+            justification: by.is_human().then(|| WHY.to_owned()),
+            ..AuthorityContext::engine("pager", world.now())
+        },
         once: None,
         signed: None,
     };
@@ -100,6 +111,47 @@ async fn all(world: &World) -> Vec<Incident> {
         .db
         .read(move |tx| store::incidents::list(tx, tenant, &filter, &page));
     found.await.unwrap().items
+}
+
+/// The Incident of a signal is open, and it is on record by what authority and why.
+async fn is_opened_by(world: &World, taken: &Taken, by: AuthorityType) {
+    let id = taken.said.as_ref().and_then(|said| said.incident).unwrap();
+    let opened = services::incidents::get(&world.cx, world.tenant, id)
+        .await
+        .unwrap();
+    let said = opened.promotion.as_ref().unwrap();
+    assert_eq!(
+        (opened.state, said.verdict),
+        (IncidentState::Open, Verdict::Promote),
+        "{}",
+        said.reason
+    );
+    let let_through = said
+        .promoted_by
+        .as_ref()
+        .map(|by| (by.authority_type, by.justification.as_deref()));
+    assert_eq!(let_through, Some((by, Some(WHY))));
+    let (tenant, glass) = (world.tenant, by == AuthorityType::EmergencyOverride);
+    let events = world
+        .cx
+        .db
+        .read(move |tx| store::incidents::events(tx, (tenant, id), None, 100))
+        .await
+        .unwrap();
+    let opening = events
+        .iter()
+        .find(|event| event.new_state == "OPEN" && event.event_type == "STATE_CHANGED")
+        .unwrap();
+    assert_eq!(opening.reason.as_deref(), Some(WHY));
+    let uses = audited(world, id.to_string())
+        .await
+        .into_iter()
+        .filter(|event| *event == "EmergencyOverrideUsed");
+    assert_eq!(uses.count(), usize::from(glass), "once");
+    let one = services::incidents::replay::one(&world.cx, tenant, id)
+        .await
+        .unwrap();
+    assert_eq!(one.replay.violations, []);
 }
 
 testkit::both_databases! {
@@ -190,5 +242,23 @@ testkit::both_databases! {
         let Err(TakeError::Invalid(problems)) = taken(&world, own).await else { panic!("it was taken") };
         assert_eq!((problems[0].field, problems[0].problem), ("source", SignalProblem::SourceNotAllowed));
         assert_eq!(all(&world).await, []);
+    }
+
+    async fn whoever_opens_one_by_a_signal_is_on_record_as_who_let_it_through(db: TestDb) {
+        let world = crate::principals::world(db).await;
+        let of = |service: &str, nth: u32, severity| SignalDraft {
+            service: service.to_owned(),
+            ..alarm(&world, &format!("{service}-{nth}"), severity)
+        };
+        let one = taken_by(&world, of("checkout", 0, Severity::Sev1), AuthorityType::EmergencyOverride).await.unwrap();
+        is_opened_by(&world, &one, AuthorityType::EmergencyOverride).await;
+        let mut last = None;
+        for nth in 0..4 {
+            last = Some(taken_by(&world, of("search", nth, Severity::Sev1), AuthorityType::OnCallSre).await.unwrap());
+        }
+        is_opened_by(&world, &last.unwrap(), AuthorityType::OnCallSre).await;
+        // Whatever is added to what is going on is no use of an authority.
+        taken_by(&world, of("checkout", 1, Severity::Sev1), AuthorityType::EmergencyOverride).await.unwrap();
+        is_opened_by(&world, &one, AuthorityType::EmergencyOverride).await;
     }
 }

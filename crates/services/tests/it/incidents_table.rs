@@ -84,7 +84,7 @@ async fn takes(
             justification: Some(WHY.to_owned()),
             ..AuthorityContext::engine("somebody", world.now())
         },
-        expected_version: None,
+        expected_versions: Vec::new(),
         once: None,
         signed: None,
     };

@@ -113,6 +113,8 @@ mod principals_rates;
 #[cfg(test)]
 mod proposals;
 #[cfg(test)]
+mod unreadable;
+#[cfg(test)]
 mod webhooks;
 #[cfg(test)]
 mod webhooks_bounds;

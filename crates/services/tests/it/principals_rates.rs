@@ -76,19 +76,61 @@ async fn a_key_that_is_wrong_too_often_at_an_address_is_looked_at_again_later_an
         let got = sent_to(&world.cx, &wrong, b"").await;
         assert!(matches!(got, Err(SignatureError::Mismatch { .. })), "{got:?}");
     }
-    for signer in [&wrong, &signer(&issued)] {
-        let got = sent_to(&world.cx, signer, b"").await;
-        let wait = |error: &SignatureError| {
-            matches!(
-                error,
-                SignatureError::TooManyFailures(TooOften { retry_after: 20 })
-            )
-        };
-        assert!(got.as_ref().is_err_and(wait), "{got:?}");
-    }
+    let got = sent_to(&world.cx, &wrong, b"").await;
+    let wait = |error: &SignatureError| {
+        matches!(
+            error,
+            SignatureError::TooManyFailures(TooOften { retry_after: 20 })
+        )
+    };
+    assert!(got.as_ref().is_err_and(wait), "{got:?}");
+    // Whoever names the key of somebody does not lock them out.
+    sent_to(&world.cx, &signer(&issued), b"").await.unwrap();
     sent_to(&world.cx, &signer(&other), b"").await.unwrap();
     world.clock.advance_seconds(20);
-    sent_to(&world.cx, &signer(&issued), b"").await.unwrap();
+    let got = sent_to(&world.cx, &wrong, b"").await;
+    assert!(matches!(got, Err(SignatureError::Mismatch { .. })), "{got:?}");
+}
+
+#[tokio::test]
+async fn whoever_is_right_is_let_in_from_an_address_at_which_everybody_else_is_wrong() {
+    let mut world = world(TestDb::sqlite()).await;
+    world.cx = world.cx.clone().with_identity(IdentitySettings {
+        failures_per_minute: 1,
+        ..settings()
+    });
+    let mut all = Vec::new();
+    for name in ["known", "new", "late"] {
+        all.push(made(&world, name, &[PrincipalRole::BreakGlass]).await);
+    }
+    let [known, new, late] = [0, 1, 2].map(|nth: usize| signer(&all[nth]));
+    sent_to(&world.cx, &known, b"").await.unwrap();
+    let nobody = |nth: usize| TestSigner {
+        access_key: model::principal::AccessKeyId::from_bytes(std::array::from_fn(|at| {
+            nth.to_be_bytes().get(at).copied().unwrap_or_default()
+        }))
+        .to_string(),
+        ..signer(&all[0])
+    };
+    let is_too_often =
+        |got: Result<_, SignatureError>| matches!(got, Err(SignatureError::TooManyFailures(_)));
+    let mut refused = 0;
+    // Ten may be wrong, and a hundred unknown keys be named.
+    for nth in 0..50 {
+        refused += usize::from(is_too_often(sent_to(&world.cx, &nobody(nth), b"").await));
+    }
+    assert_eq!(refused, 40);
+    sent_to(&world.cx, &new, b"").await.unwrap();
+    for nth in 50..110 {
+        assert!(is_too_often(sent_to(&world.cx, &nobody(nth), b"").await));
+    }
+    // Of whom nothing is known here yet waits for a look-up; who is known does not.
+    assert!(is_too_often(sent_to(&world.cx, &late, b"").await));
+    for one in [&known, &new] {
+        sent_to(&world.cx, one, b"").await.unwrap();
+    }
+    world.clock.advance_seconds(1);
+    sent_to(&world.cx, &late, b"").await.unwrap();
 }
 
 #[tokio::test]

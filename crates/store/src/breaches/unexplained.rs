@@ -3,7 +3,6 @@
 use diesel::prelude::*;
 use model::breach::Breach;
 use model::id::{BreachId, TenantId};
-use model::time::Timestamp;
 
 use crate::error::StoreResult;
 use crate::rows::{Table, at};
@@ -45,32 +44,50 @@ impl Stored {
     }
 }
 
-/// Breaches of all tenants that nobody has looked at, the first ones first, behind `after`, at most `most`.
+/// Where a piece of these breaches ends, whatever stands in its last row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnexplainedUpTo {
+    since: i64,
+    id: String,
+}
+
+/// Breaches of all tenants that nobody has looked at, the first ones first, behind `after`, at most `most`. Each by itself,
+/// as one that cannot be read must not hide the others; and where the next ones begin, if there may be more.
 ///
 /// # Errors
 /// What the database says.
 pub fn unexplained(
     tx: &mut impl Tx,
-    after: Option<(Timestamp, BreachId)>,
+    after: Option<UnexplainedUpTo>,
     most: i64,
-) -> StoreResult<Vec<Breach>> {
+) -> StoreResult<(Vec<StoreResult<Breach>>, Option<UnexplainedUpTo>)> {
     let mut query = limit_breaches::table
         .filter(limit_breaches::unexplained_since.is_not_null())
         .order((limit_breaches::unexplained_since, limit_breaches::id))
         .limit(most)
-        .select(Stored::as_select())
+        .select((
+            Stored::as_select(),
+            limit_breaches::unexplained_since.assume_not_null(),
+        ))
         .into_boxed();
-    if let Some((since, id)) = after {
-        let since = since.as_micros();
+    if let Some(UnexplainedUpTo { since, id }) = after {
         let later = limit_breaches::unexplained_since
             .gt(since)
             .or(limit_breaches::unexplained_since
                 .eq(since)
-                .and(limit_breaches::id.gt(id.to_string())));
+                .and(limit_breaches::id.gt(id)));
         query = query.filter(later.assume_not_null());
     }
-    let rows: Vec<Stored> = query.load(tx.conn())?;
-    rows.iter().map(Stored::breach).collect()
+    let rows: Vec<(Stored, i64)> = query.load(tx.conn())?;
+    let is_last = i64::try_from(rows.len()).is_ok_and(|found| found < most);
+    let up_to = rows
+        .last()
+        .filter(|_| !is_last)
+        .map(|(last, since)| UnexplainedUpTo {
+            since: *since,
+            id: last.id.clone(),
+        });
+    Ok((rows.iter().map(|(row, _)| row.breach()).collect(), up_to))
 }
 
 /// Notes that breaches have been looked at.

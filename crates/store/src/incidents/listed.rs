@@ -7,7 +7,7 @@ use model::page::{Cursor, Page, PageRequest};
 use model::severity::Severity;
 use model::time::Timestamp;
 
-use super::row::{Row, incident, topic};
+use super::row::{Row, incident, readable, topic};
 use crate::error::StoreResult;
 use crate::rows::paging::{behind, place};
 use crate::schema::incidents;
@@ -66,7 +66,8 @@ macro_rules! filtered {
     }};
 }
 
-/// A piece of the Incidents that fit, newest first, and how many there are in all.
+/// A piece of the Incidents that fit, newest first, each by itself, as one that cannot be read must not hide the others;
+/// and how many there are in all.
 ///
 /// # Errors
 /// What the database says.
@@ -75,7 +76,7 @@ pub fn page(
     tenant: TenantId,
     filter: &Filter,
     (limit, offset): (i64, i64),
-) -> StoreResult<(Vec<Incident>, i64)> {
+) -> StoreResult<(Vec<StoreResult<Incident>>, i64)> {
     let total = if filter.created_after.is_some() || filter.created_before.is_some() {
         filtered!(tenant, filter, incidents::table.into_boxed())
             .count()
@@ -94,8 +95,7 @@ pub fn page(
         .limit(limit)
         .offset(offset)
         .load(tx.conn())?;
-    let page: StoreResult<Vec<Incident>> = rows.iter().map(incident).collect();
-    Ok((page?, total))
+    Ok((rows.iter().map(incident).collect(), total))
 }
 
 /// What the incident control plane lists: all of these at once.
@@ -144,15 +144,18 @@ pub fn list(
         query = query.filter(incidents::created_at.le(before.as_micros()));
     }
     let query = behind!(query, place(page), (incidents::created_at, incidents::id));
-    let rows: Vec<Row> = query.load(tx.conn())?;
-    cut(&rows, page)
+    Ok(cut(query.load(tx.conn())?, page))
 }
 
-/// What is shown of one row more than that, and where what follows begins.
-pub(super) fn cut(rows: &[Row], page: &PageRequest) -> StoreResult<Page<Incident>> {
-    let items = rows.iter().map(incident).collect::<StoreResult<Vec<_>>>()?;
-    Ok(Page::cut(items, page.limit, |last| Cursor {
-        at_micros: last.created_at.as_micros(),
-        id: last.id.to_string(),
-    }))
+/// What is shown of one row more than that, and where what follows begins. A row that cannot be read is passed over, with a
+/// line in the log: the others are shown, and the verifier tells of it.
+pub(super) fn cut(rows: Vec<Row>, page: &PageRequest) -> Page<Incident> {
+    let cut = Page::cut(rows, page.limit, |last| Cursor {
+        at_micros: last.created_at,
+        id: last.id.clone(),
+    });
+    Page {
+        items: readable(&cut.items),
+        next: cut.next,
+    }
 }

@@ -13,8 +13,8 @@ pub(super) const TABLE: Table = Table("incidents");
 #[derive(Queryable, Insertable, AsChangeset, PartialEq)]
 #[diesel(table_name = incidents, primary_key(tenant_id, id), treat_none_as_null = true)]
 pub(super) struct Row {
-    tenant_id: String,
-    id: String,
+    pub(super) tenant_id: String,
+    pub(super) id: String,
     state: String,
     topic: String,
     severity: String,
@@ -26,8 +26,8 @@ pub(super) struct Row {
     family_id: Option<String>,
     fingerprint: Option<String>,
     cost: i64,
-    resolved_at: Option<i64>,
-    created_at: i64,
+    pub(super) resolved_at: Option<i64>,
+    pub(super) created_at: i64,
     updated_at: i64,
     pub(super) version: i64,
     pub(super) head_hash: String,
@@ -91,6 +91,16 @@ pub(super) fn incident(row: &Row) -> StoreResult<Incident> {
         return Err(corrupt);
     }
     Ok(incident)
+}
+
+/// Those that can be read. One that somebody has changed by hand until it cannot be read must not hide the others.
+pub(super) fn readable(rows: &[Row]) -> Vec<Incident> {
+    let logged = |row: &Row| {
+        let read = incident(row);
+        read.inspect_err(|error| tracing::error!(%error, incident_id = row.id, "an Incident cannot be read"))
+            .ok()
+    };
+    rows.iter().filter_map(logged).collect()
 }
 
 /// Where what nobody has approved is not shown.

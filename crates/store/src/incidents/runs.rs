@@ -1,5 +1,8 @@
 //! Which LLM Runs is an Incident about?
 
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
@@ -8,7 +11,7 @@ use model::incident::{Change, Incident, IncidentEventType, Transition};
 use model::money::NanoUsd;
 use model::time::Timestamp;
 
-use super::row::{Row as IncidentRow, TABLE, incident};
+use super::row::{Row as IncidentRow, TABLE, readable};
 use crate::error::{StoreError, StoreResult};
 use crate::rows::Table;
 use crate::schema::{incident_breaches, incident_runs, incidents};
@@ -92,30 +95,41 @@ pub fn led_to(tx: &mut impl Tx, tenant: TenantId, run: RunId) -> StoreResult<Opt
     Table("incident_runs").parse_opt("incident_id", found.as_deref())
 }
 
-/// The Incidents of an LLM Run: that it failed, or that it hit a Limit.
+/// The newest Incidents of an LLM Run, at most `most`: that it failed, or that it hit a Limit.
 ///
 /// # Errors
 /// What the database says.
-pub fn of_run(tx: &mut impl Tx, tenant: TenantId, run: RunId) -> StoreResult<Vec<Incident>> {
+pub fn of_run(tx: &mut impl Tx, tenant: TenantId, run: RunId, most: i64) -> StoreResult<Vec<Incident>> {
     let (whose, which) = (tenant.to_string(), run.to_string());
-    let mut ids: Vec<String> = incident_runs::table
+    let failed: Vec<String> = incident_runs::table
         .filter(incident_runs::tenant_id.eq(&whose))
         .filter(incident_runs::run_id.eq(&which))
+        .order((
+            incident_runs::created_at.desc(),
+            incident_runs::incident_id.desc(),
+        ))
+        .limit(most)
         .select(incident_runs::incident_id)
         .load(tx.conn())?;
     let hit: Vec<String> = incident_breaches::table
         .filter(incident_breaches::tenant_id.eq(&whose))
         .filter(incident_breaches::run_id.eq(&which))
+        .order((
+            incident_breaches::created_at.desc(),
+            incident_breaches::incident_id.desc(),
+        ))
+        .limit(most)
         .select(incident_breaches::incident_id)
         .load(tx.conn())?;
-    ids.extend(hit);
+    let ids: BTreeSet<String> = failed.into_iter().chain(hit).collect();
     // By their ids: of "one of these, or one of those" PostgreSQL makes a walk through all Incidents of the tenant.
     let rows: Vec<IncidentRow> = incidents::table
         .filter(incidents::tenant_id.eq(whose))
         .filter(incidents::id.eq_any(ids))
         .load(tx.conn())?;
-    let mut found = rows.iter().map(incident).collect::<StoreResult<Vec<_>>>()?;
-    found.sort_unstable_by_key(|one| one.id);
+    let mut found = readable(&rows);
+    found.sort_unstable_by_key(|one| Reverse((one.created_at, one.id)));
+    found.truncate(usize::try_from(most).unwrap_or(usize::MAX));
     Ok(found)
 }
 

@@ -8,7 +8,7 @@ use model::severity::Severity;
 use model::time::Timestamp;
 
 use super::listed::cut;
-use super::row::{ARCHIVED, OPEN, OVER, PENDING, Row};
+use super::row::{ARCHIVED, OPEN, OVER, PENDING};
 use crate::error::StoreResult;
 use crate::rows::paging::{behind, place};
 use crate::schema::incidents;
@@ -81,6 +81,5 @@ pub fn shown(
         query = query.filter(incidents::created_at.le(before.as_micros()));
     }
     let query = behind!(query, place(page), (incidents::created_at, incidents::id));
-    let rows: Vec<Row> = query.load(tx.conn())?;
-    cut(&rows, page)
+    Ok(cut(query.load(tx.conn())?, page))
 }

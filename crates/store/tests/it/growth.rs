@@ -148,6 +148,7 @@ const QUESTIONS: [Question; 12] = [
                 tx,
                 CROWDED,
                 "run_00000000000000000010000001".parse().unwrap(),
+                200,
             ));
         },
         indexes: &[

@@ -186,7 +186,8 @@ testkit::both_databases! {
         raw.run(raw.pick("SELECT 1", "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off; SET enable_hashjoin = off; SET enable_mergejoin = off")).unwrap();
         for (demands, index) in [
             ("", "incidents_newest"),
-            ("AND severity = 'SEV1' AND created_at >= 5", "incidents_newest"),
+            ("AND severity = 'SEV1'", "incidents_severity"),
+            ("AND severity = 'SEV1' AND created_at >= 5", "incidents_severity"),
             ("AND state = 'OPEN'", "incidents_state"),
             ("AND state = 'OPEN' AND severity = 'SEV1'", "incidents_state"),
             ("AND service = 'llm'", "incidents_service"),

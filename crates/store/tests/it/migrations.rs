@@ -54,7 +54,8 @@ testkit::both_databases! {
              "00000000000018_policy_review".to_owned(), "00000000000019_anomalies".to_owned(),
              "00000000000020_chains".to_owned(), "00000000000021_order_and_age".to_owned(),
              "00000000000022_going_on".to_owned(), "00000000000023_first_of".to_owned(),
-             "00000000000024_retries".to_owned(), "00000000000026_told_windows".to_owned()];
+             "00000000000024_retries".to_owned(), "00000000000025_bounds".to_owned(),
+             "00000000000026_told_windows".to_owned()];
         assert_eq!((status.pending.as_slice(), status.unknown.len()), (&all[..], 0));
         status.refuse_newer().unwrap();
         assert!(status.refuse_other().unwrap_err().to_string().contains("00000000000001_foundation"));

@@ -44,10 +44,10 @@ testkit::both_databases! {
             Err::<(), _>(StoreError::Stopped)
         }).await;
         assert!(undone.is_err());
-        assert_eq!(db.read(|tx| outbox::unplaced(tx, 10)).await.unwrap(), []);
+        assert_eq!(db.read(|tx| outbox::unplaced(tx, None, 10)).await.unwrap(), []);
         let history = whole.history();
         db.write(move |tx| incidents::append(tx, &history)).await.unwrap();
-        assert_eq!(db.read(|tx| outbox::unplaced(tx, 10)).await.unwrap(), [ACME]);
+        assert_eq!(db.read(|tx| outbox::unplaced(tx, None, 10)).await.unwrap(), [ACME]);
         assert_eq!(after(&db, 0).await, [], "what has no place is read by nobody");
         let placed = place(&db).await;
         assert_eq!(places(&placed), [(1, id, 1), (2, id, 2), (3, id, 3), (4, id, 4), (5, id, 5)]);
@@ -100,7 +100,7 @@ testkit::both_databases! {
         for history in [incident(1).history(), theirs] {
             db.write(move |tx| incidents::append(tx, &history)).await.unwrap();
         }
-        assert_eq!(db.read(|tx| outbox::unplaced(tx, 10)).await.unwrap(), [ACME, other]);
+        assert_eq!(db.read(|tx| outbox::unplaced(tx, None, 10)).await.unwrap(), [ACME, other]);
         assert_eq!(places(&place(&db).await), [(1, incident(1).id(), 1), (2, incident(1).id(), 2)]);
         assert_eq!(db.read(move |tx| outbox::after(tx, other, 0, 10)).await.unwrap(), []);
         let placed = db.write(move |tx| outbox::place(tx, other, at(9), 10)).await.unwrap();

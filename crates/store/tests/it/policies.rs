@@ -223,7 +223,10 @@ testkit::both_databases! {
         let made = [incident_of_run(1), severe, governance::resolved(incident_of_run(3), at(6))];
         let all = made.clone().map(|one| one.incident());
         db.write(move |tx| made.iter().try_for_each(|one| incidents::append(tx, &one.history()))).await.unwrap();
-        let page = |filter: incidents::Filter, size| db.read(move |tx| incidents::page(tx, ACME, &filter, size));
+        let page = async |filter: incidents::Filter, size| {
+            let (found, total) = db.read(move |tx| incidents::page(tx, ACME, &filter, size)).await?;
+            Ok::<_, store::StoreError>((found.into_iter().collect::<Result<Vec<_>, _>>()?, total))
+        };
         let of = |is_over| incidents::Filter { is_over, ..Default::default() };
         let (found, total) = page(of(false), (1, 0)).await.unwrap();
         assert_eq!((found, total), (vec![all[1].clone()], 2));
@@ -241,9 +244,18 @@ testkit::both_databases! {
         };
         assert_eq!(page(narrow, (5, 0)).await.unwrap().1, 1, "both ends are part of it");
         let run = all[0].creation.run.unwrap();
-        assert_eq!(db.read(move |tx| incidents::of_run(tx, ACME, run)).await.unwrap(), [all[0].clone()]);
+        assert_eq!(db.read(move |tx| incidents::of_run(tx, ACME, run, 200)).await.unwrap(), [all[0].clone()]);
         let known = db.read(|tx| incidents::of_signature(tx, ACME, signature().id())).await.unwrap();
         assert_eq!(known, (3, NanoUsd(15)));
+        let mut more = Vec::new();
+        for n in 4..=6 {
+            let mut made = incident(n);
+            made.creation.run = Some(run);
+            more.push(made.incident());
+            db.write(move |tx| incidents::append(tx, &made.history())).await.unwrap();
+        }
+        let newest = db.read(move |tx| incidents::of_run(tx, ACME, run, 2)).await.unwrap();
+        assert_eq!(newest, [more[2].clone(), more[1].clone()], "the newest first, and no more than were asked for");
     }
 
     async fn a_proposal_is_reviewed_once_and_a_failure_has_one_at_a_time(db: TestDb) {
