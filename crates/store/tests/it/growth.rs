@@ -2,14 +2,16 @@
 //!
 //! The plans are those of the very queries that the store asks, over so many rows that a walk through them would be seen.
 
+use model::digest::Digest;
 use model::id::TenantId;
 use model::limit::Limit;
+use model::policy::Rule;
 use model::signal::{Grade, SignalSource, SignalType};
 use store::pipeline::Wanted;
-use store::{Db, costs, incidents, pipeline};
+use store::{Db, costs, incidents, pipeline, preventions};
 use testkit::db::TestDb;
 
-use crate::policies::signature;
+use crate::policies::{NOBODY, rule, signature};
 use crate::support::asked;
 use crate::support::raw::Raw;
 use crate::support::samples::{at, limit, tenant};
@@ -20,7 +22,7 @@ const CROWDED: TenantId = TenantId::from_bits(0xc0de);
 const ROWS: usize = 20_000;
 
 /// The rows of each table, `n` of `ROWS`: the columns, and what stands in them.
-const FILLING: [(&str, &str, &str); 8] = [
+const FILLING: [(&str, &str, &str); 9] = [
     (
         "runs",
         "tenant_id, id, status, operation, subject, stream, decision_id, estimated, usage_source, retries, started_at, correlation_id",
@@ -63,6 +65,11 @@ const FILLING: [(&str, &str, &str); 8] = [
         "tenant_id, id, signal_id, rule_id, source, signal_type, service, severity, dedupe_key, observed_at, detected_at, body",
         "'T', 'det_' || n, 'sig_' || n, 'llm-run-failed', 'LLM_RUN', 'RUN_FAILED', 's1', 'HIGH', 'run ' || n, n, n, '{}'",
     ),
+    (
+        "prevention_records",
+        "tenant_id, id, rule_id, rule_version, signature_id, blocked_run_id, outcome, confidence, estimated_saving, created_at",
+        "'T', 'prev_' || (10000000 + n), 'R', 1, 'S', 'run_000000000000000000' || (10000000 + n), 'prevented', 700, 5, n",
+    ),
 ];
 
 fn fill(raw: &mut Raw) {
@@ -70,6 +77,7 @@ fn fill(raw: &mut Raw) {
         let values = values
             .replace("'T'", &format!("'{CROWDED}'"))
             .replace("'L'", &format!("'{}'", limit(1).id))
+            .replace("'R'", &format!("'{}'", rule(1).id))
             .replace("'S'", &format!("'{}'", signature().id()));
         raw.run(&format!(
             "INSERT INTO {table} ({columns}) WITH RECURSIVE g(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM g WHERE n < {ROWS}) \
@@ -77,6 +85,12 @@ fn fill(raw: &mut Raw) {
         ))
         .unwrap();
     }
+    // What people say about preventions is said of few.
+    raw.run(&format!(
+        "INSERT INTO prevention_feedback (tenant_id, prevention_id, false_positive, said_by, created_at) \
+         SELECT tenant_id, id, TRUE, 'key_1', created_at FROM prevention_records WHERE tenant_id = '{CROWDED}' AND created_at % 100 = 0"
+    ))
+    .unwrap();
     raw.run(raw.pick("SELECT 1", "ANALYZE")).unwrap();
 }
 
@@ -99,7 +113,21 @@ fn external() -> Wanted {
     }
 }
 
-const QUESTIONS: [Question; 10] = [
+/// Asked of what was said, and only then of what it was said of.
+const FALSE_POSITIVES: &str = "what people called false positives";
+
+const QUESTIONS: [Question; 11] = [
+    Question {
+        name: FALSE_POSITIVES,
+        ask: |tx| {
+            let marked = preventions::Filter {
+                is_false_positive: Some(true),
+                ..preventions::Filter::default()
+            };
+            drop(preventions::list(tx, CROWDED, &marked, 50));
+        },
+        indexes: &["KEY:prevention_feedback tenant_id"],
+    },
     Question {
         name: "the same that is going on",
         ask: |tx| drop(incidents::same(tx, CROWDED, "same")),
@@ -199,7 +227,10 @@ testkit::both_databases! {
     async fn what_is_asked_of_incidents_is_a_step_along_an_index(db: TestDb) {
         db.write(|tx| {
             store::tenants::insert(tx, &tenant(CROWDED, "crowded"))?;
-            store::limits::insert(tx, &Limit { tenant: CROWDED, ..limit(1) })
+            store::limits::insert(tx, &Limit { tenant: CROWDED, ..limit(1) })?;
+            let mut made = Rule { tenant: CROWDED, ..rule(1) };
+            made.hash = made.hash_after(Digest::ZERO);
+            store::policy_rules::insert(tx, &made, NOBODY)
         }).await.unwrap();
         let mut raw = Raw::to(&db);
         fill(&mut raw);
@@ -217,6 +248,8 @@ testkit::both_databases! {
                 let step = plan.split_once(&index).unwrap_or_else(|| panic!("{name} is not served by {index}: {query}\n{plan}")).1;
                 // How far it is entered: SQLite says it behind the name, PostgreSQL on the next line.
                 let entered = step.lines().take(raw.pick(1, 2)).any(|line| line.contains(column));
+                let behind = step.contains(raw.pick("prevention_records", "prevention_records_pkey"));
+                assert!(name != FALSE_POSITIVES || behind, "{name} begins with all of them: {query}\n{plan}");
                 assert!(entered, "{index} is not entered by {column} for {name}: {query}\n{plan}");
                 for walk in ["SCAN ", "Seq Scan", "TEMP B-TREE", "Sort"] {
                     assert!(!plan.contains(walk), "{name} is walked through: {query}\n{plan}");
