@@ -14,6 +14,7 @@ use crate::dialect::{later, upsert};
 use crate::error::{StoreError, StoreResult};
 use crate::lately::day_of;
 use crate::rows::{Table, at};
+use crate::schema::prevention_feedback::columns as said;
 use crate::schema::{prevention_days, prevention_feedback, prevention_records};
 use crate::tx::{Tx, Writes};
 
@@ -261,6 +262,8 @@ pub struct Said {
 
 /// The columns of that.
 type SaidRow = (bool, Option<String>, String, i64);
+const SAID: (said::false_positive, said::note, said::said_by, said::created_at) =
+    (said::false_positive, said::note, said::said_by, said::created_at);
 
 /// Which preventions to list.
 #[derive(Debug, Clone, Copy, Default)]
@@ -285,22 +288,16 @@ pub fn list(
     filter: &Filter,
     most: i64,
 ) -> StoreResult<Vec<(Prevention, Option<Said>)>> {
+    if filter.is_false_positive == Some(true) {
+        return called_false(tx, tenant, filter, most);
+    }
     let mut query = prevention_records::table
         .left_join(
             prevention_feedback::table.on(prevention_feedback::tenant_id
                 .eq(prevention_records::tenant_id)
                 .and(prevention_feedback::prevention_id.eq(prevention_records::id))),
         )
-        .select((
-            prevention_records::all_columns,
-            (
-                prevention_feedback::false_positive,
-                prevention_feedback::note,
-                prevention_feedback::said_by,
-                prevention_feedback::created_at,
-            )
-                .nullable(),
-        ))
+        .select((prevention_records::all_columns, SAID.nullable()))
         .filter(prevention_records::tenant_id.eq(tenant.to_string()))
         .order(prevention_records::id.desc())
         .limit(most)
@@ -311,21 +308,53 @@ pub fn list(
     if let Some(incident) = filter.incident {
         query = query.filter(prevention_records::original_incident_id.eq(incident.to_string()));
     }
-    query = match filter.is_false_positive {
-        None => query,
-        Some(true) => query.filter(prevention_feedback::false_positive.eq(true)),
-        Some(false) => query.filter(
+    if filter.is_false_positive.is_some() {
+        query = query.filter(
             prevention_feedback::false_positive
                 .is_null()
                 .or(prevention_feedback::false_positive.eq(false)),
-        ),
-    };
+        );
+    }
     if let Some(before) = filter.before {
         query = query.filter(prevention_records::id.lt(before.to_string()));
     }
     let rows: Vec<(Row, Option<SaidRow>)> = query.load(tx.conn())?;
     rows.into_iter()
         .map(|(row, said)| Ok((prevention(&row)?, said.map(as_said))))
+        .collect()
+}
+
+/// Those that people have called false positives: there are few of them, so that it begins with what was said.
+fn called_false(
+    tx: &mut impl Tx,
+    tenant: TenantId,
+    filter: &Filter,
+    most: i64,
+) -> StoreResult<Vec<(Prevention, Option<Said>)>> {
+    let mut query = prevention_feedback::table
+        .inner_join(
+            prevention_records::table.on(prevention_records::tenant_id
+                .eq(prevention_feedback::tenant_id)
+                .and(prevention_records::id.eq(prevention_feedback::prevention_id))),
+        )
+        .select((prevention_records::all_columns, SAID))
+        .filter(prevention_feedback::tenant_id.eq(tenant.to_string()))
+        .filter(prevention_feedback::false_positive.eq(true))
+        .order(prevention_feedback::prevention_id.desc())
+        .limit(most)
+        .into_boxed();
+    if let Some(rule) = filter.rule {
+        query = query.filter(prevention_records::rule_id.eq(rule.to_string()));
+    }
+    if let Some(incident) = filter.incident {
+        query = query.filter(prevention_records::original_incident_id.eq(incident.to_string()));
+    }
+    if let Some(before) = filter.before {
+        query = query.filter(prevention_feedback::prevention_id.lt(before.to_string()));
+    }
+    let rows: Vec<(Row, SaidRow)> = query.load(tx.conn())?;
+    rows.into_iter()
+        .map(|(row, said)| Ok((prevention(&row)?, Some(as_said(said)))))
         .collect()
 }
 

@@ -83,6 +83,32 @@ testkit::both_databases! {
         assert_eq!(told(&refused), (429, "rate_limit_exceeded".to_owned(), false, Some("false")));
     }
 
+    async fn what_nobody_knows_the_cost_of_is_told_by_what_lets_pass_and_refused_by_the_rest(db: TestDb) {
+        let world = World::new(db).await;
+        let prompt = json!({ "model": "mystery-1", "max_tokens": 5, "messages": [{ "role": "user", "content": "hello" }] });
+        let unknown = || world.post("/v1/chat/completions", &prompt);
+        let mut said = Vec::new();
+        for enforcement in ["ALERT", "WARN"] {
+            let limit = world.limit(&daily("COST_USD", 50, &json!({ "enforcement": enforcement }))).await;
+            said.push(format!("\"{limit}\";code=COST_UNKNOWN"));
+        }
+        let answer = unknown().send().await;
+        let mut told: Vec<&str> = answer.ok(200).header("x-plimsoll-limit-warnings").unwrap().split(", ").collect();
+        told.sort_unstable();
+        said.sort_unstable();
+        assert_eq!(told, said);
+        for path in [SIMULATE, "/api/v1/limits/check"] {
+            let asked = json!({ "model": "mystery-1", "provider": "openai", "estimated_tokens": 5 });
+            let answer = world.post(path, &asked).send().await;
+            assert_eq!((answer.ok(200).text("/decision"), answer.text("/message_code")), ("WARN".to_owned(), "COST_UNKNOWN".to_owned()));
+            assert!(answer.text("/message").contains("nobody knows what it costs"), "{}", answer.body);
+        }
+        // What has a price says nothing.
+        assert_eq!(chat(&world).send().await.ok(200).header("x-plimsoll-limit-warnings"), None);
+        world.limit(&daily("COST_USD", 50, &json!({}))).await;
+        unknown().send().await.is(422, "unpriced_model");
+    }
+
     async fn what_lets_pass_is_told_in_the_answer(db: TestDb) {
         let world = World::new(db).await;
         chat(&world).send().await.ok(200);

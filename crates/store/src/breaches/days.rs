@@ -161,8 +161,8 @@ pub fn is_first_since(
         ))
         .first(tx.conn())
         .optional()?;
-    let (last, before) = known.unwrap_or_default();
-    let (told_at, (other_told_at, other_told_window)) = told_of(window, [last, before]);
+    let (newest, older) = known.unwrap_or_default();
+    let (told_at, (other_told_at, other_told_window)) = told_of(window, [newest, older]);
     if told_at.is_some_and(|told_at| told_at >= since.as_micros()) {
         return Ok(false);
     }
