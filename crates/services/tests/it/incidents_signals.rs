@@ -17,7 +17,7 @@ use services::once::Done;
 use store::pipeline::Wanted;
 use testkit::db::TestDb;
 
-use crate::automation::WHY;
+use crate::automation::{WHY, switches};
 use crate::harness::World;
 use crate::incidents::audited;
 
@@ -260,5 +260,17 @@ testkit::both_databases! {
         // Whatever is added to what is going on is no use of an authority.
         taken_by(&world, of("checkout", 1, Severity::Sev1), AuthorityType::EmergencyOverride).await.unwrap();
         is_opened_by(&world, &one, AuthorityType::EmergencyOverride).await;
+    }
+
+    async fn what_waits_as_the_product_may_open_nothing_is_opened_by_the_signal_of_somebody_who_may(db: TestDb) {
+        let world = crate::principals::world(db).await;
+        switches(&world, AuthorityType::EmergencyOverride, true).await.unwrap();
+        let last = said(&world, Severity::Sev3, 4).await.pop().unwrap();
+        assert_eq!(last.verdict, Verdict::Defer, "{}", last.reason);
+        let [waits] = <[_; 1]>::try_from(all(&world).await).unwrap();
+        assert_eq!(waits.state, IncidentState::Pending);
+        let opens = taken_by(&world, alarm(&world, "another", Severity::Sev3), AuthorityType::EmergencyOverride).await.unwrap();
+        assert_eq!(opens.said.as_ref().unwrap().incident, Some(waits.id));
+        is_opened_by(&world, &opens, AuthorityType::EmergencyOverride).await;
     }
 }

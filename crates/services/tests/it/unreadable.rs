@@ -2,17 +2,22 @@
 
 use model::id::TenantId;
 use model::incident::{Incident, IncidentState};
-use model::limit::{LimitCategory, LimitType};
+use model::limit::{Enforcement, LimitCategory, LimitType};
 use model::page::PageRequest;
+use model::run::Operation;
+use model::window::ResetPeriod;
+use serde_json::json;
 use services::audit::Author;
-use services::incidents::anomalies;
 use services::incidents::archive::archive_due;
+use services::incidents::{anomalies, breaches};
 use services::limits::Written;
 use services::owner::Owner;
+use services::words::Draft;
 use testkit::db::TestDb;
 use testkit::governance::{add_incidents, incident, resolved};
 
 use crate::books::draft;
+use crate::gateway::chat;
 use crate::harness::World;
 use crate::incidents_archive::closes;
 
@@ -116,5 +121,24 @@ testkit::both_databases! {
         let tenant = world.tenant;
         let summed = world.cx.db.read(move |tx| store::costs::days::summed(tx, tenant, 0)).await.unwrap();
         assert_eq!(summed.len(), 1);
+    }
+
+    async fn the_breaches_of_other_limits_are_looked_at(db: TestDb) {
+        let world = World::new(db).await;
+        let mut limits = Vec::new();
+        for period in [ResetPeriod::Daily, ResetPeriod::Monthly] {
+            let told = Draft {
+                enforcement: Enforcement::Warn,
+                reset_period: Some(period),
+                ..draft(LimitCategory::Budget, LimitType::CostUsd, 1)
+            };
+            limits.push(world.limit(told).await);
+        }
+        world.call(Operation::Chat, &chat(&json!({}))).await;
+        by_hand(&world, &format!("UPDATE limit_breaches SET decision_id = 'nonsense' WHERE limit_id = '{}'", limits[0]));
+        for expected in [(1, 1), (0, 0)] {
+            let made = breaches::explain_all(&world.cx).await.unwrap();
+            assert_eq!((made.breaches, made.incidents), expected);
+        }
     }
 }

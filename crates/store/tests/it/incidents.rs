@@ -184,20 +184,20 @@ testkit::both_databases! {
     async fn a_page_of_incidents_is_read_along_an_index_and_not_sorted(db: TestDb) {
         let mut raw = Raw::to(&db);
         raw.run(raw.pick("SELECT 1", "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off; SET enable_hashjoin = off; SET enable_mergejoin = off")).unwrap();
-        for (demands, index) in [
-            ("", "incidents_newest"),
-            ("AND severity = 'SEV1'", "incidents_severity"),
-            ("AND severity = 'SEV1' AND created_at >= 5", "incidents_severity"),
-            ("AND state = 'OPEN'", "incidents_state"),
-            ("AND state = 'OPEN' AND severity = 'SEV1'", "incidents_state"),
-            ("AND service = 'llm'", "incidents_service"),
+        for (demands, indexes) in [
+            ("", &["incidents_newest"][..]),
+            ("AND severity = 'SEV1'", &["incidents_severity"]),
+            ("AND severity = 'SEV1' AND created_at >= 5", &["incidents_severity", "incidents_newest"]),
+            ("AND state = 'OPEN'", &["incidents_state"]),
+            ("AND state = 'OPEN' AND severity = 'SEV1'", &["incidents_state", "incidents_severity"]),
+            ("AND service = 'llm'", &["incidents_service"]),
         ] {
             for place in ["", "AND created_at <= 9 AND (created_at < 9 OR (created_at = 9 AND id < 'z'))"] {
                 let query = format!(
                     "SELECT body FROM incidents WHERE tenant_id = 'a' {demands} {place} ORDER BY created_at DESC, id DESC LIMIT 51"
                 );
                 let plan = raw.plan(&query);
-                assert!(plan.contains(index), "{demands} {place} is not served by {index}: {plan}");
+                assert!(indexes.iter().any(|index| plan.contains(index)), "{demands} {place} is not served by {indexes:?}: {plan}");
                 assert!(!plan.contains("TEMP B-TREE") && !plan.contains("Sort"), "{demands} {place} is sorted: {plan}");
                 let entered = raw.pick("created_at<?", "created_at <= 9");
                 assert!(place.is_empty() || plan.contains(entered), "the index is not entered at the place: {plan}");
