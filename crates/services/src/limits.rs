@@ -265,7 +265,8 @@ fn refuse_too_many(tx: &mut impl Tx, owner: TenantId) -> Result<(), LimitError> 
     Ok(())
 }
 
-/// Refuses that a limit stops to apply while open holds are on it.
+/// Refuses that a limit is deleted while open holds are on it. It can be disabled: where requests come all the time, there
+/// are always some.
 fn refuse_in_use(tx: &mut impl Tx, limit: &Limit) -> Result<(), LimitError> {
     let all = store::counters::CounterKey {
         owner: limit.tenant,

@@ -8,9 +8,7 @@ use store::Tx;
 
 use super::window::{Carrier, change_window, refuse_to_forget};
 use super::written::{self, Written};
-use super::{
-    Done, LimitError, Owner, Render, finish, overrides, refuse_in_use, refuse_too_many, refuse_twin, told,
-};
+use super::{Done, LimitError, Owner, Render, finish, overrides, refuse_too_many, refuse_twin, told};
 use crate::audit::{self, Author};
 use crate::context::Context;
 use crate::names;
@@ -70,7 +68,6 @@ pub async fn update(
             limit.updated_at = now;
             let disables = known.status == LimitStatus::Active && limit.status == LimitStatus::Disabled;
             if disables {
-                refuse_in_use(tx, &known)?;
                 known = overrides::with_limit(tx, ids.as_ref(), &author, &known, now)?;
                 limit.raise = known.raise;
             }
