@@ -40,9 +40,10 @@ pub struct Turn {
     pub is_last: bool,
 }
 
-/// Makes the next Incidents again, at most this many, and opens an Incident for each that is not what its events say. What
-/// has been told of one is not told again until it was found whole in between, or something else is wrong with it. Every turn, of whichever process, goes on where the last one has come to,
-/// also behind what failed, which is looked at again when all the others have been.
+/// Makes the next Incidents again, at most this many, and opens an Incident for each that is not what its events say.
+/// What has been told of one is not told again until it was found whole in between, or something else is wrong with it.
+/// Every turn, of whichever process, goes on where the last one has come to, also behind what failed, which is looked
+/// at again when all the others have been.
 ///
 /// # Errors
 /// What the database says.
