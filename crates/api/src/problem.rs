@@ -74,7 +74,7 @@ impl ApiError {
             422,
             "validation-failed",
             "Validation failed",
-            format!("{}.", list.join("; ")),
+            ended(list.join("; ")),
         );
         Self { errors, ..error }
     }
@@ -265,6 +265,15 @@ impl From<AuthError> for ApiError {
             ),
             AuthError::Store(error) => error.into(),
         }
+    }
+}
+
+/// A sentence with its full stop, unless it asks something.
+fn ended(sentence: String) -> String {
+    if sentence.ends_with('?') {
+        sentence
+    } else {
+        sentence + "."
     }
 }
 

@@ -1,11 +1,13 @@
 //! The main job, played with demo data.
 //!
-//! A simulated provider, a fresh database, three tenants with limits, the real server and real requests to it: what
-//! fits is answered, what does not is refused before it spends, and the books say so. `--once` checks all of that.
+//! A simulated provider, a fresh database, tenants with limits, the real server and real requests to it: what fits is
+//! answered, what does not is refused before it spends, and the books say so. A call that fails becomes an Incident and
+//! the rule that prevents the next one. `--once` checks all of that.
 
 mod books;
 mod cast;
 mod folder;
+mod lesson;
 mod plan;
 mod show;
 mod traffic;
@@ -64,6 +66,7 @@ pub(crate) fn play(global: &Global, options: &Options) -> Result<ExitCode> {
             threads: 1,
             latency: Duration::ZERO,
             tokens_per_second: None,
+            breaks_off: Some(lesson::TOOL.to_owned()),
         });
         let simulator = simulator.context("the simulated provider cannot listen on 127.0.0.1")?;
         let config = folder.configure(global, (options.port, options.metrics_port), &simulator)?;
@@ -89,6 +92,7 @@ async fn serve_and_play(
     let server = listen(cx, config, options.port.is_none(), &metrics)?;
     let ready = began.elapsed();
     let sent = traffic::send(&server.base_url(), &plan, &cast).await?;
+    let lesson = lesson::learn(&server.base_url(), &cast.lightship).await?;
     let books = books::read(server.context(), &cast).await?;
     let stage = show::Stage {
         server: &server,
@@ -96,11 +100,12 @@ async fn serve_and_play(
         simulator,
         cast: &cast,
         sent: &sent,
+        lesson: &lesson,
         books: &books,
         ready,
     };
     if options.once {
-        let failures = verdict::failures(&plan, &cast, &sent, &books);
+        let failures = verdict::failures(&plan, &cast, (&sent, &lesson), &books);
         output::stdout(&stage.json()?)?;
         for failure in &failures {
             output::stderr(&format!(

@@ -36,8 +36,11 @@ const BODY_MAX: usize = 64 * 1024 * 1024;
 /// Connections that may wait to be accepted.
 const BACKLOG: u32 = 4096;
 
+/// Events that are sent of a stream that breaks off: the first words, and no usage.
+const SENT_BEFORE_THE_BREAK: usize = 4;
+
 /// How to serve.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Options {
     /// Where.
     pub(crate) listen: SocketAddr,
@@ -47,6 +50,8 @@ pub(crate) struct Options {
     pub(crate) latency: Duration,
     /// How fast an answer is made; at once if not stated.
     pub(crate) tokens_per_second: Option<u32>,
+    /// Streams of requests that offer this tool break off, as with a provider that fails.
+    pub(crate) breaks_off: Option<String>,
 }
 
 /// A simulated provider that serves.
@@ -68,16 +73,31 @@ impl Numbers {
 
 struct State {
     pace: Pace,
+    breaks_off: Option<Arc<str>>,
     numbers: Arc<Numbers>,
+}
+
+impl State {
+    /// The answer, as far as it is sent.
+    fn ended(&self, request: &Request<'_>, answer: Answer) -> Answer {
+        match (&self.breaks_off, answer) {
+            (Some(tool), Answer::Events(events)) if request.offers(tool) => {
+                Answer::Events(events.into_iter().take(SENT_BEFORE_THE_BREAK).collect())
+            }
+            (_, answer) => answer,
+        }
+    }
 }
 
 /// Starts to serve.
 pub(crate) fn start(options: Options) -> io::Result<Simulator> {
     let numbers = Arc::new(Numbers::default());
     let pace = Pace::new(options.latency, options.tokens_per_second);
+    let breaks_off: Option<Arc<str>> = options.breaks_off.map(Arc::from);
     let server = HttpServer::new(move || {
         let state = Data::new(State {
             pace,
+            breaks_off: breaks_off.clone(),
             numbers: Arc::clone(&numbers),
         });
         App::new()
@@ -140,7 +160,10 @@ async fn response(state: Data<State>, body: Bytes) -> HttpResponse {
 async fn openai_route(state: &State, body: &[u8], answer: fn(&Request<'_>, u64) -> Answer) -> HttpResponse {
     let number = state.numbers.next();
     match Request::read(body) {
-        Ok(request) => deliver(answer(&request, number), state.pace, ("x-request-id", number)).await,
+        Ok(request) => {
+            let answer = state.ended(&request, answer(&request, number));
+            deliver(answer, state.pace, ("x-request-id", number)).await
+        }
         Err(problem) => openai::error(StatusCode::BAD_REQUEST, &problem),
     }
 }
@@ -159,7 +182,9 @@ async fn anthropic_route(
     answer: fn(&Request<'_>, u64) -> Result<Answer, String>,
 ) -> HttpResponse {
     let number = state.numbers.next();
-    match Request::read(body).and_then(|request| answer(&request, number)) {
+    let answered =
+        Request::read(body).and_then(|request| Ok(state.ended(&request, answer(&request, number)?)));
+    match answered {
         Ok(answer) => deliver(answer, state.pace, ("request-id", number)).await,
         Err(problem) => messages::error(StatusCode::BAD_REQUEST, &problem),
     }

@@ -57,7 +57,9 @@ pub enum PrincipalError {
     #[error("the principal has {KEYS_MAX} access keys; one must be revoked first")]
     KeyQuota,
     /// There is nothing to seal a secret under.
-    #[error("there is no master key (secrets.master_key), under which the secrets of access keys are sealed")]
+    #[error(
+        "there is no master key (secrets.master_key), under which the secrets of access keys are sealed; `openssl rand -base64 32` makes one"
+    )]
     NoMasterKey,
     /// The secret could not be sealed.
     #[error("the secret could not be sealed")]

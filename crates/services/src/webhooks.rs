@@ -56,7 +56,9 @@ pub enum WebhookError {
     #[error("the message waits to be sent")]
     Waits,
     /// There is nothing to seal a secret under.
-    #[error("there is no master key (secrets.master_key), under which the secrets of receivers are sealed")]
+    #[error(
+        "there is no master key (secrets.master_key), under which the secrets of receivers are sealed; `openssl rand -base64 32` makes one"
+    )]
     NoMasterKey,
     /// The idempotency key cannot be used.
     #[error(transparent)]

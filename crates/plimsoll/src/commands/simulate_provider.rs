@@ -25,19 +25,23 @@ pub(crate) struct Args {
     /// Threads that serve; one for each core, if not stated
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
+    /// End every stream of a request that offers this tool in the middle, as a provider that fails
+    #[arg(long, value_name = "NAME")]
+    break_off_tool: Option<String>,
 }
 
 pub(crate) fn run(global: &Global, args: &Args) -> Result<()> {
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, args.port));
     let options = Options {
-        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, args.port)),
+        listen,
         threads: args.threads.unwrap_or_else(cores),
         latency: Duration::from_millis(u64::from(args.latency_ms)),
         tokens_per_second: args.tokens_per_second,
+        breaks_off: args.break_off_tool.clone(),
     };
     runtime()?.block_on(async {
-        let simulator =
-            simulate::start(options).with_context(|| format!("cannot listen on {}", options.listen))?;
+        let simulator = simulate::start(options).with_context(|| format!("cannot listen on {listen}"))?;
         let base_url = simulator.base_url();
         global.format().result(&json!({"base_url": base_url}), || {
             format!(

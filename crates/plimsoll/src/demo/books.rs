@@ -34,6 +34,7 @@ pub(super) struct Account {
     pub(super) runs: usize,
     pub(super) succeeded: usize,
     pub(super) blocked: usize,
+    pub(super) failed: usize,
     /// What the runs say they cost.
     pub(super) cost: NanoUsd,
     /// What the cost records add up to.
@@ -48,6 +49,7 @@ pub(super) struct Books {
     pub(super) harbour: Account,
     pub(super) tidewater: Account,
     pub(super) breakwater: Account,
+    pub(super) lightship: Account,
     /// Holds that have not ended.
     pub(super) holds_open: usize,
     /// What adding up every hold found.
@@ -57,12 +59,13 @@ pub(super) struct Books {
 impl Books {
     /// All tenants together.
     pub(super) fn total(&self) -> Account {
-        [self.harbour, self.tidewater, self.breakwater]
+        [self.harbour, self.tidewater, self.breakwater, self.lightship]
             .iter()
             .fold(Account::default(), |sum, one| Account {
                 runs: sum.runs + one.runs,
                 succeeded: sum.succeeded + one.succeeded,
                 blocked: sum.blocked + one.blocked,
+                failed: sum.failed + one.failed,
                 cost: NanoUsd(sum.cost.0 + one.cost.0),
                 records: NanoUsd(sum.records.0 + one.records.0),
                 settled: None,
@@ -82,6 +85,7 @@ pub(super) async fn read(cx: &Context, cast: &Cast) -> Result<Books> {
         harbour: account(cx, &cast.harbour).await?,
         tidewater: account(cx, &cast.tidewater).await?,
         breakwater: account(cx, &cast.breakwater).await?,
+        lightship: account(cx, &cast.lightship).await?,
         holds_open,
         ledger: cx
             .ledger
@@ -125,6 +129,7 @@ async fn runs(cx: &Context, tenant: TenantId) -> Result<Account> {
             match run.status {
                 RunStatus::Succeeded => account.succeeded += 1,
                 RunStatus::Blocked => account.blocked += 1,
+                RunStatus::Failed => account.failed += 1,
                 _ => {}
             }
             account.cost.0 += run.cost.unwrap_or_default().0;

@@ -34,12 +34,14 @@ pub(super) struct Cast {
     pub(super) harbour: Member,
     pub(super) tidewater: Member,
     pub(super) breakwater: Member,
+    /// It learns from a failure.
+    pub(super) lightship: Member,
 }
 
 impl Cast {
     /// The tenants.
-    pub(super) fn members(&self) -> [&Member; 3] {
-        [&self.harbour, &self.tidewater, &self.breakwater]
+    pub(super) fn members(&self) -> [&Member; 4] {
+        [&self.harbour, &self.tidewater, &self.breakwater, &self.lightship]
     }
 }
 
@@ -58,11 +60,13 @@ pub(super) async fn make(cx: &Context, plan: &Plan) -> Result<Cast> {
         ..draft("requests per minute")
     };
     let breakwater = member(cx, "Breakwater", rate).await?;
+    let lightship = member(cx, "Lightship Ferries", budget(NanoUsd(5 * NanoUsd::PER_USD))).await?;
     Ok(Cast {
         founder_token,
         harbour,
         tidewater,
         breakwater,
+        lightship,
     })
 }
 

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use anyhow::Result;
 use model::money::NanoUsd;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::books::{Account, Books};
 use super::cast::{Cast, Member};
+use super::lesson::{self, Lesson};
 use super::plan::tidewater_request;
 use super::traffic::Sent;
 use crate::commands::serve::Server;
@@ -23,6 +24,7 @@ pub(super) struct Stage<'a> {
     pub(super) simulator: &'a Simulator,
     pub(super) cast: &'a Cast,
     pub(super) sent: &'a Sent,
+    pub(super) lesson: &'a Lesson,
     pub(super) books: &'a Books,
     /// From the first line of the database to listening.
     pub(super) ready: Duration,
@@ -51,8 +53,16 @@ impl Stage<'_> {
                 "runs": total.runs,
                 "succeeded": total.succeeded,
                 "blocked": total.blocked,
+                "failed": total.failed,
                 "cost_nano_usd": total.cost.0,
                 "holds_open": self.books.holds_open,
+            },
+            "lesson": {
+                "incident_id": self.lesson.incident.get("incident_id"),
+                "proposal_id": self.lesson.proposal.get("proposal_id"),
+                "rule_id": self.lesson.rule_id,
+                "prevented_count": self.lesson.effectiveness.get("prevented_count"),
+                "estimated_cost_saved_nano_usd": self.lesson.effectiveness.get("estimated_cost_saved_nano_usd"),
             },
             "took_ms": {
                 "until_ready": millis(self.ready),
@@ -71,8 +81,17 @@ impl Stage<'_> {
             Self::row(&self.cast.harbour, self.books.harbour),
             Self::row(&self.cast.tidewater, self.books.tidewater),
             Self::row(&self.cast.breakwater, self.books.breakwater),
+            Self::row(&self.cast.lightship, self.books.lightship),
         ];
-        let headings = ["TENANT", "LLM RUNS", "ANSWERED", "REFUSED", "COST (USD)", "LIMIT"];
+        let headings = [
+            "TENANT",
+            "LLM RUNS",
+            "ANSWERED",
+            "REFUSED",
+            "FAILED",
+            "COST (USD)",
+            "LIMIT",
+        ];
         format!(
             "\nPlimsoll serves at {url}, metrics at {metrics}; the provider is simulated.\n\
              {count} requests in {seconds}.{rest:03} s; half of them took at most {p50} ms, 99 of 100 at most {p99} ms.\n\n\
@@ -91,7 +110,7 @@ impl Stage<'_> {
         )
     }
 
-    fn row(member: &Member, account: Account) -> [String; 6] {
+    fn row(member: &Member, account: Account) -> [String; 7] {
         let limit = &member.limit;
         let most = match limit.limit_type.unit() {
             model::limit::Unit::NanoUsd => NanoUsd(limit.max).to_string(),
@@ -102,9 +121,37 @@ impl Stage<'_> {
             account.runs.to_string(),
             account.succeeded.to_string(),
             account.blocked.to_string(),
+            account.failed.to_string(),
             account.cost.to_usd_string(),
             format!("{}: {most}", limit.name),
         ]
+    }
+
+    /// What became of the call that failed, and how to see it.
+    fn learned(&self, url: &str) -> String {
+        let (lesson, member) = (self.lesson, &self.cast.lightship);
+        let id = |of: &Value, name| {
+            of.get(name)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
+        let (rule, incident) = (&lesson.rule_id, id(&lesson.incident, "incident_id"));
+        let saved = id(&lesson.effectiveness, "estimated_cost_saved_nano_usd");
+        let saved = NanoUsd(saved.parse().unwrap_or_default());
+        let (key, body) = (member.key.expose(), lesson::call_body());
+        format!(
+            "\
+A call of {name} broke off in the middle; as nobody said what it had cost, the most that it can have is
+counted. That opened the Incident {incident}, which proposed a Policy Rule.
+Approved, {rule} has refused the same call before it cost anything, and saved {saved}:
+
+  curl -si {url}/v1/chat/completions -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' -d '{body}'
+  curl -s {url}/api/v1/policies/rules/{rule}/effectiveness -H 'Authorization: Bearer {key}'
+  curl -s {url}/api/v1/incidents/{incident}/cost-impact -H 'Authorization: Bearer {key}'
+",
+            name = member.tenant.name,
+        )
     }
 
     fn try_it(&self, url: &str) -> String {
@@ -114,6 +161,7 @@ impl Stage<'_> {
         let refused = tidewater_request().body;
         let founder = self.cast.founder_token.expose();
         let plimsoll = std::env::current_exe().unwrap_or_else(|_unknown| PathBuf::from("plimsoll"));
+        let learned = self.learned(url);
         let (plimsoll, config) = (in_shell(&plimsoll), in_shell(&self.config_file));
         format!(
             "
@@ -125,6 +173,7 @@ A request that the spent budget refuses, before it costs anything:
 
   curl -si {url}/v1/chat/completions -H 'Authorization: Bearer {tidewater}' -H 'Content-Type: application/json' -d '{refused}'
 
+{learned}
 What is used of the limits, what was spent on which model, and all tenants as their operator sees them:
 
   curl -s {url}/api/v1/limits/usage -H 'Authorization: Bearer {tidewater}'

@@ -1,12 +1,20 @@
 //! Was everything as it should be?
 
+use serde_json::{Value, json};
+
 use super::books::{Account, Books};
 use super::cast::{Cast, Member};
+use super::lesson::Lesson;
 use super::plan::Plan;
 use super::traffic::{Outcome, Sent};
 
 /// Everything that is not as it should be, one sentence each.
-pub(super) fn failures(plan: &Plan, cast: &Cast, sent: &Sent, books: &Books) -> Vec<String> {
+pub(super) fn failures(
+    plan: &Plan,
+    cast: &Cast,
+    (sent, lesson): (&Sent, &Lesson),
+    books: &Books,
+) -> Vec<String> {
     let mut failures = Failures::default();
     answered_all(&sent.harbour, &mut failures);
     spent_the_budget(&sent.tidewater, &cast.tidewater, &mut failures);
@@ -19,6 +27,7 @@ pub(super) fn failures(plan: &Plan, cast: &Cast, sent: &Sent, books: &Books) -> 
     for (member, account, outcomes) in accounts {
         adds_up(member, account, outcomes, &mut failures);
     }
+    prevented_the_next_one(lesson, &books.lightship, &mut failures);
     failures.check(books.holds_open == 0, || {
         format!("{} holds are still open", books.holds_open)
     });
@@ -150,5 +159,40 @@ fn adds_up(member: &Member, account: &Account, outcomes: &[Outcome], failures: &
             "{who}: the runs cost {}, the budget counts {settled}",
             account.cost
         )
+    });
+}
+
+/// One call failed and was paid as far as it went; the same call was refused by the rule that came of it, which says so.
+fn prevented_the_next_one(lesson: &Lesson, account: &Account, failures: &mut Failures) {
+    let who = "Lightship Ferries";
+    let found = (account.runs, account.failed, account.blocked);
+    failures.check(found == (2, 1, 1) && lesson.failed_status == 200, || {
+        format!("{who}: one LLM Run was to fail and one to be refused, but on record are {found:?}")
+    });
+    let incident = lesson.incident.get("incident_id");
+    let triggering = lesson.proposal.get("triggering_incident_id");
+    failures.check(incident.is_some() && incident == triggering, || {
+        format!(
+            "{who}: the proposal is not that of the Incident: {}",
+            lesson.proposal
+        )
+    });
+    let refused = &lesson.refused;
+    let code = refused.body.pointer("/error/code").and_then(Value::as_str);
+    let named = (refused.rule_id.as_deref(), refused.incident_id.as_deref());
+    let expected = (Some(lesson.rule_id.as_str()), incident.and_then(Value::as_str));
+    let is_refused = refused.status == 403 && code == Some("policy_violation");
+    failures.check(is_refused && named == expected, || {
+        format!("{who}: the call that had failed was not refused by its rule: {refused:?}")
+    });
+    let effect = &lesson.effectiveness;
+    let saved = effect.get("estimated_cost_saved_nano_usd");
+    let is_saved = saved == Some(&lesson.cost) && account.cost.0 > 0;
+    failures.check(
+        is_saved && effect.get("prevented_count") == Some(&json!(1)),
+        || format!("{who}: the rule does not say what it has prevented: {effect}"),
+    );
+    failures.check(lesson.incidents.get("total") == Some(&json!(1)), || {
+        format!("{who}: there is more than one Incident: {}", lesson.incidents)
     });
 }

@@ -1,6 +1,7 @@
 //! What does a request ask for, as far as the answer depends on it?
 
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::text::{Text, fingerprint, tokens_of};
@@ -82,6 +83,18 @@ impl<'a> Request<'a> {
     /// Whether vectors are wanted as base64, as OpenAI's own library does.
     pub(super) fn wants_base64(&self) -> bool {
         self.encoding_format.as_deref() == Some("base64")
+    }
+
+    /// Whether the model may use a tool of this name, in the words of either provider.
+    pub(super) fn offers(&self, name: &str) -> bool {
+        let tools: Option<Vec<Value>> = self
+            .tools
+            .and_then(|tools| serde_json::from_str(tools.get()).ok());
+        let named = |tool: &Value| {
+            let of = tool.pointer("/function/name").or_else(|| tool.get("name"));
+            of.and_then(Value::as_str) == Some(name)
+        };
+        tools.iter().flatten().any(named)
     }
 
     /// Tokens of everything that the model reads: one for every four bytes, rounded up.

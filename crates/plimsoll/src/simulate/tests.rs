@@ -162,3 +162,36 @@ fn what_cannot_be_answered_is_refused_as_the_providers_do() {
         StatusCode::NOT_FOUND
     );
 }
+
+#[test]
+fn streams_of_requests_with_the_tool_break_off_and_no_others_do() {
+    let state = State {
+        pace: Pace::new(Duration::ZERO, None),
+        breaks_off: Some("berths".into()),
+        numbers: Arc::default(),
+    };
+    let openai = json!([{"type": "function", "function": {"name": "berths"}}]);
+    let anthropic = json!([{"name": "tides"}, {"name": "berths"}]);
+    for (tools, is_streamed, breaks) in [
+        (&openai, true, true),
+        (&anthropic, true, true),
+        (&openai, false, false),
+        (&json!([{"name": "tides"}]), true, false),
+        (&json!([]), true, false),
+        (&json!("berths"), true, false),
+    ] {
+        let body = json!({"model": "gpt-4o", "stream": is_streamed, "tools": tools,
+            "messages": [{"role": "user", "content": "ahoy"}]});
+        let body = body.to_string();
+        let request = Request::read(body.as_bytes()).unwrap();
+        let whole = openai::chat(&request, 7);
+        let length = |answer: &Answer| match answer {
+            Answer::Events(events) => events.len(),
+            Answer::Whole(body, _) => body.len(),
+        };
+        let all = length(&whole);
+        let sent = length(&state.ended(&request, whole));
+        assert!(sent > 0);
+        assert_eq!(sent < all, breaks, "{body}");
+    }
+}

@@ -104,7 +104,11 @@ fn the_printed_commands_do_what_they_say() {
     assert!(refused.starts_with("HTTP/1.1 429"), "{refused}");
     assert!(refused.contains("x-should-retry: false"), "{refused}");
     assert!(refused.contains("\"code\":\"insufficient_quota\""), "{refused}");
-    for answer in &answers[2..] {
+    let prevented = &answers[2].stdout;
+    assert!(prevented.starts_with("HTTP/1.1 403"), "{prevented}");
+    assert!(prevented.contains("x-plimsoll-incident-id: inc_"), "{prevented}");
+    assert!(prevented.contains("\"code\":\"policy_violation\""), "{prevented}");
+    for answer in &answers[3..] {
         let json: Result<serde_json::Value, _> = serde_json::from_str(&answer.stdout);
         assert!(json.is_ok_and(|json| json.get("code").is_none()), "{answer:?}");
     }
@@ -117,6 +121,16 @@ fn the_printed_commands_do_what_they_say() {
         listed.stdout.contains("Harbour") && listed.stdout.contains("Tidewater"),
         "{listed:?}"
     );
+
+    let principal = listing.replace(
+        "tenants list",
+        "principals create --tenant Breakwater --name pager --roles operator",
+    );
+    let made = run(
+        "sh",
+        &["-c", &format!("cd '{}' && {principal}", folder.path().display())],
+    );
+    assert_eq!(made.code, 0, "{made:?}");
 
     for sdk in ["SDK of OpenAI", "SDK of Anthropic"] {
         let code = snippet(&printed, sdk);
@@ -140,4 +154,5 @@ fn the_demo_checks_itself() {
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     let outcome: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
     assert_eq!(outcome["recorded"]["holds_open"], 0, "{outcome}");
+    assert_eq!(outcome["lesson"]["prevented_count"], 1, "{outcome}");
 }
