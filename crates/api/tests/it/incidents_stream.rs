@@ -156,6 +156,18 @@ testkit::both_databases! {
         assert_eq!(ids(&them.some(3).await), [2, 3, 4], "each tenant has places of its own");
     }
 
+    async fn a_backlog_that_is_longer_than_a_page_is_told_without_a_gap(db: TestDb) {
+        let world = World::new(db).await;
+        for number in 1..=60 {
+            happens(&world, world.tenant, number).await;
+        }
+        let mut late = Listener::start(&world, &world.key, Some("0")).await;
+        let told = late.some(180).await;
+        // Of every four events customers are told of all but the first.
+        let expected: Vec<i64> = (1..=240).filter(|place| place % 4 != 1).collect();
+        assert_eq!(ids(&told), expected);
+    }
+
     async fn who_may_no_longer_listen_hears_no_more_after_a_second(db: TestDb) {
         let world = World::new(db).await;
         for (number, end) in (1..).zip(["revoke", "freeze", "tenant"]) {

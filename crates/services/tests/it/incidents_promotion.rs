@@ -129,5 +129,8 @@ testkit::both_databases! {
         promoted(&world, &waiting, AuthorityType::EmergencyOverride).await.unwrap();
         let ledger = audited(&world, waiting.id.to_string()).await;
         assert_eq!(ledger, ["EmergencyOverrideUsed", "IncidentPromoted", "IncidentCreated"]);
+        let (tenant, id) = (world.tenant, waiting.id);
+        let events = world.cx.db.read(move |tx| store::incidents::events(tx, (tenant, id), None, 100)).await.unwrap();
+        assert_eq!(events.last().unwrap().reason.as_deref(), Some(WHY));
     }
 }

@@ -240,4 +240,24 @@ testkit::both_databases! {
         let foreign = logs(&world.cx, other, run).await;
         assert!(matches!(foreign, Err(RunError::NotFound)), "{foreign:?}");
     }
+
+    async fn of_more_incidents_of_a_run_than_are_shown_it_is_said_that_there_are_more(db: TestDb) {
+        let world = World::new(db).await;
+        let run = world.call(Operation::Chat, &chat(&json!({}))).await.run;
+        let many = (0..201).map(|number| {
+            let mut made = incident(world.tenant, number, world.now());
+            made.creation.run = Some(run);
+            made
+        });
+        let (last, all) = (incident(world.tenant, 200, world.now()).id(), many.collect::<Vec<_>>());
+        add_incidents(&world.cx.db, all[..199].to_vec()).await;
+        let found = logs(&world.cx, world.tenant, run).await.unwrap();
+        assert_eq!((found.incidents.len(), found.missing.contains(&LogGap::TooMany)), (199, false));
+        world.clock.advance_seconds(1);
+        let late = all[199..].iter().cloned().map(|one| TestIncident { at: world.now(), ..one });
+        add_incidents(&world.cx.db, late.collect()).await;
+        let found = logs(&world.cx, world.tenant, run).await.unwrap();
+        assert_eq!((found.incidents.len(), found.missing.contains(&LogGap::TooMany)), (200, true));
+        assert!(found.incidents.iter().any(|one| one.id == last), "the newest are shown");
+    }
 }

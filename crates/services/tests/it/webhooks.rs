@@ -77,13 +77,7 @@ impl Sending {
     }
 
     pub(crate) async fn idle(&self) {
-        for _ in 0..6_000 {
-            if self.cx.post.is_idle() {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        panic!("it is still on its way");
+        idle(&self.cx).await;
     }
 
     pub(crate) async fn deliveries(
@@ -109,6 +103,17 @@ impl Sending {
         let words = found.iter().rev().map(|one| one.entry.event.as_str());
         words.filter(|word| word.starts_with("Webhook")).collect()
     }
+}
+
+/// Waits until nothing of this process is on its way.
+pub(crate) async fn idle(cx: &Context) {
+    for _ in 0..6_000 {
+        if cx.post.is_idle() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("it is still on its way");
 }
 
 pub(crate) fn author() -> Author {

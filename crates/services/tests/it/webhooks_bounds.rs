@@ -6,12 +6,12 @@ use model::time::Timestamp;
 use model::webhook::{Delivery, DeliveryStatus};
 use services::audit::Author;
 use services::webhooks::change::{self, Change, Wish};
-use services::webhooks::deliver_due;
+use services::webhooks::{Post, deliver_due};
 use testkit::db::TestDb;
 use testkit::governance::{add_incidents, incident};
-use testkit::receiver::{Act, Receiver};
+use testkit::receiver::{Act, Receiver, sender};
 
-use crate::webhooks::{DAY, Sending, author};
+use crate::webhooks::{DAY, Sending, author, idle};
 
 /// A delivery of the message at the second place.
 fn late((tenant, webhook): (TenantId, WebhookId), number: u128, at: Timestamp) -> Delivery {
@@ -77,6 +77,26 @@ testkit::both_databases! {
         sending.goes_out().await;
         assert_eq!(services::outbox::sweep(&sending.cx).await.unwrap(), 1);
         assert_eq!(sending.deliveries(of, None).await, []);
+    }
+
+    async fn two_processes_send_each_message_once(db: TestDb) {
+        let sending = Sending::new(db).await;
+        let other = sending.cx.clone().with_post(Post::new(Some(sender())));
+        let receiver = Receiver::start().await;
+        for _ in 0..8 {
+            sending.webhook(&receiver, &["incident.created"]).await;
+        }
+        for round in 1..=5 {
+            sending.opens().await;
+            services::outbox::place(&sending.cx).await.unwrap();
+            // Both have seen who is due before either has begun.
+            let (one, two) = tokio::join!(deliver_due(&sending.cx), deliver_due(&other));
+            // Whoever comes to a receiver when it was just served finds nothing to send.
+            assert!(one.unwrap().receivers + two.unwrap().receivers >= 8);
+            idle(&other).await;
+            sending.idle().await;
+            assert_eq!(receiver.received().len(), 8 * round);
+        }
     }
 
     async fn a_tenant_whose_receivers_hang_leaves_room_for_the_others(db: TestDb) {

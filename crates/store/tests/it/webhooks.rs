@@ -130,6 +130,7 @@ testkit::both_databases! {
         assert_eq!(due(50).await.unwrap(), [], "there is nothing to send");
         db.write(|tx| deliveries::insert(tx, &[delivery(1)])).await.unwrap();
         assert_eq!((due(9).await.unwrap(), due(10).await.unwrap()), (vec![], vec![(ACME, ONE)]));
+        assert_eq!(db.read(|tx| webhooks::due(tx, at(10), &[ACME], 9)).await.unwrap(), [], "there is no room for it");
         let lease = |now, until| db.write(move |tx| webhooks::lease(tx, (ACME, ONE), at(now), at(until)));
         assert!(lease(10, 60).await.unwrap());
         assert!(!lease(11, 61).await.unwrap());
