@@ -14,7 +14,7 @@ fn scraped(signers: &Signers) -> String {
 }
 
 pub(super) fn check(home: Home) {
-    let signers = Signers::of(home, "break-glass,service");
+    let signers = Signers::of(home, "break-glass,operator,service");
     let authority = json!({"authorityType": "EMERGENCY_OVERRIDE", "justification": DONE});
     let sends = |method: &str, path: &str, mut body: Value, status: u16| {
         body["authority"] = authority.clone();
@@ -42,6 +42,12 @@ pub(super) fn check(home: Home) {
         json!({"newState": "MITIGATING"}),
         200,
     );
+    let waits = json!({"service": "search", "severity": "SEV1", "title": "Down", "description": "since noon",
+        "authority": {"authorityType": "HUMAN_OPERATOR"}});
+    let waits = signers.curl("POST", "/incidents", &["-d", &waits.to_string()]);
+    assert_eq!(waits.body["state"], "PENDING", "{}", waits.body);
+    let waits = waits.body["incidentId"].as_str().unwrap();
+    sends("POST", &format!("/incidents/{waits}/promotion"), json!({}), 200);
     let program = json!({"newState": "MITIGATING", "authority": {"authorityType": "AUTO_ENGINE"}});
     signers.takes(id, &program).is(503, "KILL_SWITCH_ACTIVE");
     let page = scraped(&signers);
@@ -50,7 +56,7 @@ pub(super) fn check(home: Home) {
         ("signal", 1),
         ("transition", 1),
         ("kill-switch", 1),
-        ("promotion", 0),
+        ("promotion", 1),
     ] {
         let line = format!("plimsoll_emergency_overrides_total{{action=\"{action}\"}} {count}\n");
         assert!(page.contains(&line), "{line}{page}");
