@@ -70,6 +70,8 @@ pub struct ControlMetadata {
     /// When somebody said that it is seen.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub acknowledged_at: Option<Timestamp>,
+    /// Who did.
+    pub acknowledged_by: Option<String>,
     /// When somebody began to work on it.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub mitigating_at: Option<Timestamp>,
@@ -88,11 +90,14 @@ pub struct ControlMetadata {
     /// When it was put away.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub archived_at: Option<Timestamp>,
+    /// Whose it is.
+    pub tenant_id: String,
 }
 
 impl From<Incident> for ControlIncidentView {
     fn from(of: Incident) -> Self {
         let made = of.creation;
+        let (acknowledged_at, acknowledged_by) = of.acknowledgement.map(|seen| (seen.at, seen.by)).unzip();
         Self {
             incident_id: of.id.to_string(),
             state: of.state.as_str(),
@@ -114,13 +119,15 @@ impl From<Incident> for ControlIncidentView {
                 cause_type: made.cause_type.as_str(),
                 occurrences: of.occurrences,
                 opened_at: of.opened_at,
-                acknowledged_at: of.acknowledgement.map(|seen| seen.at),
+                acknowledged_at,
+                acknowledged_by,
                 mitigating_at: of.mitigating_at,
                 resolution: of.resolution,
                 post_mortem: of.post_mortem,
                 closed_at: of.closed_at,
                 cancellation: of.cancellation,
                 archived_at: of.archived_at,
+                tenant_id: of.tenant.to_string(),
             },
         }
     }
@@ -191,6 +198,10 @@ pub struct ControlEventView {
     pub metadata: Option<Box<RawValue>>,
     /// Its place, from 1.
     pub event_seq: i64,
+    /// Whose.
+    pub tenant_id: String,
+    /// The version of what it consists of.
+    pub schema_version: i64,
     /// By what authority.
     #[schema(value_type = Object)]
     pub authority: Option<Box<RawValue>>,
@@ -198,6 +209,8 @@ pub struct ControlEventView {
     pub reason: Option<String>,
     /// The request that it was done in.
     pub request_id: String,
+    /// The idempotency key of that request.
+    pub idempotency_key: Option<String>,
     /// The hash of the state before; null of the first one.
     pub state_hash_before: Option<String>,
     /// The hash of the state after.
@@ -220,9 +233,12 @@ impl From<IncidentEvent> for ControlEventView {
             new_state: of.new_state,
             metadata: RawValue::from_string(of.metadata).ok(),
             event_seq: of.seq,
+            tenant_id: of.tenant,
+            schema_version: of.schema_version,
             authority: RawValue::from_string(of.authority).ok(),
             reason: of.reason,
             request_id: of.request_id,
+            idempotency_key: of.idempotency_key,
             state_hash_before: of.state_hash_before,
             state_hash_after: of.state_hash_after,
             prev_event_hash: of.prev_event_hash,

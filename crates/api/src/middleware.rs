@@ -1,7 +1,7 @@
 //! What happens around every request?
 //!
-//! It gets its correlation (an incoming `x-request-id` or a new one), a span, and a place in the metrics; what no
-//! route would take is refused before anything else looks at it; a panic becomes a 500.
+//! It gets its correlation (an incoming `x-correlation-id` or `x-request-id`, or a new one), a span, and a place in the
+//! metrics; what no route would take is refused before anything else looks at it; a panic becomes a 500.
 
 mod checks;
 pub(crate) mod claims;
@@ -14,11 +14,11 @@ use actix_web::Error;
 use actix_web::body::{BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
-use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use futures_util::FutureExt as _;
-use infra::correlation::CorrelationContext;
+use infra::correlation::{CorrelationContext, accept_request_id};
 use tracing::Instrument as _;
 
 use crate::llm::errors::{Dialect, shaped};
@@ -26,6 +26,8 @@ use crate::problem::ApiError;
 use crate::state::State;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Another name of the same. Proxies give requests an `x-request-id` that nobody has asked for, so that this one counts first.
+const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 /// The same for Anthropic's SDK, which reads no other.
 const ANTHROPIC_REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 
@@ -37,6 +39,7 @@ pub(crate) async fn around<B: MessageBody + 'static>(
     let context = correlate(&request);
     let span = infra::telemetry::request_span(&context);
     let id = HeaderValue::from_str(context.correlation_id()).ok();
+    let marks = id.clone();
     let method = request.method().clone();
     let dialect = Dialect::at(request.path(), request.headers());
     let state = request.app_data::<Data<State>>().cloned();
@@ -67,18 +70,15 @@ pub(crate) async fn around<B: MessageBody + 'static>(
                     "Something went wrong on our side. Quote the request id.",
                 );
                 // Made here, where the correlation is known; the request itself went with the panic.
-                Err(InternalError::from_response(error.code, shaped(dialect, error)).into())
+                let (code, mut response) = (error.code, shaped(dialect, error));
+                named(response.headers_mut(), marks.as_ref(), dialect);
+                Err(InternalError::from_response(code, response).into())
             }
         }
     };
     let mut answer = infra::correlation::scope(context.clone(), work.instrument(span)).await;
     if let Ok(response) = &mut answer {
-        if let Some(id) = id {
-            if dialect == Some(Dialect::Anthropic) {
-                response.headers_mut().insert(ANTHROPIC_REQUEST_ID, id.clone());
-            }
-            response.headers_mut().insert(REQUEST_ID, id);
-        }
+        named(response.headers_mut(), id.as_ref(), dialect);
         let route = response
             .request()
             .match_pattern()
@@ -95,6 +95,16 @@ pub(crate) async fn around<B: MessageBody + 'static>(
     answer
 }
 
+/// Says in an answer which request it is to.
+fn named(headers: &mut HeaderMap, id: Option<&HeaderValue>, dialect: Option<Dialect>) {
+    let Some(id) = id else { return };
+    if dialect == Some(Dialect::Anthropic) {
+        headers.insert(ANTHROPIC_REQUEST_ID, id.clone());
+    }
+    headers.insert(CORRELATION_ID, id.clone());
+    headers.insert(REQUEST_ID, id.clone());
+}
+
 fn correlate(request: &ServiceRequest) -> CorrelationContext {
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
     let Some(state) = request.app_data::<actix_web::web::Data<State>>() else {
@@ -108,7 +118,9 @@ fn correlate(request: &ServiceRequest) -> CorrelationContext {
         );
     };
     let (now, ids) = (state.cx.clock.now(), state.cx.ids.as_ref());
-    CorrelationContext::for_request(header("x-request-id"), header("traceparent"), "api", now, ids)
+    let correlation = header(CORRELATION_ID.as_str()).and_then(accept_request_id);
+    let id = correlation.or_else(|| header(REQUEST_ID.as_str()));
+    CorrelationContext::for_request(id, header("traceparent"), "api", now, ids)
 }
 
 struct NoIds;

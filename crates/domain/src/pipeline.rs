@@ -32,4 +32,4 @@ pub mod signals;
 /// The engine's name in decision snapshots.
 pub const NAME: &str = "pipeline";
 /// The engine's version; raised with every change of what it decides.
-pub const VERSION: &str = "3";
+pub const VERSION: &str = "4";

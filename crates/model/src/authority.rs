@@ -3,6 +3,7 @@
 use alloc::string::String;
 
 use crate::severity::Severity;
+use crate::text::visible_length;
 use crate::time::Timestamp;
 use crate::wire::wire_enum;
 
@@ -111,9 +112,9 @@ impl AuthorityContext {
     }
 }
 
-/// Whether a text is long enough to be a reason, without the white space around it, and no longer than one.
+/// Whether people see enough of a text for a reason, and it is no longer than one without the white space around it.
 pub fn is_a_reason(text: &str) -> bool {
-    (REASON_MIN..=REASON_MAX).contains(&text.trim().chars().count())
+    visible_length(text) >= REASON_MIN && text.trim().chars().count() <= REASON_MAX
 }
 
 #[cfg(test)]
@@ -146,6 +147,22 @@ mod tests {
                 ("EMERGENCY_OVERRIDE", 999, true, Severity::Sev1, true),
             ]
         );
+    }
+
+    #[test]
+    fn a_reason_is_what_people_see_of_it() {
+        let zero_width = "\u{200b}".repeat(19);
+        let blanks = " ".repeat(18);
+        for (text, is) in [
+            (alloc::format!("\u{200b}{zero_width}"), false),
+            (alloc::format!("x{zero_width}"), false),
+            (alloc::format!("x{blanks}x"), false),
+            (alloc::format!("x{}x", "\n".repeat(18)), false),
+            (String::from("the bad deployment\nis"), true),
+            (alloc::format!("the bad{zero_width} deployment is"), true),
+        ] {
+            assert_eq!(is_a_reason(&text), is, "{text:?}");
+        }
     }
 
     #[test]

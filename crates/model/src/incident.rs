@@ -30,7 +30,7 @@ pub use self::event::{EVENT_SCHEMA, IncidentEvent, event_id};
 pub use self::mismatch::{MismatchKind, Projection, Replay, Violation};
 pub use self::replay::{Player, VIOLATIONS_MOST, replay};
 pub use self::signature::{Failure, FailureCode, RequestTraits, Signature};
-pub use self::state::{EdgeError, IncidentLifecycle, IncidentState};
+pub use self::state::{EdgeError, GoingOn, IncidentLifecycle, IncidentState};
 pub use self::transition::{Refusal, Standing, Step, StepOf, Transition};
 
 wire_enum! {

@@ -12,6 +12,10 @@ use crate::output::Format;
 /// What the process returns when the command line is not understood.
 pub(crate) const USAGE: u8 = 2;
 
+/// What a command returns that compares, when there was nothing that it could compare: 1 says that something differs, as with
+/// diff(1).
+const NOT_COMPARED: u8 = 2;
+
 /// What it returns when the configuration cannot be used (`EX_CONFIG` of sysexits): starting it again does not help.
 const CONFIG: u8 = 78;
 
@@ -20,6 +24,7 @@ const CONFIG: u8 = 78;
 #[command(name = "plimsoll", version, max_term_width = 110)]
 #[command(
     after_help = "Exit codes: 0 done, 1 failed, 2 wrong command line, 78 unusable configuration.\n\
+    Of replay and verify: 0 all agrees, 1 something differs, 2 nothing could be compared.\n\
     Every setting can also come from the environment or a file: see docs/configuration.md."
 )]
 pub(crate) struct Cli {
@@ -121,8 +126,19 @@ impl Global {
     }
 }
 
-/// What the process returns for a failure. A closed pipe is none: whoever reads has seen enough.
-pub(crate) fn exit_code(error: &anyhow::Error) -> ExitCode {
+impl Command {
+    /// What the process returns when the command fails.
+    pub(crate) const fn failure(&self) -> u8 {
+        match self {
+            Self::Replay(_) | Self::Verify(_) => NOT_COMPARED,
+            _ => 1,
+        }
+    }
+}
+
+/// What the process returns for a failure of a command that returns this for others. A closed pipe is none: whoever reads has
+/// seen enough.
+pub(crate) fn exit_code(error: &anyhow::Error, failure: u8) -> ExitCode {
     if crate::output::is_closed_pipe(error) {
         return ExitCode::SUCCESS;
     }
@@ -135,7 +151,7 @@ pub(crate) fn exit_code(error: &anyhow::Error) -> ExitCode {
             ExitCode::from(USAGE)
         }
         Some(_) => ExitCode::from(CONFIG),
-        None => ExitCode::FAILURE,
+        None => ExitCode::from(failure),
     }
 }
 

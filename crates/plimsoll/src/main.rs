@@ -29,10 +29,11 @@ fn main() -> ExitCode {
             return ExitCode::from(if error.use_stderr() { cli::USAGE } else { 0 });
         }
     };
+    let failure = cli.command.failure();
     commands::run(cli).unwrap_or_else(|error| {
         if let Some(message) = output::failure(&error) {
             drop(writeln!(std::io::stderr(), "plimsoll: {message}"));
         }
-        cli::exit_code(&error)
+        cli::exit_code(&error, failure)
     })
 }

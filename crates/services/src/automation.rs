@@ -30,6 +30,9 @@ pub enum AutomationError {
     /// The switch of all tenants is for principals of the installation.
     #[error("the switch of all tenants is not for a principal of one tenant")]
     Scope,
+    /// A principal of the installation has no tenant of its own, and says that it means all of them.
+    #[error("a principal of the installation has no tenant of its own")]
+    NoTenant,
     /// The signature of the request cannot be used.
     #[error(transparent)]
     Spent(#[from] SpendError),
@@ -117,6 +120,9 @@ pub async fn switch(
                     return Err(AutomationError::Authority(claimed));
                 }
                 let owner = match scope {
+                    AutomationScope::Tenant if own == TenantId::PLATFORM => {
+                        return Err(AutomationError::NoTenant);
+                    }
                     AutomationScope::Tenant => own,
                     AutomationScope::Global if own == TenantId::PLATFORM => own,
                     AutomationScope::Global => return Err(AutomationError::Scope),

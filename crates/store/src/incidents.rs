@@ -31,10 +31,10 @@ pub use self::closed::{Closed, ClosedUpTo, closed};
 pub use self::events::events;
 pub use self::listed::{Filter, Listed, list, page};
 pub use self::named::{Named, after};
-pub use self::runs::{led_to, of_failure, of_run, of_signature, runs_of};
+pub use self::runs::{led_to, linked, of_failure, of_run, of_signature, runs_of};
 pub use self::service::{OfService, of_service};
 pub use self::shown::{Shown, shown};
-pub use self::window::{Brief, find_all, occurred, window};
+pub use self::window::{Brief, Lately, find_all, window};
 
 /// Adds what has happened to one Incident, in the order in which it happened.
 ///

@@ -115,14 +115,7 @@ impl TestDb {
         let done = match &self.home {
             Home::Database(name) => PrivatePostgres::shared().sql(name, statement).map(drop),
             Home::Directory(_) => {
-                let file = self.url.trim_start_matches("sqlite:");
-                let script = "import sqlite3, sys\n\
-                              with sqlite3.connect(sys.argv[1], timeout=10) as db: db.execute(sys.argv[2])";
-                let ran = Command::new("python3")
-                    .args(["-c", script, file, statement])
-                    .output();
-                let ran = ran.unwrap_or_else(|error| panic!("python3 is needed: {error}"));
-                assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+                by_hand_on_sqlite(&self.url, statement);
                 Ok(())
             }
         };
@@ -242,6 +235,18 @@ macro_rules! both_databases {
             }
         }
     )+};
+}
+
+/// Does something to an `SQLite` database by hand, with the library that Python brings.
+pub fn by_hand_on_sqlite(url: &str, statement: &str) {
+    let file = url.trim_start_matches("sqlite:");
+    let script = "import sqlite3, sys\n\
+                  with sqlite3.connect(sys.argv[1], timeout=10) as db: db.execute(sys.argv[2])";
+    let ran = Command::new("python3")
+        .args(["-c", script, file, statement])
+        .output();
+    let ran = ran.unwrap_or_else(|error| panic!("python3 is needed: {error}"));
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ pub struct CostImpactView {
     pub incident_id: String,
     /// Always USD.
     pub currency: &'static str,
-    /// What the failed LLM Runs and the attempts to recover from them cost, in whole cents, rounded half up.
+    /// What all LLM Runs that it affected cost, in whole cents, rounded half up.
     pub total_cost_cents: i64,
     /// The same in exact nano-USD.
     pub total_cost_nano_usd: String,
@@ -26,19 +26,25 @@ pub struct CostImpactView {
     pub failed_runs_cost_cents: i64,
     /// The same in exact nano-USD.
     pub failed_runs_cost_nano_usd: String,
+    /// Of it, what the other LLM Runs cost that it is about, in whole cents, rounded half up.
+    pub other_runs_cost_cents: i64,
+    /// The same in exact nano-USD.
+    pub other_runs_cost_nano_usd: String,
     /// Of it, what the attempts cost, in whole cents, rounded half up.
     pub recovery_cost_cents: i64,
     /// The same in exact nano-USD.
     pub recovery_cost_nano_usd: String,
-    /// What would have been saved if the first LLM Run had been prevented, in whole cents, rounded half up: all of it,
-    /// because nobody would have had to try again.
+    /// What would have been saved if the first LLM Run had been prevented, in whole cents, rounded half up: what failed, and
+    /// the attempts, because nobody would have had to try again.
     pub estimated_savings_cents: i64,
     /// The same in exact nano-USD.
     pub estimated_savings_nano_usd: String,
-    /// LLM Runs that failed or tried again.
+    /// LLM Runs that failed, hit the Limit, were named in a report, or tried again.
     pub runs_affected: usize,
     /// LLM Runs that failed.
     pub failed_runs: usize,
+    /// LLM Runs that it is about and that did not fail: they hit its Limit, or somebody has named them in a report.
+    pub other_runs: usize,
     /// LLM Runs that named one of those, or an attempt after it, as their `parent_run_id`.
     pub recovery_attempts: usize,
     /// Whether one of the attempts succeeded.
@@ -69,7 +75,7 @@ impl CostGapView {
         Self {
             code: gap.as_str(),
             detail: match gap {
-                CostGap::NoRun => "The Incident comes from no LLM Run.",
+                CostGap::NoRun => "The Incident is about no LLM Run.",
                 CostGap::Gone => "They are not on record any more.",
                 CostGap::NotOver => "They have not ended yet.",
                 CostGap::Unsettled => {
@@ -91,10 +97,14 @@ pub struct Known {
     pub incident_id: String,
     /// How many LLM Runs failed, and what they cost.
     pub failed: (usize, NanoUsd),
+    /// How many others it is about, and what they cost.
+    pub other: (usize, NanoUsd),
     /// How many tried again, and what they cost.
     pub recovery: (usize, NanoUsd),
-    /// Both together.
+    /// All of them together.
     pub total: (usize, NanoUsd),
+    /// What would not have been paid if nothing had failed.
+    pub savings: NanoUsd,
     /// Whether one of the attempts succeeded.
     pub is_recovered: bool,
     /// What is not in the sums.
@@ -106,8 +116,10 @@ impl From<Known> for CostImpactView {
         let Known {
             incident_id,
             failed: (failed_runs, failed),
+            other: (other_runs, other),
             recovery: (recovery_attempts, recovery),
             total: (runs_affected, total),
+            savings,
             is_recovered,
             missing,
         } = of;
@@ -118,12 +130,15 @@ impl From<Known> for CostImpactView {
             total_cost_nano_usd: total.0.to_string(),
             failed_runs_cost_cents: failed.to_cents_half_up(),
             failed_runs_cost_nano_usd: failed.0.to_string(),
+            other_runs_cost_cents: other.to_cents_half_up(),
+            other_runs_cost_nano_usd: other.0.to_string(),
             recovery_cost_cents: recovery.to_cents_half_up(),
             recovery_cost_nano_usd: recovery.0.to_string(),
-            estimated_savings_cents: total.to_cents_half_up(),
-            estimated_savings_nano_usd: total.0.to_string(),
+            estimated_savings_cents: savings.to_cents_half_up(),
+            estimated_savings_nano_usd: savings.0.to_string(),
             runs_affected,
             failed_runs,
+            other_runs,
             recovery_attempts,
             recovered: is_recovered,
             complete: missing.is_empty(),

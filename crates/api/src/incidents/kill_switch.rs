@@ -21,7 +21,8 @@ use crate::state::State;
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct SwitchBody {
-    /// TENANT, or GLOBAL for every tenant, which only principals of the installation may switch.
+    /// TENANT (if nobody says), or GLOBAL for every tenant, which only principals of the installation may switch, and which
+    /// they have to say.
     #[schema(value_type = Option<String>, example = "TENANT")]
     scope: Option<AutomationScope>,
     /// `EMERGENCY_OVERRIDE`, with the justification.
@@ -124,6 +125,11 @@ impl From<AutomationError> for IncidentError {
                     "requiredAuthority": "EMERGENCY_OVERRIDE",
                 })),
             AutomationError::Scope => Self::new(403, "UNAUTHORIZED", sentence(&error.to_string())),
+            AutomationError::NoTenant => {
+                let problem =
+                    "has to be GLOBAL for a principal of the installation, which has no tenant of its own";
+                bodies::invalid(vec![("scope".to_owned(), problem.to_owned())])
+            }
             AutomationError::Spent(error) => error.into(),
             AutomationError::Once(error) => error.into(),
             AutomationError::TooOften(error) => error.into(),

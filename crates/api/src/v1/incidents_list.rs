@@ -173,12 +173,14 @@ pub(crate) async fn list(
 }
 
 fn known(of: CostImpact) -> Known {
-    let total = of.total();
+    let (total, savings) = (of.total(), of.savings());
     Known {
         incident_id: of.incident.to_string(),
         failed: (of.failed.runs, of.failed.cost),
+        other: (of.other.runs, of.other.cost),
         recovery: (of.recovery.runs, of.recovery.cost),
         total: (total.runs, total.cost),
+        savings: savings.cost,
         is_recovered: of.is_recovered,
         missing: of.missing,
     }

@@ -84,6 +84,18 @@ testkit::both_databases! {
         let glass = Somebody::new(&world, PrincipalRole::BreakGlass, "EMERGENCY_OVERRIDE").await;
         glass.switches("disable", "GLOBAL").await.is(403, "UNAUTHORIZED");
         let founder = Somebody::of(&world, TenantId::PLATFORM, "founder", &[PrincipalRole::BreakGlass], "EMERGENCY_OVERRIDE").await;
+        // It has no tenant of its own, and nobody's is switched because nobody said whose.
+        for body in [
+            json!({ "authority": { "authorityType": "EMERGENCY_OVERRIDE", "justification": DONE } }),
+            json!({ "scope": "TENANT", "authority": { "authorityType": "EMERGENCY_OVERRIDE", "justification": DONE } }),
+        ] {
+            for word in ["disable", "enable"] {
+                let refused = founder.sends("POST", &format!("/kill-switch/{word}"), &[], &body.to_string()).await;
+                refused.is(400, "VALIDATION_ERROR");
+                assert_eq!(refused.text("/error/details/issues/0/field"), "scope");
+            }
+        }
+        assert!(!glass.is_paused().await && !founder.is_paused().await);
         assert_eq!(founder.switches("disable", "GLOBAL").await.ok(200).at("/tenant"), json!(null));
         assert!(glass.is_paused().await && founder.is_paused().await);
         // A tenant's own does not outweigh it.

@@ -294,6 +294,8 @@ impl Call<'_> {
             body,
         };
         crate::listed::check(&asked, &path, &answer);
+        let (id, same) = (answer.header("x-request-id"), answer.header("x-correlation-id"));
+        assert_eq!(id, same, "{asked} {path}: two names of one id");
         answer
     }
 }

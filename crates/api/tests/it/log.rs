@@ -11,8 +11,8 @@ use crate::harness::{Answer, Call};
 /// Members that hold a secret, a piece of one, or what was made with the key of this installation.
 const SECRET: [&str; 3] = ["secret", "last4", "input_fingerprint"];
 
-/// Headers that are about the connection, or that differ from run to run.
-const SKIPPED: [&str; 3] = ["date", "content-length", "connection"];
+/// Headers that are about the connection, differ from run to run, or say once more what another one says.
+const SKIPPED: [&str; 4] = ["date", "content-length", "connection", "x-correlation-id"];
 
 /// What was said, in order.
 #[derive(Default)]

@@ -9,6 +9,8 @@ mod control;
 #[cfg(test)]
 mod control_automation;
 #[cfg(test)]
+mod control_chain;
+#[cfg(test)]
 mod control_inputs;
 #[cfg(test)]
 mod control_listeners;
@@ -17,9 +19,13 @@ mod control_order;
 #[cfg(test)]
 mod control_promotion;
 #[cfg(test)]
+mod control_refusals;
+#[cfg(test)]
 mod control_signals;
 #[cfg(test)]
 mod control_storm;
+#[cfg(test)]
+mod correlated;
 #[cfg(test)]
 mod coverage;
 #[cfg(test)]

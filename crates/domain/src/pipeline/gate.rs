@@ -13,6 +13,7 @@ use alloc::vec::Vec;
 
 use model::candidate::{Assessment, Candidate, ConfidenceBand, EvidenceBundle};
 use model::id::{IncidentId, PromotionDecisionId};
+use model::incident::GoingOn;
 use model::promotion::{
     Check, CheckImpact, CheckResult, EvidenceWindow, GateStep, Promoter, PromotionDecision, RejectionCode,
     Verdict,
@@ -85,7 +86,7 @@ pub struct GateInput<'a> {
     /// The decision that promoted this candidate before.
     pub promoted_before: Known<Option<PromotionDecisionId>>,
     /// Another Incident (PENDING, OPEN or MITIGATING) of the same service.
-    pub service_incident: Known<Option<IncidentId>>,
+    pub service_incident: Known<GoingOn>,
     /// When a candidate of the same service was last promoted.
     pub last_promotion_at: Known<Option<Timestamp>>,
     /// Whether the product may promote by itself.

@@ -236,10 +236,10 @@ fn problems(draft: &SignalDraft, now: Timestamp) -> Vec<SignalError> {
     let long_key = (draft.dedupe_key.len() > DEDUPE_KEY_MAX).then_some(SignalProblem::TooLong);
     wrong("dedupeKey", line(&draft.dedupe_key, DEDUPE_KEY_MAX).or(long_key));
     let latest = now.plus_seconds(AHEAD_MAX_SECONDS);
-    wrong(
-        "observedAt",
-        (draft.observed_at > latest).then_some(SignalProblem::Ahead),
-    );
+    // What the product itself has noticed was written down by a node of ours: that the clock of another one is behind is no
+    // reason to look away for ever.
+    let is_ahead = draft.source.is_external() && draft.observed_at > latest;
+    wrong("observedAt", is_ahead.then_some(SignalProblem::Ahead));
     wrong("title", line(&draft.title, TITLE_MAX));
     wrong("attributes", attributes(&draft.attributes));
     wrong(

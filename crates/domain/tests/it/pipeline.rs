@@ -63,7 +63,7 @@ fn journey(draft: &SignalDraft, kind: AuthorityType, naming: Naming) -> Option<V
             naming,
             active_incident: Known::Known(None),
             promoted_before: Known::Known(None),
-            service_incident: Known::Known(None),
+            service_incident: Known::Known(model::incident::GoingOn::Nothing),
             last_promotion_at: Known::Known(None),
             automation: Known::Known(Automation::Running),
             now: at(14),

@@ -1,6 +1,7 @@
 //! Where does an Incident stand, and where may it go?
 
 use crate::authority::AuthorityType;
+use crate::id::IncidentId;
 use crate::severity::Severity;
 use crate::wire::wire_enum;
 
@@ -34,6 +35,18 @@ wire_enum! {
         /// It is over.
         Resolved,
     }
+}
+
+/// Whether an Incident of a service is not over.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum GoingOn {
+    /// None is going on.
+    #[default]
+    Nothing,
+    /// This one is.
+    Incident(IncidentId),
+    /// One is, and nobody can say which: what stands there is no id.
+    Unreadable,
 }
 
 /// Why an Incident may not go there.

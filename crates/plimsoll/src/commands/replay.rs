@@ -14,7 +14,7 @@ use crate::output::table;
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
-    /// Make Incidents again from their events alone and compare; exit code 1 if one differs
+    /// Make Incidents again from their events alone and compare; exit code 1 if one differs, 2 if they could not be looked at
     Incident(Args),
 }
 

@@ -12,7 +12,7 @@ use crate::output::table;
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
-    /// Add up every hold and compare with every counter; exit code 1 if one differs
+    /// Add up every hold and compare with every counter; exit code 1 if one differs, 2 if they could not be read
     Ledger,
 }
 

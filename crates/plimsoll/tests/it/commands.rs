@@ -224,16 +224,17 @@ fn what_only_reads_or_changes_makes_no_database() {
     let home = home();
     let elsewhere = home.path().join("mistyped.db");
     let url = format!("sqlite:{}", elsewhere.display());
-    for args in [
-        &["tenants", "list"][..],
-        &["tenants", "freeze", "acme"],
-        &["keys", "list", "--tenant", "acme"],
-        &["operators", "list"],
-        &["verify", "ledger"],
+    for (args, code) in [
+        (&["tenants", "list"][..], 1),
+        (&["tenants", "freeze", "acme"], 1),
+        (&["keys", "list", "--tenant", "acme"], 1),
+        (&["operators", "list"], 1),
+        (&["verify", "ledger"], 2),
+        (&["replay", "incident", "--all"], 2),
     ] {
         let ended = home.run(&[args, &["--database-url", &url]].concat());
         assert!(
-            ended.code == 1 && ended.stderr.contains("there is no database at"),
+            ended.code == code && ended.stderr.contains("there is no database at"),
             "{args:?}: {ended:?}"
         );
     }
@@ -288,7 +289,7 @@ fn the_ledger_of_a_new_database_agrees_and_that_of_none_is_not_made() {
     let home = home();
     let none = home.run(&["verify", "ledger"]);
     assert!(
-        none.code == 1 && none.stderr.contains("there is no database at"),
+        none.code == 2 && none.stderr.contains("there is no database at"),
         "{none:?}"
     );
     printed(&home, &["migrate"]);

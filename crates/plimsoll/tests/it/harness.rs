@@ -24,7 +24,7 @@ pub(crate) struct Home {
     folder: TempDir,
     database: String,
     /// Last, so that it outlives whoever uses it.
-    _postgres: Option<TestDb>,
+    postgres: Option<TestDb>,
 }
 
 impl Home {
@@ -35,7 +35,7 @@ impl Home {
         Self {
             folder,
             database,
-            _postgres: None,
+            postgres: None,
         }
     }
 
@@ -45,7 +45,7 @@ impl Home {
         Self {
             folder: tempfile::tempdir().unwrap(),
             database: postgres.url().to_owned(),
-            _postgres: Some(postgres),
+            postgres: Some(postgres),
         }
     }
 
@@ -93,6 +93,14 @@ impl Home {
     /// Opens the database beside the server, as another process would.
     pub(crate) fn open(&self) -> store::Db {
         store::Db::open(&store::Settings::for_url(&self.database).unwrap()).unwrap()
+    }
+
+    /// Does something to the database by hand, past everything that guards it in the product.
+    pub(crate) fn by_hand(&self, statement: &str) {
+        match &self.postgres {
+            Some(postgres) => postgres.by_hand(statement),
+            None => testkit::db::by_hand_on_sqlite(&self.database, statement),
+        }
     }
 
     /// Every counter is the sum of its holds; how many holds there are.

@@ -27,6 +27,8 @@ mod patience;
 #[cfg(test)]
 mod principals;
 #[cfg(test)]
+mod replayed;
+#[cfg(test)]
 mod scenario_1;
 #[cfg(test)]
 mod scenario_2;

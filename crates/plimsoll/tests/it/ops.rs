@@ -134,6 +134,39 @@ fn every_panel_of_the_dashboard_asks_for_what_there_is() {
     }
 }
 
+/// What the kill switch refuses is no failure, in the alarm as on the dashboard; and where nothing has failed yet there is no
+/// series of failures, which must not leave the panel empty.
+#[test]
+fn the_dashboard_counts_failures_as_the_alarm_does() {
+    let refused = "(sum(rate(plimsoll_api_errors_total{code=\"KILL_SWITCH_ACTIVE\"}[5m])) or vector(0))";
+    let failed = "sum(rate(http_requests_total{code=~\"5..\"}[5m]))";
+    let alarms = alarms(RULES);
+    let alarm = alarms.iter().find(|(name, ..)| name == "PlimsollApiAvailability");
+    let (_, alarm, _) = alarm.unwrap();
+    assert!(alarm.contains(&format!("({failed} - {refused})")), "{alarm}");
+    let dashboard: Value = serde_json::from_str(DASHBOARD).unwrap();
+    let panels = dashboard["panels"].as_array().unwrap();
+    let panel = panels
+        .iter()
+        .find(|panel| panel["title"] == "Availability of the API");
+    let shown = panel.unwrap()["targets"][0]["expr"].as_str().unwrap();
+    assert!(
+        shown.contains(&format!("(({failed} or vector(0)) - {refused})")),
+        "{shown}"
+    );
+}
+
+#[test]
+fn what_becomes_of_a_replay_has_an_alarm_each() {
+    let alarms = alarms(RULES);
+    for (result, severity) in [("broken", "page"), ("failed", "ticket")] {
+        let asks = format!("plimsoll_incident_replays_total{{result=\"{result}\"}}");
+        let alarm = alarms.iter().find(|(_, expr, _)| expr.contains(&asks));
+        let (_, _, rule) = alarm.unwrap_or_else(|| panic!("no alarm about {result}"));
+        assert_eq!(rule["labels"]["severity"].as_str(), Some(severity));
+    }
+}
+
 #[test]
 fn an_alarm_about_what_is_not_there_would_be_found() {
     let text =

@@ -1,6 +1,6 @@
 //! What did an Incident cost?
 //!
-//! Added up from the cost records of the LLM Runs that failed and of those that tried again. What is not on record is
+//! Added up from the cost records of the LLM Runs that it is about and of those that tried again. What is not on record is
 //! named and never taken for nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,6 +12,7 @@ use model::money::NanoUsd;
 use model::run::{Operation, Run, RunState, RunStatus, UsageSource};
 use store::{StoreResult, Tx};
 
+use super::failures::has_failed;
 use super::{IncidentError, shown};
 use crate::context::Context;
 
@@ -31,6 +32,12 @@ impl Sum {
     fn add(&mut self, cost: NanoUsd) {
         self.cost = NanoUsd(self.cost.0.saturating_add(cost.0));
     }
+
+    fn and(mut self, other: Self) -> Self {
+        self.runs += other.runs;
+        self.add(other.cost);
+        self
+    }
 }
 
 /// What an Incident cost.
@@ -40,7 +47,9 @@ pub struct CostImpact {
     pub incident: IncidentId,
     /// The LLM Runs that failed.
     pub failed: Sum,
-    /// The LLM Runs that tried again what one of those had failed at, or an attempt after it.
+    /// The others that it is about: they hit its Limit, or somebody has named them in a report.
+    pub other: Sum,
+    /// The LLM Runs that tried again what one of those had tried, or an attempt after it.
     pub recovery: Sum,
     /// Whether one of the attempts succeeded.
     pub is_recovered: bool,
@@ -49,12 +58,14 @@ pub struct CostImpact {
 }
 
 impl CostImpact {
-    /// Both together: what would not have been paid if the first LLM Run had been prevented.
+    /// All of them together.
     pub fn total(&self) -> Sum {
-        let mut total = self.failed;
-        total.runs += self.recovery.runs;
-        total.add(self.recovery.cost);
-        total
+        self.savings().and(self.other)
+    }
+
+    /// What would not have been paid if nothing had failed: nobody would have had to try again.
+    pub fn savings(&self) -> Sum {
+        self.failed.and(self.recovery)
     }
 
     fn misses(&mut self, why: CostGap, run: Option<RunId>) {
@@ -84,80 +95,73 @@ fn added_up(tx: &mut impl Tx, incident: &Incident) -> StoreResult<CostImpact> {
     let mut impact = CostImpact {
         incident: incident.id,
         failed: Sum::default(),
+        other: Sum::default(),
         recovery: Sum::default(),
         is_recovered: false,
         missing: BTreeMap::new(),
     };
-    let mut failed = failed(tx, incident)?;
-    if failed.is_empty() {
+    let mut linked = linked(tx, incident)?;
+    if linked.is_empty() {
         impact.misses(CostGap::NoRun, None);
         return Ok(impact);
     }
-    let attempts = attempts(tx, tenant, &failed, RUNS_MAX.saturating_sub(failed.len()))?;
-    if failed.len() + attempts.len() > RUNS_MAX {
+    let room = RUNS_MAX.saturating_sub(linked.len());
+    let mut attempts = attempts(tx, tenant, linked.keys().copied().collect(), room)?;
+    if linked.len() + attempts.len() > RUNS_MAX {
         impact.misses(CostGap::TooMany, None);
     }
-    let attempts: BTreeSet<RunId> = attempts
-        .into_iter()
-        .take(RUNS_MAX.saturating_sub(failed.len()))
-        .collect();
-    while failed.len() > RUNS_MAX {
-        failed.pop_last();
+    while linked.len() > RUNS_MAX {
+        linked.pop_last();
     }
-    let all: Vec<RunId> = failed.union(&attempts).copied().collect();
+    while attempts.len() > room {
+        attempts.pop_last();
+    }
+    let all: Vec<RunId> = linked.keys().chain(&attempts).copied().collect();
     let costs = store::costs::of_runs(tx, tenant, &all)?;
     let runs = store::runs::find_all(tx, tenant, &all)?;
     let runs: BTreeMap<RunId, Run> = runs.into_iter().map(|run| (run.id, run)).collect();
     for id in all {
-        let is_attempt = attempts.contains(&id);
-        let of = if is_attempt {
-            &mut impact.recovery
-        } else {
-            &mut impact.failed
+        let run = runs.get(&id);
+        let of = match linked.get(&id) {
+            None => &mut impact.recovery,
+            // Of one that is gone it is only known what was said of it then.
+            Some(said) if run.map_or(*said, has_failed) => &mut impact.failed,
+            Some(_) => &mut impact.other,
         };
         of.runs += 1;
         if let Some(cost) = costs.get(&id) {
             of.add(*cost);
-        } else if let Some(why) = unknown(runs.get(&id)) {
+        } else if let Some(why) = unknown(run) {
             impact.misses(why, Some(id));
         }
-        let succeeded = runs
-            .get(&id)
-            .is_some_and(|run| run.status == RunStatus::Succeeded);
-        impact.is_recovered |= is_attempt && succeeded;
+        let succeeded = run.is_some_and(|run| run.status == RunStatus::Succeeded);
+        impact.is_recovered |= attempts.contains(&id) && succeeded;
     }
     Ok(impact)
 }
 
-/// The LLM Runs that the Incident is about: the one that it comes from and those in which it happened again.
-pub(super) fn failed(tx: &mut impl Tx, incident: &Incident) -> StoreResult<BTreeSet<RunId>> {
-    let most = i64::try_from(RUNS_MAX).unwrap_or(i64::MAX);
-    let again = store::incidents::occurred(tx, incident.tenant, incident.id, most)?;
-    // What happened again may be a signal of somebody else.
-    let again = again
-        .iter()
-        .filter_map(|occurrence| occurrence.signal_id.parse().ok());
-    Ok(incident.creation.run.into_iter().chain(again).collect())
+/// The LLM Runs that the Incident is about, each with whether the product has said that it failed; one more than are added
+/// up if there are more.
+pub(super) fn linked(tx: &mut impl Tx, incident: &Incident) -> StoreResult<BTreeMap<RunId, bool>> {
+    store::incidents::linked(tx, incident.tenant, incident.id, RUNS_MAX.saturating_add(1))
 }
 
-/// The LLM Runs that tried again, and those that tried again after them; one more than `most` if there are more.
+/// The LLM Runs that tried again what these had tried, and those that tried again after them; one more than `most` if there
+/// are more. What an Incident is about itself is none.
 pub(super) fn attempts(
     tx: &mut impl Tx,
     tenant: TenantId,
-    failed: &BTreeSet<RunId>,
+    linked: BTreeSet<RunId>,
     most: usize,
 ) -> StoreResult<BTreeSet<RunId>> {
-    let mut found = BTreeSet::new();
-    let mut last: Vec<RunId> = failed.iter().copied().collect();
+    let (mut found, mut known) = (BTreeSet::new(), linked);
+    let mut last: Vec<RunId> = known.iter().copied().collect();
     // A run names one that began before it, as far as our own ids go; what a client makes up must not go round in circles.
     while !last.is_empty() && found.len() <= most {
         let left = i64::try_from(most.saturating_sub(found.len()).saturating_add(1)).unwrap_or(i64::MAX);
-        let next = store::runs::after(tx, tenant, &last, left)?;
-        last = next
-            .into_iter()
-            .map(|(_, run)| run)
-            .filter(|run| !failed.contains(run) && found.insert(*run))
-            .collect();
+        last = store::runs::after(tx, tenant, &last, &known, left)?;
+        known.extend(&last);
+        found.extend(&last);
     }
     Ok(found)
 }

@@ -200,7 +200,7 @@ impl Failed {
     }
 }
 
-fn has_failed(run: &Run) -> bool {
+pub(super) fn has_failed(run: &Run) -> bool {
     matches!(run.status, RunStatus::Failed | RunStatus::Crashed)
 }
 

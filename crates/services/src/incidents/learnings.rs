@@ -13,7 +13,6 @@ use model::time::Timestamp;
 use store::incidents::Brief;
 use store::{StoreResult, Tx};
 
-use super::patterns::is_cut;
 use super::{IncidentError, cost_impact, shown};
 use crate::context::Context;
 
@@ -21,8 +20,6 @@ use crate::context::Context;
 pub const WINDOW_DAYS: i64 = 90;
 /// The most Incidents that are said to be like it.
 const SIMILAR: usize = 5;
-/// Attempts that are looked for: whether there are any is what is asked.
-const ATTEMPTS: usize = 200;
 
 /// An Incident that is like another.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,17 +123,18 @@ pub async fn learnings(cx: &Context, tenant: TenantId, id: IncidentId) -> Result
 fn learned(tx: &mut impl Tx, incident: Incident, now: Timestamp) -> StoreResult<Learnings> {
     const DAY_SECONDS: i64 = 86_400;
     let from = now.plus_seconds(-WINDOW_DAYS * DAY_SECONDS);
-    let rows = store::incidents::window(tx, incident.tenant, from, super::patterns::ROWS_MAX)?;
-    let similar = similar(tx, &incident, &rows)?;
-    let failed = cost_impact::failed(tx, &incident)?;
-    let attempts = cost_impact::attempts(tx, incident.tenant, &failed, ATTEMPTS)?;
+    let lately = store::incidents::window(tx, incident.tenant, from, super::patterns::ROWS_MAX)?;
+    let similar = similar(tx, &incident, &lately.rows)?;
+    let linked = cost_impact::linked(tx, &incident)?;
+    // Whether there is any is what is asked.
+    let attempts = cost_impact::attempts(tx, incident.tenant, linked.into_keys().collect(), 0)?;
     let mut learned: Vec<Learned> = answer(tx, &incident)?.into_iter().collect();
     learned.extend(insights(&similar));
     Ok(Learnings {
         is_tried_again: !attempts.is_empty(),
         similar,
         learned,
-        is_cut: is_cut(&rows),
+        is_cut: lately.is_cut,
         at: now,
         incident,
     })
@@ -166,10 +164,13 @@ fn similar(tx: &mut impl Tx, of: &Incident, rows: &[Brief]) -> StoreResult<Vec<S
     let ids: Vec<IncidentId> = alike.iter().map(|(_, id)| *id).collect();
     let found = store::incidents::find_all(tx, of.tenant, &ids)?;
     let mut found: BTreeMap<IncidentId, Incident> = found.into_iter().map(|one| (one.id, one)).collect();
-    let runs: Vec<RunId> = found.values().filter_map(|one| one.creation.run).collect();
-    let most = i64::try_from(ATTEMPTS).unwrap_or(i64::MAX);
-    let again = store::runs::after(tx, of.tenant, &runs, most)?;
-    let again: BTreeSet<RunId> = again.into_iter().map(|(failed, _)| failed).collect();
+    let mut again: BTreeSet<RunId> = BTreeSet::new();
+    for run in found.values().filter_map(|one| one.creation.run) {
+        // Each by itself: of one the attempts could be so many that those of the others are not among them.
+        if !store::runs::after(tx, of.tenant, &[run], &BTreeSet::new(), 1)?.is_empty() {
+            again.insert(run);
+        }
+    }
     let similar = alike.into_iter().filter_map(|(similarity, id)| {
         let incident = found.remove(&id)?;
         Some(Similar {

@@ -12,7 +12,7 @@ use model::pattern::PatternType;
 use model::permille::Permille;
 use model::severity::Severity;
 use model::time::Timestamp;
-use store::incidents::Brief;
+use store::incidents::{Brief, Lately};
 use store::{StoreError, StoreResult, Tx};
 
 use crate::context::Context;
@@ -95,21 +95,16 @@ pub async fn patterns(
     let from = now.plus_seconds(-hours * 3_600);
     cx.db
         .read(move |tx| -> StoreResult<Patterns> {
-            let rows = store::incidents::window(tx, tenant, from, ROWS_MAX)?;
+            let Lately { rows, is_cut } = store::incidents::window(tx, tenant, from, ROWS_MAX)?;
             Ok(Patterns {
                 patterns: found(&rows, most),
                 failures: failures(tx, tenant, &rows, most)?,
                 looked_at: rows.len(),
-                is_cut: is_cut(&rows),
+                is_cut,
                 at: now,
             })
         })
         .await
-}
-
-/// Whether there may be more than was looked at.
-pub(super) fn is_cut(rows: &[Brief]) -> bool {
-    i64::try_from(rows.len()).is_ok_and(|rows| rows >= ROWS_MAX)
 }
 
 /// So many thousandths, more of them with each Incident beyond the `least`.
@@ -241,13 +236,22 @@ fn failures(tx: &mut impl Tx, tenant: TenantId, rows: &[Brief], most: usize) -> 
         .collect();
     let latest = store::incidents::find_all(tx, tenant, &latest)?;
     let mut latest: BTreeMap<IncidentId, Incident> = latest.into_iter().map(|one| (one.id, one)).collect();
+    let mut shown: BTreeMap<SignatureId, Incident> = BTreeMap::new();
+    for (signature, rows) in &groups {
+        let first = rows.first().and_then(|row| latest.remove(&row.id));
+        let newest = match first {
+            Some(first) => Some(first),
+            None => readable(tx, tenant, rows)?,
+        };
+        shown.extend(newest.map(|one| (*signature, one)));
+    }
     let rules = answers(tx, tenant, &groups)?;
     let failures = groups.into_iter().filter_map(|(signature, rows)| {
         let (last, first) = (rows.first()?, rows.last()?);
         let rule = rules.get(&signature).or_else(|| rules.get(&last.family?));
         Some(Failures {
             signature,
-            latest: latest.remove(&last.id)?,
+            latest: shown.remove(&signature)?,
             incidents: rows.len(),
             open: rows.iter().filter(|row| row.over_at.is_none()).count(),
             first_at: first.at,
@@ -257,6 +261,17 @@ fn failures(tx: &mut impl Tx, tenant: TenantId, rows: &[Brief], most: usize) -> 
         })
     });
     Ok(failures.collect())
+}
+
+/// The newest that can be read: one that somebody has changed by hand must not hide the others of its failure.
+fn readable(tx: &mut impl Tx, tenant: TenantId, rows: &[&Brief]) -> StoreResult<Option<Incident>> {
+    for row in rows {
+        let found = store::incidents::find_all(tx, tenant, &[row.id])?;
+        if let Some(found) = found.into_iter().next() {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
 }
 
 /// The ACTIVE Policy Rules that were made for these failures, or for their families.

@@ -8,10 +8,10 @@ use model::id::{IncidentId, RuleId, SignatureId, TenantId};
 use model::incident::{IncidentCategory, ResolutionMethod};
 use model::money::NanoUsd;
 use model::time::Timestamp;
-use store::incidents::Brief;
+use store::incidents::{Brief, Lately};
 use store::{StoreError, StoreResult};
 
-use super::patterns::{ROWS_MAX, answers, by, cost, is_cut};
+use super::patterns::{ROWS_MAX, answers, by, cost};
 use crate::context::Context;
 
 const DAY_SECONDS: i64 = 86_400;
@@ -95,7 +95,7 @@ pub async fn recurring(cx: &Context, tenant: TenantId, asked: Asked) -> Result<R
     let from = now.plus_seconds(-asked.days * DAY_SECONDS);
     cx.db
         .read(move |tx| -> StoreResult<Recurring> {
-            let rows = store::incidents::window(tx, tenant, from, ROWS_MAX)?;
+            let Lately { rows, is_cut } = store::incidents::window(tx, tenant, from, ROWS_MAX)?;
             let failures = failures(&rows, asked);
             let rules = answers(tx, tenant, &failures)?;
             let back = failures.into_iter().filter_map(|(signature, rows)| {
@@ -107,7 +107,7 @@ pub async fn recurring(cx: &Context, tenant: TenantId, asked: Asked) -> Result<R
                 groups: groups(&rows, asked),
                 failures: back.collect(),
                 looked_at: rows.len(),
-                is_cut: is_cut(&rows),
+                is_cut,
                 at: now,
             })
         })

@@ -75,7 +75,9 @@ impl Reporter {
 /// What the signal is called: a line of what can be seen of the title. The Incident keeps all of it.
 fn line(title: &str) -> String {
     let seen = title.chars().map(|one| if is_hidden(one) { ' ' } else { one });
-    seen.take(TITLE_MAX).collect::<String>().trim().to_owned()
+    // First what is seen, and of that the beginning: a title may begin with more blanks than a line has characters.
+    let seen = seen.skip_while(|one| one.is_whitespace());
+    seen.take(TITLE_MAX).collect::<String>().trim_end().to_owned()
 }
 
 /// Reports an Incident. The same request again gets the same answer, and makes nothing.

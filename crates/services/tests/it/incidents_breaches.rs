@@ -38,7 +38,7 @@ const fn made(breaches: u64, incidents: u64, again: u64) -> Explained {
     }
 }
 
-async fn all(world: &World) -> Vec<Incident> {
+pub(crate) async fn all(world: &World) -> Vec<Incident> {
     let tenant = world.tenant;
     let filter = store::incidents::Listed::default();
     let page = model::page::PageRequest {

@@ -52,7 +52,12 @@ async fn impact(world: &World, id: IncidentId) -> CostImpact {
 }
 
 /// An Incident of this failure.
-fn of_failure(world: &World, number: u128, (error, input): (&str, &str), at: Timestamp) -> TestIncident {
+pub(crate) fn of_failure(
+    world: &World,
+    number: u128,
+    (error, input): (&str, &str),
+    at: Timestamp,
+) -> TestIncident {
     let mut made = incident(world.tenant, number, at);
     made.creation.cost = NanoUsd(7);
     made.creation.signature = Some(Signature {

@@ -55,7 +55,11 @@ mod incidents_anomalies;
 #[cfg(test)]
 mod incidents_archive;
 #[cfg(test)]
+mod incidents_behind;
+#[cfg(test)]
 mod incidents_breaches;
+#[cfg(test)]
+mod incidents_costs;
 #[cfg(test)]
 mod incidents_pipeline;
 #[cfg(test)]

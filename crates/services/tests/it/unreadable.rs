@@ -1,7 +1,7 @@
 //! Does a row that cannot be read stop what is done for all the others?
 
 use model::id::TenantId;
-use model::incident::{Incident, IncidentState};
+use model::incident::{GoingOn, Incident, IncidentState};
 use model::limit::{Enforcement, LimitCategory, LimitType};
 use model::page::PageRequest;
 use model::run::Operation;
@@ -9,12 +9,15 @@ use model::window::ResetPeriod;
 use serde_json::json;
 use services::audit::Author;
 use services::incidents::archive::archive_due;
+use services::incidents::learnings::learnings;
+use services::incidents::patterns::patterns;
+use services::incidents::recurring::{Asked, recurring};
 use services::incidents::{anomalies, breaches};
 use services::limits::Written;
 use services::owner::Owner;
 use services::words::Draft;
 use testkit::db::TestDb;
-use testkit::governance::{add_incidents, incident, resolved};
+use testkit::governance::{TestIncident, add_incidents, incident, resolved};
 
 use crate::books::draft;
 use crate::gateway::chat;
@@ -92,6 +95,43 @@ testkit::both_databases! {
         let rows = services::projections::Rows { limit: 2, offset: 0 };
         let table = services::projections::incidents::incidents(cx, tenant, store::incidents::Filter::default(), rows).await.unwrap();
         assert_eq!((table.total, table.has_more), (3, true), "what is there counts");
+    }
+
+    async fn the_others_are_compared(db: TestDb) {
+        let world = World::new(db).await;
+        let (tenant, cx) = (world.tenant, &world.cx);
+        let alike = |number: u128| {
+            let at = world.now().plus_seconds(i64::try_from(number).unwrap() - 100);
+            crate::incidents_reads::of_failure(&world, number, ("timeout", "a"), at)
+        };
+        let made: Vec<_> = (1..=4).map(alike).collect();
+        let ids: Vec<_> = made.iter().map(TestIncident::id).collect();
+        add_incidents(&cx.db, made).await;
+        assert!(!patterns(cx, tenant, 24, 10).await.unwrap().is_cut);
+        by_hand(&world, &format!("UPDATE incidents SET signature_id = 'nonsense' WHERE id = '{}'", ids[2]));
+        // The newest of its failure.
+        by_hand(&world, &format!("UPDATE incidents SET body = '{{}}' WHERE id = '{}'", ids[3]));
+        let found = patterns(cx, tenant, 24, 10).await.unwrap();
+        assert_eq!((found.looked_at, found.is_cut), (3, true), "that one is missing is said");
+        assert_eq!(found.failures.iter().map(|one| (one.incidents, one.latest.id)).collect::<Vec<_>>(), [(3, ids[1])]);
+        let asked = Asked { days: 30, threshold: 2, most: 20 };
+        let back = recurring(cx, tenant, asked).await.unwrap();
+        assert_eq!((back.groups[0].total, back.is_cut), (3, true));
+        let learned = learnings(cx, tenant, ids[0]).await.unwrap();
+        assert_eq!(learned.similar.iter().map(|one| one.incident.id).collect::<Vec<_>>(), [ids[1]]);
+        assert!(learned.is_cut);
+    }
+
+    async fn one_of_a_service_goes_on_whatever_its_id_is(db: TestDb) {
+        let world = World::new(db).await;
+        let tenant = world.tenant;
+        let made: Vec<_> = (1..=2).map(|number| incident(tenant, number, world.now().plus_seconds(i64::try_from(number).unwrap()))).collect();
+        let newest = made[1].id();
+        add_incidents(&world.cx.db, made).await;
+        let known = || world.cx.db.read(move |tx| store::incidents::of_service(tx, tenant, "llm"));
+        assert_eq!(known().await.unwrap().active, GoingOn::Incident(newest));
+        by_hand(&world, &format!("UPDATE incidents SET id = 'nonsense' WHERE id = '{newest}'"));
+        assert_eq!(known().await.unwrap().active, GoingOn::Unreadable);
     }
 
     async fn the_messages_of_other_tenants_are_placed(db: TestDb) {

@@ -1,7 +1,7 @@
 //! Which LLM Runs is an Incident about?
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::dsl::sql;
 use diesel::prelude::*;
@@ -146,6 +146,54 @@ pub fn runs_of(tx: &mut impl Tx, tenant: TenantId, id: IncidentId) -> StoreResul
         .load(tx.conn())?;
     let table = Table("incident_runs");
     runs.iter().map(|run| table.parse("run_id", run)).collect()
+}
+
+/// The LLM Runs that an Incident is about, at most `most`: those that it comes from or in which it happened again, and those
+/// that hit its Limit; each with whether the product itself has said that it failed.
+///
+/// # Errors
+/// What the database says.
+pub fn linked(
+    tx: &mut impl Tx,
+    tenant: TenantId,
+    id: IncidentId,
+    most: usize,
+) -> StoreResult<BTreeMap<RunId, bool>> {
+    let (whose, which) = (tenant.to_string(), id.to_string());
+    let limit = i64::try_from(most).unwrap_or(i64::MAX);
+    let named: Vec<(String, bool)> = incident_runs::table
+        .filter(incident_runs::tenant_id.eq(&whose))
+        .filter(incident_runs::incident_id.eq(&which))
+        .order(incident_runs::run_id)
+        .limit(limit)
+        .select((incident_runs::run_id, incident_runs::signature_id.is_not_null()))
+        .load(tx.conn())?;
+    let table = Table("incident_runs");
+    let mut linked: BTreeMap<RunId, bool> = BTreeMap::new();
+    for (run, has_failed) in named {
+        linked.insert(table.parse("run_id", &run)?, has_failed);
+    }
+    let (table, mut behind) = (Table("incident_breaches"), String::new());
+    // A run can hit a Limit more than once, so that more breaches than runs have to be read.
+    while linked.len() < most {
+        let piece: Vec<(String, Option<String>)> = incident_breaches::table
+            .filter(incident_breaches::tenant_id.eq(&whose))
+            .filter(incident_breaches::incident_id.eq(&which))
+            .filter(incident_breaches::breach_id.gt(&behind))
+            .order(incident_breaches::breach_id)
+            .limit(limit)
+            .select((incident_breaches::breach_id, incident_breaches::run_id))
+            .load(tx.conn())?;
+        let Some((last, _)) = piece.last() else { break };
+        behind.clone_from(last);
+        for run in piece.into_iter().filter_map(|(_, run)| run) {
+            linked.entry(table.parse("run_id", &run)?).or_insert(false);
+        }
+    }
+    while linked.len() > most {
+        linked.pop_last();
+    }
+    Ok(linked)
 }
 
 /// How often an Incident was about this failure, and what that cost together, at most as much as an amount can be.

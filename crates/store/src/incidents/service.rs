@@ -1,7 +1,8 @@
 //! What was there of a service?
 
 use diesel::prelude::*;
-use model::id::{IncidentId, TenantId};
+use model::id::TenantId;
+use model::incident::GoingOn;
 use model::time::Timestamp;
 
 use super::row::{ARCHIVED, OPEN, OVER, PENDING, TABLE};
@@ -13,7 +14,7 @@ use crate::tx::Tx;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct OfService {
     /// One of its Incidents that is not over, the newest.
-    pub active: Option<IncidentId>,
+    pub active: GoingOn,
     /// When one was opened last.
     pub opened_at: Option<Timestamp>,
 }
@@ -27,9 +28,18 @@ pub fn of_service(tx: &mut impl Tx, tenant: TenantId, service: &str) -> StoreRes
     let (pending, open) = (newest(PENDING)?, newest(OPEN)?);
     let opened = [open.clone(), newest(OVER)?, newest(ARCHIVED)?];
     let opened_at = opened.into_iter().flatten().map(|(at, _)| at).max();
-    let active = pending.max(open).map(|(_, id)| id);
+    let active = pending.max(open).map_or(GoingOn::Nothing, |(_, id)| {
+        // One whose id somebody has changed by hand goes on all the same.
+        TABLE.parse("id", &id).map_or_else(
+            |error| {
+                tracing::error!(%error, incident_id = id, "an Incident cannot be read");
+                GoingOn::Unreadable
+            },
+            GoingOn::Incident,
+        )
+    });
     Ok(OfService {
-        active: active.map(|id| TABLE.parse("id", &id)).transpose()?,
+        active,
         opened_at: opened_at.map(Timestamp::from_micros),
     })
 }

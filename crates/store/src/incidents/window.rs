@@ -2,15 +2,15 @@
 
 use diesel::prelude::*;
 use model::id::{IncidentId, RunId, SignatureId, TenantId};
-use model::incident::{Incident, IncidentCategory, IncidentEventType, IncidentLifecycle, ResolutionMethod};
+use model::incident::{Incident, IncidentCategory, IncidentLifecycle, ResolutionMethod};
 use model::money::NanoUsd;
 use model::severity::Severity;
 use model::time::Timestamp;
 
-use super::row::{PENDING, Row, TABLE, incident};
+use super::row::{PENDING, Row, TABLE, readable};
 use crate::error::StoreResult;
 use crate::rows::at;
-use crate::schema::{incident_events, incidents};
+use crate::schema::incidents;
 use crate::tx::Tx;
 
 /// An Incident in a few words: what many of them are compared by.
@@ -40,6 +40,15 @@ pub struct Brief {
     pub method: Option<ResolutionMethod>,
 }
 
+/// What was read of the Incidents of a window.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Lately {
+    /// Newest first.
+    pub rows: Vec<Brief>,
+    /// Whether there may be others: as many as were asked for were read, or one of them could not be.
+    pub is_cut: bool,
+}
+
 type BriefRow = (
     String,
     i64,
@@ -52,11 +61,12 @@ type BriefRow = (
     Option<String>,
 );
 
-/// The Incidents of a tenant that came to be `from` then on and that somebody has approved, newest first, at most `most`.
+/// The Incidents of a tenant that came to be `from` then on and that somebody has approved, newest first, at most `most`. A row
+/// that cannot be read is passed over, with a line in the log: it must not hide the others.
 ///
 /// # Errors
 /// What the database says.
-pub fn window(tx: &mut impl Tx, tenant: TenantId, from: Timestamp, most: i64) -> StoreResult<Vec<Brief>> {
+pub fn window(tx: &mut impl Tx, tenant: TenantId, from: Timestamp, most: i64) -> StoreResult<Lately> {
     let rows: Vec<BriefRow> = incidents::table
         .filter(incidents::tenant_id.eq(tenant.to_string()))
         .filter(incidents::created_at.ge(from.as_micros()))
@@ -79,7 +89,19 @@ pub fn window(tx: &mut impl Tx, tenant: TenantId, from: Timestamp, most: i64) ->
             incidents::resolution_method,
         ))
         .load(tx.conn())?;
-    rows.into_iter().map(brief).collect()
+    let read = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+    let rows: Vec<Brief> = rows.into_iter().filter_map(logged).collect();
+    Ok(Lately {
+        is_cut: read >= most || i64::try_from(rows.len()) != Ok(read),
+        rows,
+    })
+}
+
+fn logged(row: BriefRow) -> Option<Brief> {
+    let id = row.0.clone();
+    let read = brief(row);
+    read.inspect_err(|error| tracing::error!(%error, incident_id = id, "an Incident cannot be read"))
+        .ok()
 }
 
 fn brief(row: BriefRow) -> StoreResult<Brief> {
@@ -100,7 +122,7 @@ fn brief(row: BriefRow) -> StoreResult<Brief> {
     })
 }
 
-/// These Incidents, as far as they are there, in the order of their ids.
+/// These Incidents, as far as they are there and can be read, in the order of their ids.
 ///
 /// # Errors
 /// What the database says.
@@ -111,27 +133,5 @@ pub fn find_all(tx: &mut impl Tx, tenant: TenantId, ids: &[IncidentId]) -> Store
         .filter(incidents::id.eq_any(which))
         .order(incidents::id)
         .load(tx.conn())?;
-    rows.iter().map(incident).collect()
-}
-
-/// What is recorded of each time that an Incident has happened again, oldest first, at most `most`.
-///
-/// # Errors
-/// What the database says.
-pub fn occurred(
-    tx: &mut impl Tx,
-    tenant: TenantId,
-    incident: IncidentId,
-    most: i64,
-) -> StoreResult<Vec<model::incident::Occurrence>> {
-    let rows: Vec<String> = incident_events::table
-        .filter(incident_events::tenant_id.eq(tenant.to_string()))
-        .filter(incident_events::incident_id.eq(incident.to_string()))
-        .filter(incident_events::event_type.eq(IncidentEventType::SignalAdded.as_str()))
-        .order(incident_events::seq)
-        .limit(most)
-        .select(incident_events::metadata)
-        .load(tx.conn())?;
-    let events = crate::rows::Table("incident_events");
-    rows.iter().map(|text| events.json("metadata", text)).collect()
+    Ok(readable(&rows))
 }

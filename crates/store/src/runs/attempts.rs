@@ -1,5 +1,7 @@
 //! Which LLM Runs tried again what others had failed at?
 
+use std::collections::BTreeSet;
+
 use diesel::prelude::*;
 use model::id::{RunId, TenantId};
 use model::run::Run;
@@ -23,7 +25,7 @@ pub fn find_all(tx: &mut impl Tx, tenant: TenantId, ids: &[RunId]) -> StoreResul
     rows.into_iter().map(run).collect()
 }
 
-/// Which runs are another attempt of one of these, each with the one that it follows, in the order of their ids, at most
+/// Which runs are another attempt of one of these and are none of the `known` ones, in the order of their ids, at most
 /// `most`.
 ///
 /// # Errors
@@ -32,22 +34,21 @@ pub fn after(
     tx: &mut impl Tx,
     tenant: TenantId,
     ids: &[RunId],
+    known: &BTreeSet<RunId>,
     most: i64,
-) -> StoreResult<Vec<(RunId, RunId)>> {
+) -> StoreResult<Vec<RunId>> {
     let which: Vec<String> = ids.iter().map(ToString::to_string).collect();
-    let rows: Vec<(Option<String>, String)> = runs::table
+    let known: Vec<String> = known.iter().map(ToString::to_string).collect();
+    let rows: Vec<String> = runs::table
         .filter(runs::tenant_id.eq(tenant.to_string()))
         // The words of the partial index, so that it is seen to fit.
         .filter(runs::parent_run_id.is_not_null())
         .filter(runs::parent_run_id.eq_any(which))
+        // Here and not afterwards: they must not take the places of those that are asked for.
+        .filter(runs::id.ne_all(known))
         .order(runs::id)
         .limit(most)
-        .select((runs::parent_run_id, runs::id))
+        .select(runs::id)
         .load(tx.conn())?;
-    rows.into_iter()
-        .map(|(parent, id)| {
-            let parent = parent.unwrap_or_default();
-            Ok((TABLE.parse("parent_run_id", &parent)?, TABLE.parse("id", &id)?))
-        })
-        .collect()
+    rows.iter().map(|id| TABLE.parse("id", id)).collect()
 }

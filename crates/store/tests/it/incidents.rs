@@ -1,6 +1,6 @@
 //! Is what happened to Incidents kept as it happened?
 
-use model::incident::replay;
+use model::incident::{GoingOn, replay};
 use store::incidents;
 use testkit::db::TestDb;
 use testkit::governance;
@@ -122,10 +122,10 @@ testkit::both_databases! {
         for history in [incident(1).history(), incident(2).history(), over] {
             db.write(move |tx| incidents::append(tx, &history)).await.unwrap();
         }
-        let before = incidents::OfService { active: Some(incident(2).id()), opened_at: Some(at(3)) };
+        let before = incidents::OfService { active: GoingOn::Incident(incident(2).id()), opened_at: Some(at(3)) };
         assert_eq!(known("llm").await.unwrap(), before);
         db.write(move |tx| incidents::append(tx, &pending)).await.unwrap();
-        assert_eq!(known("llm").await.unwrap(), incidents::OfService { active: Some(incident(4).id()), ..before });
+        assert_eq!(known("llm").await.unwrap(), incidents::OfService { active: GoingOn::Incident(incident(4).id()), ..before });
         assert_eq!(known("search").await.unwrap(), incidents::OfService::default());
     }
 

@@ -1,6 +1,6 @@
 //! What is wrong with a body? All of it, so that nobody has to send it once for every mistake.
 
-use model::text::is_hidden;
+use model::text::{is_hidden, visible_length};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
@@ -195,15 +195,13 @@ pub(crate) enum Text {
 }
 
 impl Text {
-    /// Whether a text fits. White space around it does not count as something.
+    /// Whether a text fits. What people do not see of it does not count as something.
     pub(crate) fn takes(self, text: &str, (min, max): (usize, usize)) -> bool {
         let refused = |character: char| match self {
             Self::Name => is_hidden(character),
             Self::Prose => character.is_control() && !matches!(character, '\n' | '\r' | '\t'),
         };
-        let is_something = min == 0 || text.chars().any(|one| !one.is_whitespace() && !is_hidden(one));
-        let length = text.trim().chars().count();
-        is_something && length >= min && text.chars().count() <= max && !text.chars().any(refused)
+        visible_length(text) >= min && text.chars().count() <= max && !text.chars().any(refused)
     }
 
     const fn characters(self) -> &'static str {

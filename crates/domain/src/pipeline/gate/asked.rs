@@ -2,6 +2,8 @@
 
 use alloc::string::ToString;
 
+use model::id::IncidentId;
+use model::incident::GoingOn;
 use model::json::Json;
 use model::promotion::Check;
 
@@ -66,7 +68,7 @@ pub(super) fn with(check: Check, facts: &Facts<'_>) -> Json {
             }),
         )]),
         Check::DeferralConditions => Json::map([
-            ("serviceIncident", looked_up(input.service_incident)),
+            ("serviceIncident", going_on(input.service_incident)),
             ("lastPromotionAt", looked_up(input.last_promotion_at)),
             ("now", shown(&input.now)),
         ]),
@@ -79,6 +81,16 @@ fn shown(value: &impl ToString) -> Json {
 
 fn number(count: usize) -> Json {
     Json::Int(i64::try_from(count).unwrap_or(i64::MAX))
+}
+
+/// The id, `null` for none, and the word `UNREADABLE` for what is no id.
+fn going_on(found: Known<GoingOn>) -> Json {
+    match found {
+        Known::Known(GoingOn::Nothing) => looked_up(Known::Known(None::<IncidentId>)),
+        Known::Known(GoingOn::Incident(id)) => looked_up(Known::Known(Some(id))),
+        Known::Known(GoingOn::Unreadable) => Json::from("UNREADABLE"),
+        Known::Unknown => looked_up(Known::Unknown::<Option<IncidentId>>),
+    }
 }
 
 /// The value, `null` for none, and the word `UNKNOWN` for what nobody can say.

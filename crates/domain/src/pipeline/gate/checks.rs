@@ -7,10 +7,12 @@ use alloc::vec::Vec;
 
 use model::authority::AuthorityType;
 use model::candidate::EvidenceBundle;
+use model::incident::GoingOn;
 use model::promotion::{
     Check, DefinitiveEvidence, JUSTIFICATION_MAX, JUSTIFICATION_MIN, PromotionPolicy, RejectionCode,
 };
 use model::signal::Certainty;
+use model::text::visible_length;
 
 use super::super::confidence::assess;
 use super::super::evidence::derived;
@@ -263,13 +265,10 @@ fn eligibility(facts: &Facts<'_>, policy: &PromotionPolicy) -> Outcome {
 fn authority(facts: &Facts<'_>, policy: &PromotionPolicy) -> Outcome {
     let promoter = facts.input.promoter;
     let kind = promoter.authority_type;
-    let length = promoter
-        .justification
-        .as_ref()
-        .map(|text| text.trim().chars().count());
+    let said = promoter.justification.as_deref();
     let (least, most) = (JUSTIFICATION_MIN, JUSTIFICATION_MAX);
-    if kind.needs_justification() && length.is_none_or(|length| length < least)
-        || length.is_some_and(|length| length > most)
+    if kind.needs_justification() && said.is_none_or(|text| visible_length(text) < least)
+        || said.is_some_and(|text| text.trim().chars().count() > most)
     {
         let why = format!(
             "{} needs a justification of {least} to {most} characters",
@@ -329,10 +328,15 @@ fn deferral(facts: &Facts<'_>, policy: &PromotionPolicy) -> Outcome {
     if asked.pending_incident_for_service {
         match facts.input.service_incident {
             Known::Unknown => return Outcome::unknown("whether an Incident of the service is going on"),
-            Known::Known(Some(incident)) if incident != facts.incident => {
+            Known::Known(GoingOn::Incident(incident)) if incident != facts.incident => {
                 return Outcome::Defer(format!("the Incident {incident} of the service is going on"));
             }
-            Known::Known(_) => {}
+            Known::Known(GoingOn::Unreadable) => {
+                return Outcome::Defer(
+                    "an Incident of the service is going on that cannot be read".to_owned(),
+                );
+            }
+            Known::Known(GoingOn::Incident(_) | GoingOn::Nothing) => {}
         }
     }
     if asked.cooldown_minutes > 0 {

@@ -65,7 +65,7 @@ impl Case {
             naming: Naming::ByEvidence,
             active_incident: Known::Known(None),
             promoted_before: Known::Known(None),
-            service_incident: Known::Known(None),
+            service_incident: Known::Known(GoingOn::Nothing),
             last_promotion_at: Known::Known(None),
             automation: Known::Known(Automation::Running),
             now: at(120),
@@ -266,7 +266,11 @@ proptest! {
             it.attempt = attempt;
             it.now = Timestamp::from_micros(now);
             it.active_incident = incident(known[0]);
-            it.service_incident = incident(known[1]);
+            it.service_incident = match known[1] {
+                0 => Known::Unknown,
+                1 => Known::Known(GoingOn::Nothing),
+                _ => Known::Known(GoingOn::Incident(IncidentId::from_bits(1))),
+            };
             it.promoted_before = match known[2] {
                 0 => Known::Unknown,
                 1 => Known::Known(None),

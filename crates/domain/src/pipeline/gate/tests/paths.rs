@@ -249,9 +249,11 @@ fn what_is_not_eligible_is_rejected_with_all_reasons() {
 #[test]
 fn a_candidate_waits_while_the_service_has_an_incident_and_just_after_one() {
     let mut case = Case::new();
-    let other = Known::Known(Some(IncidentId::from_bits(5)));
+    let other = Known::Known(GoingOn::Incident(IncidentId::from_bits(5)));
     assert_eq!(says(&case, |it| it.service_incident = other), DEFERRED);
-    let own = Known::Known(case.decide(|_| ()).incident_id);
+    let unreadable = Known::Known(GoingOn::Unreadable);
+    assert_eq!(says(&case, |it| it.service_incident = unreadable), DEFERRED);
+    let own = Known::Known(GoingOn::Incident(case.decide(|_| ()).incident_id.unwrap()));
     assert_eq!(
         says(&case, |it| it.service_incident = own),
         PROMOTED,
@@ -274,7 +276,7 @@ fn a_candidate_waits_while_the_service_has_an_incident_and_just_after_one() {
 #[test]
 fn a_person_who_asks_again_does_not_wait_again() {
     let case = Case::new().by(AuthorityType::HumanOperator);
-    let other = Known::Known(Some(IncidentId::from_bits(5)));
+    let other = Known::Known(GoingOn::Incident(IncidentId::from_bits(5)));
     assert_eq!(says(&case, |it| it.service_incident = other), DEFERRED);
     let again = |it: &mut GateInput<'_>| {
         it.service_incident = other;
@@ -344,7 +346,7 @@ fn whoever_breaks_the_glass_says_why_and_needs_no_policy() {
     case.policy.authority_restrictions.severity_overrides.clear();
     let everything = |it: &mut GateInput<'_>| {
         it.now = at(999_999);
-        it.service_incident = Known::Known(Some(IncidentId::from_bits(5)));
+        it.service_incident = Known::Known(GoingOn::Incident(IncidentId::from_bits(5)));
     };
     assert_eq!(says(&case, everything), PROMOTED);
     // What has been promoted, or rests on nothing, is no matter of policy.
