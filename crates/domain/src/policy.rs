@@ -30,7 +30,7 @@ use self::prepared::{Hit, Prepared};
 /// The engine's name in decision snapshots.
 pub const NAME: &str = "policy";
 /// The engine's version; raised with every change of what it decides, the evaluators included.
-pub const VERSION: &str = "3";
+pub const VERSION: &str = "4";
 
 /// Everything the decision depends on.
 #[derive(Debug, Clone)]

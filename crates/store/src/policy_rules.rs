@@ -243,12 +243,13 @@ pub fn set_parent(
 }
 
 /// What the table of Policy Rules is filtered by.
-fn facets(of: &Rule) -> [&'static str; 3] {
+fn facets(of: &Rule) -> [&'static str; 4] {
     let definition = &of.definition;
     [
         of.status.as_str(),
         definition.mode.as_str(),
         definition.scope.as_str(),
+        of.source.as_str(),
     ]
 }
 

@@ -14,7 +14,7 @@ INSERT INTO listing_totals (tenant_id, listing, facets, total)
         COUNT(*)
     FROM incidents GROUP BY 1, 2, 3;
 INSERT INTO listing_totals (tenant_id, listing, facets, total)
-    SELECT tenant_id, 'policy_rules', status || '/' || enforcement_mode || '/' || scope, COUNT(*)
+    SELECT tenant_id, 'policy_rules', status || '/' || enforcement_mode || '/' || scope || '/' || source, COUNT(*)
     FROM policy_rules GROUP BY 1, 2, 3;
 INSERT INTO listing_totals (tenant_id, listing, facets, total)
     SELECT tenant_id, 'limits', category || '/' || status || '/' || scope || '/' || enforcement, COUNT(*)

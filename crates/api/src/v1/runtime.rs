@@ -8,7 +8,7 @@ use adapters::customer::projections::{
 use adapters::problem::{FieldProblem, Problem};
 use model::incident::CauseType;
 use model::limit::{Enforcement, LimitCategory, LimitScope, LimitStatus};
-use model::policy::{RuleScope, RuleStatus};
+use model::policy::{RuleScope, RuleSource, RuleStatus};
 use model::severity::Severity;
 use model::text::is_hidden;
 use model::time::Timestamp;
@@ -174,6 +174,8 @@ pub(crate) struct RulesQuery {
     enforcement_mode: Option<String>,
     /// Only GLOBAL, TENANT, PROJECT or AGENT.
     scope: Option<String>,
+    /// Only MANUAL, SYSTEM or LEARNED.
+    source: Option<String>,
     /// Only those made then or later.
     #[param(value_type = Option<String>, format = DateTime)]
     created_after: Option<String>,
@@ -214,6 +216,11 @@ pub(crate) async fn rules(
         query.scope.as_deref(),
         "one of GLOBAL, TENANT, PROJECT, AGENT",
     );
+    let source: Option<RuleSource> = wrong.parsed(
+        "source",
+        query.source.as_deref(),
+        "one of MANUAL, SYSTEM, LEARNED",
+    );
     let (created_after, created_before) =
         wrong.made(query.created_after.as_deref(), query.created_before.as_deref());
     let rows = wrong.rows(query.limit.as_deref(), query.offset.as_deref());
@@ -222,6 +229,7 @@ pub(crate) async fn rules(
         status: status.unwrap_or(RuleStatus::Active),
         mode: mode.map(|mode| mode.0),
         scope,
+        source,
         created_after,
         created_before,
     };

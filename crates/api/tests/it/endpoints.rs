@@ -45,6 +45,30 @@ testkit::both_databases! {
         log.assert("limits");
     }
 
+    async fn a_week_starts_on_the_day_that_its_limit_says(db: TestDb) {
+        let world = World::new(db).await;
+        let weekly = |start: &str| json!({
+            "name": start, "limit_category": "BUDGET", "limit_type": "COST_USD", "max_value": 50,
+            "reset_period": "WEEKLY", "week_start": start,
+        });
+        // It is Saturday.
+        for (start, resets_at) in [("SUNDAY", "2026-11-22T00:00:00.000Z"), ("MONDAY", "2026-11-23T00:00:00.000Z")] {
+            let made = world.post("/api/v1/limits", &weekly(start)).send().await;
+            assert_eq!(made.ok(201).text("/week_start"), start);
+            let path = format!("/api/v1/limits/{}", made.text("/limit_id"));
+            assert_eq!(world.get(&path).send().await.ok(200).text("/week_start"), start);
+            let refused = world.post("/api/v1/limits/check", &json!({ "estimated_cost_usd": 60 })).send().await;
+            assert_eq!(refused.ok(200).text("/blocking_limits/0/resets_at"), resets_at);
+            assert_eq!(refused.text("/blocking_limits/0/limit_id"), made.text("/limit_id"));
+            world.delete(&path).send().await.ok(204);
+        }
+        let mut daily = weekly("SUNDAY");
+        daily["reset_period"] = json!("DAILY");
+        let refused = world.post("/api/v1/limits", &daily).send().await;
+        assert_eq!(refused.ok(422).text("/errors/0/pointer"), "/week_start");
+        assert_eq!(world.post("/api/v1/limits", &weekly("SOMEDAY")).send().await.status, 422);
+    }
+
     async fn a_limit_is_raised_for_a_time(db: TestDb) {
         let world = World::new(db).await;
         let mut log = Log::default();

@@ -116,6 +116,24 @@ testkit::both_databases! {
         assert_eq!(handled(answer.ok(200)), [""; 0]);
     }
 
+    async fn what_is_served_with_a_lower_cap_alone_says_so_as_well(db: TestDb) {
+        let world = World::new(db).await;
+        let limit = world.limit(&json!({
+            "name": "short answers", "limit_category": "BUDGET", "limit_type": "COST_USD", "reset_period": "DAILY",
+            "max_value": 0.05, "enforcement": "DEGRADE", "degrade_max_output_tokens": 5,
+        })).await;
+        for (path, model) in [(OPENAI, "gpt-4"), (ANTHROPIC, "claude-opus-4-1")] {
+            // The question fits, and so long an answer does not.
+            let mut long = chat(model);
+            long["max_tokens"] = json!(1_000);
+            let answer = world.post(path, &long).send().await;
+            assert_eq!(handled(answer.ok(200)), ["x-plimsoll-served-model", "x-plimsoll-degraded-by"], "{model}");
+            assert_eq!(answer.header("x-plimsoll-served-model"), Some(model));
+            assert_eq!(answer.header("x-plimsoll-degraded-by"), Some(limit.as_str()));
+            assert_eq!(world.upstream.requests().last().unwrap().json()["max_tokens"], 5, "{model}");
+        }
+    }
+
     async fn a_stream_says_in_its_headers_what_is_served_instead(db: TestDb) {
         let world = World::new(db).await;
         let limit = world.limit(&degrade("claude-haiku-4-5")).await;

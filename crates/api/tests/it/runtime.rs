@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use model::id::RunId;
 use model::incident::{CauseType, IncidentCategory};
-use model::policy::{EnforcementMode, Rule, RuleScope, RuleStatus};
+use model::policy::{EnforcementMode, Rule, RuleScope, RuleSource, RuleStatus};
 use model::severity::Severity;
 use model::time::Clock as _;
 use serde_json::{Value, json};
@@ -187,10 +187,29 @@ testkit::both_databases! {
         assert_eq!(world.get(table).with(&rival).send().await.ok(200).body, NOTHING);
         refused(&world, &mut log, "/api/v1/runtime/policies/rules", &[
             "", "?status=DRAFT", "?status=ACTIVE&limit=0", "?status=ACTIVE&limit=101", "?status=ACTIVE&offset=-1",
-            "?status=ACTIVE&enforcement_mode=DISABLED", "?status=ACTIVE&scope=PROVIDER", "?status=ACTIVE&created_after=now",
+            "?status=ACTIVE&enforcement_mode=DISABLED", "?status=ACTIVE&source=ME", "?status=ACTIVE&scope=PROVIDER", "?status=ACTIVE&created_after=now",
             "?status=ACTIVE&created_before=2026", "?scope=ME&offset=x&limit=0",
         ]).await;
         log.assert("runtime_rules");
+    }
+
+    async fn the_table_of_rules_shows_those_of_one_source(db: TestDb) {
+        let world = World::new(db).await;
+        let at = world.clock.now();
+        let made = |number: u128| rule(world.tenant, number, at.plus_seconds(i64::try_from(number).unwrap()));
+        let mut learned = Rule { source: RuleSource::Learned, ..made(2) };
+        learned.hash = learned.hash_after(model::digest::Digest::ZERO);
+        add_rules(&world.cx.db, vec![made(1), learned, made(3), made(4)]).await;
+        trigger(&world.cx.db, made(1), 1, vec![at.plus_seconds(9)]).await;
+        world.clock.advance_seconds(60);
+        for (filter, names, total) in [
+            ("source=LEARNED", vec!["rule 2"], 1), ("source=MANUAL", vec!["rule 1", "rule 4", "rule 3"], 3),
+            ("source=MANUAL&limit=1&offset=1", vec!["rule 4"], 3), ("source=SYSTEM", vec![], 0),
+            ("source=LEARNED&enforcement_mode=WARN", vec![], 0), ("source=LEARNED&created_after=2026-01-01T00:00:00Z", vec!["rule 2"], 1),
+        ] {
+            let found = world.get(&format!("/api/v1/runtime/policies/rules?status=ACTIVE&{filter}")).send().await;
+            assert_eq!((column(&found, "name").0, found.at("/total")), (names.into_iter().map(str::to_owned).collect(), json!(total)), "{filter}");
+        }
     }
 
     async fn a_row_of_the_table_of_limits_has_the_members_of_the_contract(db: TestDb) {

@@ -1,12 +1,16 @@
 //! What do the built-in evaluators find in a text?
 //!
 //! A text is looked at sentence by sentence ([`sentence`]), so that a stream gives the same findings as the whole text,
-//! whatever its pieces. Each sentence is folded ([`fold`]): hidden characters vanish, full-width ones and other digits
-//! become ASCII, so that what people read is what is judged. All scanners are single passes without backtracking. A
+//! whatever its pieces. Each sentence is folded ([`fold`]): hidden characters vanish, escapes of JSON ([`escapes`]), other
+//! forms of letters and digits and look-alikes ([`alike`]) become ASCII, so that what people read is what is judged. All scanners are single passes without backtracking. A
 //! finding says what and where, and never repeats the text.
 
 pub mod accuracy;
+mod alike;
+mod escapes;
 mod fold;
+mod hedges;
+mod iban;
 mod keys;
 mod national;
 mod numbers;
@@ -140,19 +144,39 @@ pub fn scan(text: &str, unknowns: &Unknowns) -> Vec<Finding> {
 /// What the evaluators find in one sentence that starts at this byte of the text.
 fn scan_sentence(sentence: &str, at: usize, unknowns: &Unknowns) -> Vec<Finding> {
     let folded = Folded::new(sentence);
-    let mut found = Vec::new();
-    personal::scan(&folded, &mut found);
-    numbers::scan(&folded, &mut found);
-    keys::scan(&folded, &mut found);
-    let mut findings = without_overlaps(found);
-    phrases::scan(&folded, &mut findings);
+    let mut findings = scan_folded(&folded, sentence, unknowns);
+    if folded.has_escapes() {
+        // Not every backslash is an escape: `CORP\tom`. Of what is found in both readings, the surer counts.
+        for finding in scan_folded(&Folded::as_written(sentence), sentence, unknowns) {
+            let same = |other: &Finding| {
+                other.kind.evaluator() == finding.kind.evaluator()
+                    && other.start < finding.end
+                    && finding.start < other.end
+            };
+            let surer = |other: &Finding| other.confidence >= finding.confidence;
+            if !findings.iter().any(|other| same(other) && surer(other)) {
+                findings.retain(|other| !same(other));
+                findings.push(finding);
+            }
+        }
+    }
     fold::scan_hidden(sentence, &mut findings);
-    accuracy::scan(&folded, sentence, unknowns, &mut findings);
     findings.sort_by_key(|finding| (finding.start, finding.end, finding.kind));
     for finding in &mut findings {
         finding.start = finding.start.saturating_add(at);
         finding.end = finding.end.saturating_add(at);
     }
+    findings
+}
+
+fn scan_folded(folded: &Folded, sentence: &str, unknowns: &Unknowns) -> Vec<Finding> {
+    let mut found = Vec::new();
+    personal::scan(folded, &mut found);
+    numbers::scan(folded, &mut found);
+    keys::scan(folded, &mut found);
+    let mut findings = without_overlaps(found);
+    phrases::scan(folded, &mut findings);
+    accuracy::scan(folded, sentence, unknowns, &mut findings);
     findings
 }
 

@@ -140,6 +140,7 @@ async fn tables(tenth: &Context, full: &Context) -> Result<(Vec<Measured>, Vec<M
         status: RuleStatus::Active,
         mode: None,
         scope: None,
+        source: None,
         created_after: None,
         created_before: None,
     };

@@ -41,6 +41,10 @@ fn tool(name: &str, given: &Value) -> Value {
     json!({ "messages": [{ "role": "assistant", "content": [{ "type": "tool_use", "id": "toolu_1", "name": name, "input": given }] }] })
 }
 
+fn calls(arguments: &str) -> Value {
+    json!({ "messages": [{ "role": "assistant", "tool_calls": [{ "id": "call_1", "type": "function", "function": { "name": "mail", "arguments": arguments } }] }] })
+}
+
 fn deep(levels: usize, said: &str) -> Value {
     (0..levels).fold(json!(said), |inner, _| json!([inner]))
 }
@@ -77,6 +81,10 @@ testkit::both_databases! {
             (Operation::Messages, json!({ "tools": [{ "name": "find", "description": INJECTION, "input_schema": {} }] })),
             (Operation::Messages, tool("pay", &json!({ "card": 4_111_111_111_111_111_u64 }))),
             (Operation::Messages, tool("pay", &json!({ "4111111111111111": true }))),
+            // JSON in a text, once and twice.
+            (Operation::Chat, calls(&json!({ "body": format!("Card:\n{CARD}") }).to_string())),
+            (Operation::Chat, calls(&json!({ "body": json!({ "of": "\n123-45-6789\n" }).to_string() }).to_string())),
+            (Operation::Chat, json!({ "messages": [{ "role": "tool", "tool_call_id": "call_1", "content": json!({ "page": format!("Hi.\n{INJECTION}") }).to_string() }] })),
         ] {
             assert!(refused(&world, operation, &with(operation, &more)).await.is_some(), "{more}");
         }

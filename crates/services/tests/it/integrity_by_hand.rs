@@ -39,6 +39,7 @@ impl World {
             status: RuleStatus::Active,
             mode: None,
             scope: None,
+            source: None,
             created_after: None,
             created_before: None,
         };

@@ -3,7 +3,7 @@
 use diesel::dsl::{exists, not};
 use diesel::prelude::*;
 use model::id::TenantId;
-use model::policy::{EnforcementMode, Rule, RuleScope, RuleStatus};
+use model::policy::{EnforcementMode, Rule, RuleScope, RuleSource, RuleStatus};
 use model::time::Timestamp;
 
 use super::row::{Row, rule};
@@ -21,6 +21,8 @@ pub struct Shown {
     pub mode: Option<EnforcementMode>,
     /// Only this scope.
     pub scope: Option<RuleScope>,
+    /// Only those made by this source.
+    pub source: Option<RuleSource>,
     /// Only those made then or later.
     pub created_after: Option<Timestamp>,
     /// Only those made then or before.
@@ -39,6 +41,9 @@ macro_rules! fitting {
         }
         if let Some(scope) = shown.scope {
             query = query.filter(policy_rules::scope.eq(scope.as_str()));
+        }
+        if let Some(source) = shown.source {
+            query = query.filter(policy_rules::source.eq(source.as_str()));
         }
         if let Some(after) = shown.created_after {
             query = query.filter(policy_rules::created_at.ge(after.as_micros()));
@@ -87,6 +92,7 @@ pub fn shown(
             Some(shown.status.as_str()),
             shown.mode.map(EnforcementMode::as_str),
             shown.scope.map(RuleScope::as_str),
+            shown.source.map(RuleSource::as_str),
         ];
         totals::of(tx, owner, Listing::PolicyRules, &wanted)?
     };

@@ -162,7 +162,11 @@ testkit::both_databases! {
             window: WindowSpec::Calendar { period: ResetPeriod::None, zone: model::zone::Zone::UTC, week_start: Weekday::Monday },
             ..limit(5)
         };
-        let all = [limit(1), monthly, rate, threshold, forever];
+        let weekly = Limit {
+            window: WindowSpec::Calendar { period: ResetPeriod::Weekly, zone: "America/New_York".parse().unwrap(), week_start: Weekday::Sunday },
+            ..limit(6)
+        };
+        let all = [limit(1), monthly, rate, threshold, forever, weekly];
         let new = all.clone();
         db.write(move |tx| new.iter().try_for_each(|limit| limits::insert(tx, limit))).await.unwrap();
         assert_eq!(db.read(|tx| limits::active(tx, ACME)).await.unwrap(), all, "oldest first");
@@ -172,17 +176,17 @@ testkit::both_databases! {
         let update = disabled.clone();
         db.write(move |tx| limits::update(tx, &update)).await.unwrap();
         assert_eq!(db.read(|tx| limits::find(tx, ACME, LimitId::from_bits(2))).await.unwrap(), Some(disabled));
-        assert_eq!(db.read(|tx| limits::active(tx, ACME)).await.unwrap().len(), 4);
-        assert_eq!(db.read(|tx| limits::count(tx, ACME)).await.unwrap(), 4);
+        assert_eq!(db.read(|tx| limits::active(tx, ACME)).await.unwrap().len(), 5);
+        assert_eq!(db.read(|tx| limits::count(tx, ACME)).await.unwrap(), 5);
         let listed = async |filter: limits::Filter, most| {
             let found = db.read(move |tx| limits::list(tx, ACME, &filter, most)).await.unwrap();
             found.into_iter().map(|limit| limit.id.bits()).collect::<Vec<_>>()
         };
         let every = limits::Filter::default;
-        assert_eq!(listed(every(), 2).await, [5, 4]);
+        assert_eq!(listed(every(), 2).await, [6, 5]);
         assert_eq!(listed(limits::Filter { before: Some(LimitId::from_bits(4)), ..every() }, 9).await, [3, 2, 1]);
         assert_eq!(listed(limits::Filter { status: Some(LimitStatus::Disabled), ..every() }, 9).await, [2]);
-        assert_eq!(listed(limits::Filter { category: Some(LimitCategory::Budget), ..every() }, 9).await, [5, 2, 1]);
+        assert_eq!(listed(limits::Filter { category: Some(LimitCategory::Budget), ..every() }, 9).await, [6, 5, 2, 1]);
     }
 
     async fn the_version_of_limits_grows_with_every_change(db: TestDb) {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use model::incident::{CauseType, IncidentCategory};
 use model::limit::{Enforcement, Limit, LimitCategory, LimitStatus};
-use model::policy::{Definition, EnforcementMode, Retirement, Rule, RuleScope, RuleStatus};
+use model::policy::{Definition, EnforcementMode, Retirement, Rule, RuleScope, RuleSource, RuleStatus};
 use model::severity::Severity;
 use store::policy_rules::{self as rules, Change, Shown};
 use store::{incidents, limits};
@@ -132,7 +132,7 @@ testkit::both_databases! {
         add_acme(&db).await;
         let made: Vec<Rule> = (1..=3).map(rule).collect();
         db.write(move |tx| made.iter().try_for_each(|one| rules::insert(tx, one, NOBODY))).await.unwrap();
-        let of = |status, mode| Shown { status, mode, scope: None, created_after: None, created_before: None };
+        let of = |status, mode| Shown { status, mode, scope: None, source: None, created_after: None, created_before: None };
         assert_eq!(of_rules(&db, &of(RuleStatus::Active, None)).await, 3);
         let mut warns = Rule {
             version: 2,
@@ -156,6 +156,12 @@ testkit::both_databases! {
         assert_eq!(of_rules(&db, &of(RuleStatus::Retired, None)).await, 1);
         let elsewhere = Shown { scope: Some(RuleScope::Agent), ..of(RuleStatus::Active, None) };
         assert_eq!(of_rules(&db, &elsewhere).await, 0);
+        let mut learned = Rule { source: RuleSource::Learned, ..rule(4) };
+        learned.hash = learned.hash_after(model::digest::Digest::ZERO);
+        db.write(move |tx| rules::insert(tx, &learned, NOBODY)).await.unwrap();
+        let by = |source| Shown { source: Some(source), ..of(RuleStatus::Active, None) };
+        assert_eq!(of_rules(&db, &by(RuleSource::Learned)).await, 1);
+        assert_eq!(of_rules(&db, &by(rule(1).source)).await, 2);
     }
 
     async fn what_was_there_before_totals_were_kept_is_counted_when_they_come(db: TestDb) {
@@ -193,7 +199,7 @@ testkit::both_databases! {
         assert_eq!((of_incidents(&db, &topic(false)).await, of_incidents(&db, &topic(true)).await), (3, 1));
         let severe = incidents::Filter { severity: Some(Severity::Sev1), ..topic(false) };
         assert_eq!(of_incidents(&db, &severe).await, 1);
-        let of = |status| Shown { status, mode: None, scope: None, created_after: None, created_before: None };
+        let of = |status| Shown { status, mode: None, scope: None, source: None, created_after: None, created_before: None };
         assert_eq!((of_rules(&db, &of(RuleStatus::Active)).await, of_rules(&db, &of(RuleStatus::Retired)).await), (2, 1));
         let of = |status, enforcement| limits::Shown {
             category: LimitCategory::Budget, status, scope: None, enforcement, created_after: None, created_before: None,

@@ -41,6 +41,22 @@ pub(super) fn text_steps() -> u64 {
     steps(TEXT_MAX) / 64
 }
 
+/// The steps of comparing a text with this one, which is written out.
+pub(super) fn steps_with(text: &str) -> u64 {
+    (steps(text.len()) / 64).max(1)
+}
+
+/// The steps of comparing each text of a list with another one, or of two lists.
+pub(super) fn list_steps(list: &Node, each: u64) -> u64 {
+    match list {
+        Node::Constant(Constant::Texts(texts)) => texts
+            .iter()
+            .fold(0, |sum, text| steps_with(text).min(each).saturating_add(sum)),
+        Node::Constant(Constant::Ints(numbers)) => steps(numbers.len()),
+        _ => steps(LIST_MAX).saturating_mul(each),
+    }
+}
+
 /// A size as steps.
 pub(super) fn steps(size: usize) -> u64 {
     u64::try_from(size).unwrap_or(u64::MAX)

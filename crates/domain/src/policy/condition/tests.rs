@@ -256,6 +256,41 @@ fn what_is_too_much_is_refused_as_such() {
 }
 
 #[test]
+fn a_list_of_texts_costs_what_its_texts_cost() {
+    let cost = |source: &str| compile(source).unwrap().cost();
+    // Two nodes, and 256 texts of 16 times 64 bytes.
+    assert_eq!(cost("run.agent in tools"), 2 + 256 * 16);
+    assert_eq!(cost("tools == findings.pii.kinds"), 2 + 256 * 16);
+    // What is written out is no longer than it is.
+    assert_eq!(cost("'shell' in tools"), 2 + 256);
+    assert_eq!(cost("run.agent in ['a', 'b']"), 1 + 3 + 2);
+    assert_eq!(cost("tools == ['a', 'b']"), 1 + 3 + 2);
+    let long = "x".repeat(640);
+    assert_eq!(cost(&format!("'{long}' in tools")), 2 + 256 * 10);
+    assert_eq!(cost(&format!("run.agent in ['a', '{long}']")), 1 + 3 + 11);
+    assert_eq!(cost("time.hour in [1, 2]"), 1 + 3 + 2);
+    // As the documentation has it.
+    assert!(
+        cost("tools.exists(tool, tool in ['shell', 'exec']) && (time.hour < 6 || time.weekday > 5)")
+            < COST_MAX
+    );
+    for (source, fits) in [
+        (
+            "run.agent in tools || run.key in tools || run.model in tools || run.feature in tools",
+            true,
+        ),
+        ("tools.exists(tool, tool in findings.pii.kinds)", false),
+        (
+            "run.agent in tools && run.key in tools && run.model in tools && run.feature in tools && run.project in tools",
+            false,
+        ),
+    ] {
+        let code = compile(source).err().map(|problems| problems[0].code);
+        assert_eq!(code, (!fits).then_some(ProblemCode::TooCostly), "{source}");
+    }
+}
+
+#[test]
 fn a_pattern_that_backtracks_elsewhere_is_linear_here() {
     let condition = compile("run.model.matches('^(a+)+$')").unwrap();
     let text = format!("{}b", "a".repeat(1000));

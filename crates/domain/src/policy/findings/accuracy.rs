@@ -7,7 +7,8 @@
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
-use super::fold::{Folded, Word};
+use super::fold::Folded;
+use super::hedges::Hedges;
 use super::{Finding, FindingKind};
 
 /// The most fields that are kept.
@@ -16,80 +17,17 @@ pub const UNKNOWNS_MAX: usize = 256;
 const NAME_MAX: usize = 64;
 
 /// What stands for no value.
-const NOTHING: [&str; 9] = ["null", "none", "nil", "undefined", "n/a", "~", "\"\"", "''", "[]"];
-
-/// Words that make a statement definite.
-const DEFINITE: [&str; 24] = [
-    "is", "are", "was", "were", "will", "has", "have", "had", "does", "do", "did", "yes", "no", "your",
-    "set", "can", "must", "shall", "isn't", "won't", "doesn't", "hasn't", "always", "never",
-];
-
-/// Words that say that it is not known, or only possible.
-const HEDGES: [&str; 22] = [
-    "if",
-    "may",
-    "might",
-    "maybe",
-    "perhaps",
-    "possibly",
-    "unclear",
-    "unknown",
-    "unsure",
-    "cannot",
-    "can't",
-    "couldn't",
-    "unable",
-    "unavailable",
-    "missing",
-    "unspecified",
-    "whether",
-    "assume",
-    "assuming",
-    "please",
-    "could",
+const NOTHING: [&str; 10] = [
     "null",
-];
-
-/// Pairs of words that say the same.
-const HEDGING_PAIRS: [(&str, &[&str]); 7] = [
-    ("don't", &["have", "know", "see", "find"]),
-    (
-        "doesn't",
-        &["say", "state", "specify", "show", "include", "mention"],
-    ),
-    ("do", &["not"]),
-    (
-        "not",
-        &[
-            "sure",
-            "available",
-            "specified",
-            "known",
-            "provided",
-            "listed",
-            "stated",
-            "clear",
-            "found",
-            "set",
-        ],
-    ),
-    (
-        "no",
-        &["information", "data", "record", "value", "details", "mention"],
-    ),
-    (
-        "isn't",
-        &[
-            "specified",
-            "available",
-            "known",
-            "provided",
-            "listed",
-            "stated",
-            "clear",
-        ],
-    ),
-    ("does", &["not"]),
+    "none",
+    "nil",
+    "undefined",
+    "n/a",
+    "~",
+    "\"\"",
+    "\\\"\\\"",
+    "''",
+    "[]",
 ];
 
 /// The fields that the model was told nothing about.
@@ -109,7 +47,7 @@ impl Unknowns {
     }
 
     /// The fields of a context that have no value: `name: null`, `"name": ""`, `name = None`, or `name:` alone on a line
-    /// among others, as JSON, YAML and people write them. One pass, of bounded memory.
+    /// among others, as JSON (also within a text of JSON), YAML and people write them. One pass, of bounded memory.
     pub fn in_context(context: &str) -> Self {
         let places = context.match_indices([':', '=']).map(|(at, _)| at);
         let none = places.filter(|at| says_nothing(context, *at) || is_left_empty(context, *at));
@@ -222,7 +160,7 @@ fn name_before(context: &str, at: usize) -> Option<&str> {
     let before = context
         .get(..at)?
         .trim_end_matches([' ', '\t'])
-        .trim_end_matches(['"', '\'']);
+        .trim_end_matches(['"', '\'', '\\']);
     let named = |character: char| character.is_ascii_alphanumeric() || character == '_' || character == '-';
     let length = before
         .chars()
@@ -263,30 +201,21 @@ pub(super) fn scan(folded: &Folded, sentence: &str, unknowns: &Unknowns, finding
         return;
     }
     let words = folded.words();
-    if !is_definite(&words) {
-        return;
-    }
-    let about = unknowns.fields.iter().find_map(|field| {
-        let mut found = field
-            .iter()
-            .map(|part| words.iter().find(|word| says(&word.text, part)));
-        let first = found.next()??;
-        found.all(|word| word.is_some()).then_some(first)
-    });
-    if let (Some(_), Some(first), Some(last)) = (about, words.first(), words.last()) {
+    let hedges = Hedges::of(folded, &words);
+    let definite = |field: &Vec<String>| {
+        let place = |part: &String| words.iter().position(|word| says(&word.text, part));
+        let places: Option<Vec<usize>> = field.iter().map(place).collect();
+        let places = places.unwrap_or_default();
+        let (Some(first), Some(last)) = (places.iter().min(), places.iter().max()) else {
+            return false;
+        };
+        let form = words.get(*last).is_some_and(|word| !field.contains(&word.text));
+        hedges.is_definite(*first, *last, form)
+    };
+    let about = unknowns.fields.iter().any(definite);
+    if let (true, Some(first), Some(last)) = (about, words.first(), words.last()) {
         findings.push(folded.finding(FindingKind::UnsupportedStatement, first.start, last.end, 750));
     }
-}
-
-fn is_definite(words: &[Word]) -> bool {
-    let hedged = words.iter().any(|word| HEDGES.contains(&word.text.as_str()))
-        || words.windows(2).any(|pair| match pair {
-            [one, next] => HEDGING_PAIRS
-                .iter()
-                .any(|(first, seconds)| one.text == *first && seconds.contains(&next.text.as_str())),
-            _ => false,
-        });
-    !hedged && words.iter().any(|word| DEFINITE.contains(&word.text.as_str()))
 }
 
 /// Whether a word of the answer is a word of the field, or a form of it: `renews` for `renew`.

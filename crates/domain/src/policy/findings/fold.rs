@@ -6,16 +6,29 @@ use alloc::vec::Vec;
 use model::permille::Permille;
 use model::text::is_hidden;
 
-use super::{Finding, FindingKind};
+use super::escapes::{Character, Characters};
+use super::{Finding, FindingKind, alike};
 
-/// A character that is no ASCII and has no look-alike there; letters count as one.
+/// A letter or digit that is no ASCII and looks like none.
 const OTHER: u8 = 0x1a;
+
+/// The same, if it is a letter of an alphabet in which addresses are written too.
+pub(super) const LETTER: u8 = 0x1b;
 
 /// A sentence as ASCII bytes, each with its place in the sentence.
 pub(super) struct Folded {
     bytes: Vec<u8>,
-    /// Where the character of each byte starts and ends in the sentence.
-    places: Vec<(usize, usize)>,
+    places: Vec<Place>,
+    /// Whether a letter behind a backslash was read as an escape: where it is none, it is the letter.
+    has_escapes: bool,
+}
+
+/// Where the character of a byte starts and ends in the sentence.
+struct Place {
+    start: usize,
+    end: usize,
+    /// Whether it only looks like its byte.
+    alike: bool,
 }
 
 /// A run of bytes that are one word: ASCII letters, digits and apostrophes, in lower case.
@@ -26,15 +39,46 @@ pub(super) struct Word {
 }
 
 impl Folded {
+    /// As it is read where backslashes are escapes of JSON.
     pub(super) fn new(sentence: &str) -> Self {
-        let (mut bytes, mut places) = (Vec::new(), Vec::new());
-        for (at, character) in sentence.char_indices() {
-            if let Some(byte) = fold(character) {
-                bytes.push(byte);
-                places.push((at, at.saturating_add(character.len_utf8())));
+        Self::of(Characters::new(sentence, true))
+    }
+
+    /// As it is read where they are not.
+    pub(super) fn as_written(sentence: &str) -> Self {
+        Self::of(Characters::new(sentence, false))
+    }
+
+    fn of(characters: Characters<'_>) -> Self {
+        let mut folded = Self {
+            bytes: Vec::new(),
+            places: Vec::new(),
+            has_escapes: false,
+        };
+        for one in characters {
+            let Character {
+                character,
+                start,
+                end,
+                ..
+            } = one;
+            folded.has_escapes |= one.escaped && !matches!(character, '"' | '/');
+            if let Some((byte, alike)) = fold(character) {
+                folded.bytes.push(byte);
+                folded.places.push(Place { start, end, alike });
             }
         }
-        Self { bytes, places }
+        folded
+    }
+
+    /// Whether it would be another one as it is written.
+    pub(super) const fn has_escapes(&self) -> bool {
+        self.has_escapes
+    }
+
+    /// Whether the letter there is another one, which looks like it.
+    pub(super) fn is_alike(&self, at: usize) -> bool {
+        self.places.get(at).is_some_and(|place| place.alike)
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
@@ -75,11 +119,11 @@ impl Folded {
 
     /// A finding from here to there.
     pub(super) fn finding(&self, kind: FindingKind, start: usize, end: usize, thousandths: u16) -> Finding {
-        let first = self.places.get(start).map_or(0, |place| place.0);
+        let first = self.places.get(start).map_or(0, |place| place.start);
         let last = self
             .places
             .get(end.saturating_sub(1))
-            .map_or(first, |place| place.1);
+            .map_or(first, |place| place.end);
         Finding {
             kind,
             start: first,
@@ -113,48 +157,32 @@ impl Folded {
 }
 
 pub(super) const fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == OTHER
+    byte.is_ascii_alphanumeric() || matches!(byte, OTHER | LETTER)
 }
 
-fn fold(character: char) -> Option<u8> {
+/// The byte of a character, and whether it only looks like it; none for what nobody sees.
+fn fold(character: char) -> Option<(u8, bool)> {
     if character.is_whitespace() {
-        return Some(b' ');
+        return Some((b' ', false));
     }
-    if is_hidden(character) || is_tag(character) {
+    // Accents that are characters of their own leave the letter below them.
+    if is_hidden(character) || is_tag(character) || matches!(character, '\u{300}'..='\u{36f}') {
         return None;
     }
+    let alike = alike::latin(character);
     let ascii = match character {
-        '\0'..='\u{7f}' => character,
-        // Full-width forms stand 0xfee0 above ASCII.
-        '\u{ff01}'..='\u{ff5e}' => shift(character, 0xfee0),
-        '\u{660}'..='\u{669}' => shift(character, 0x630),
-        '\u{6f0}'..='\u{6f9}' => shift(character, 0x6c0),
-        '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{fe58}' | '\u{fe63}' => '-',
-        '\u{2018}' | '\u{2019}' | '\u{2bc}' => '\'',
-        // Cyrillic and Greek letters that look like Latin ones.
-        'а' | 'α' => 'a',
-        'е' => 'e',
-        'і' => 'i',
-        'о' | 'ο' => 'o',
-        'р' | 'ρ' => 'p',
-        'с' => 'c',
-        'х' => 'x',
-        'у' => 'y',
-        'ѕ' => 's',
-        _ => {
-            return Some(if character.is_alphanumeric() {
-                OTHER
-            } else {
-                b'\x1f'
-            });
-        }
+        '\0'..='\u{7f}' => Some(character),
+        '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{fe58}' | '\u{fe63}' => Some('-'),
+        '\u{2018}' | '\u{2019}' | '\u{2bc}' => Some('\''),
+        _ => alike.or_else(|| alike::plain(character)),
     };
-    u8::try_from(ascii).ok()
-}
-
-fn shift(character: char, down: u32) -> char {
-    let code = u32::from(character).saturating_sub(down);
-    char::from_u32(code).unwrap_or(character)
+    let byte = match ascii {
+        Some(ascii) => u8::try_from(ascii).ok()?,
+        None if alike::is_letter(character) => LETTER,
+        None if character.is_alphanumeric() => OTHER,
+        None => b'\x1f',
+    };
+    Some((byte, alike.is_some()))
 }
 
 /// Characters that mark languages, are never shown, and can spell a whole text.
@@ -162,13 +190,15 @@ fn is_tag(character: char) -> bool {
     matches!(character, '\u{e0000}'..='\u{e007f}')
 }
 
-/// Tag characters, marks that turn the direction, and runs of zero-width characters: nobody writes them by accident.
+/// Tag characters, marks that turn the direction, and runs of zero-width characters: nobody writes them by accident. Where
+/// they are escapes, people see them, and code has many: tag characters alone have no use there either.
 pub(super) fn scan_hidden(sentence: &str, findings: &mut Vec<Finding>) {
     let mut run: Option<(usize, usize, usize)> = None;
-    for (at, character) in sentence.char_indices() {
-        let weight = match character {
+    for one in Characters::new(sentence, true) {
+        let weight = match one.character {
+            character if one.escaped && !is_tag(character) => 0,
             '\u{202d}' | '\u{202e}' | '\u{2066}'..='\u{2068}' => 4_usize,
-            _ if is_tag(character) => 2,
+            character if is_tag(character) => 2,
             // One joins an emoji; a soft hyphen and a byte-order mark are harmless.
             '\u{200b}' | '\u{200c}' | '\u{2060}'..='\u{2064}' => 1,
             _ => 0,
@@ -177,9 +207,8 @@ pub(super) fn scan_hidden(sentence: &str, findings: &mut Vec<Finding>) {
             report_hidden(run.take(), findings);
             continue;
         }
-        let end = at.saturating_add(character.len_utf8());
-        let (start, _, sum) = run.unwrap_or((at, end, 0));
-        run = Some((start, end, sum.saturating_add(weight)));
+        let (start, _, sum) = run.unwrap_or((one.start, one.end, 0));
+        run = Some((start, one.end, sum.saturating_add(weight)));
     }
     report_hidden(run, findings);
 }

@@ -5,13 +5,14 @@ use super::{Finding, FindingKind};
 
 /// A UK national insurance number that starts here: two letters, six digits in pairs, and A to D, as HMRC issues them.
 pub(super) fn nino(folded: &Folded, start: usize) -> Option<Finding> {
-    let (mut end, mut taken) = (start, [0_u8; 9]);
+    let (mut end, mut taken, mut alike) = (start, [0_u8; 9], false);
     for (index, slot) in taken.iter_mut().enumerate() {
         // Spaces stand between pairs only.
         if index.is_multiple_of(2) && index > 0 && folded.byte(end) == b' ' {
             end = end.saturating_add(1);
         }
         *slot = folded.byte(end).to_ascii_uppercase();
+        alike |= folded.is_alike(end);
         end = end.saturating_add(1);
     }
     let [first, second, digits @ .., last] = taken;
@@ -21,7 +22,8 @@ pub(super) fn nino(folded: &Folded, start: usize) -> Option<Finding> {
         && second.is_ascii_alphabetic()
         && digits.iter().all(u8::is_ascii_digit)
         && (b'A'..=b'D').contains(&last);
-    (letters && issued && shaped && folded.ends_word(end))
+    // It has no check digit, and documents of other countries have such numbers in letters that look like these.
+    (letters && issued && shaped && !alike && folded.ends_word(end))
         .then(|| folded.finding(FindingKind::UkNino, start, end, 850))
 }
 

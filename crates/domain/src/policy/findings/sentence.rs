@@ -1,6 +1,7 @@
 //! How is a text looked at while it arrives?
 //!
-//! A sentence ends with `.`, `!` or `?` before white space, or with an empty line. One that is longer than
+//! A sentence ends with `.`, `!` or `?` before white space, or with an empty line, also where these are written as escapes
+//! of JSON. One that is longer than
 //! [`SENTENCE_MAX`] bytes is judged in windows of that length that overlap by [`OVERLAP`], so that nothing is missed because
 //! it lies on a border. Where a sentence or a window ends depends on the text alone and never on its pieces: a stream
 //! therefore gives what the whole text gives. What is not yet judged is at most one sentence or window.
@@ -9,6 +10,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::accuracy::Unknowns;
+use super::escapes::{Reader, outside};
 use super::{Finding, scan_sentence};
 
 /// The longest sentence, in bytes: what a stream holds back at most.
@@ -25,12 +27,21 @@ pub struct Scanner {
     unknowns: Unknowns,
     /// What arrived and is not yet judged.
     pending: String,
-    /// How many bytes of it were looked at for an end.
-    searched: usize,
+    search: Search,
     /// How many bytes were judged.
     judged: usize,
     /// What was found in the window before this one and reaches into it.
     told: Vec<Finding>,
+}
+
+/// How far the end of a sentence was looked for.
+#[derive(Debug, Clone)]
+struct Search {
+    /// Up to here in what is pending, in bytes.
+    at: usize,
+    reader: Reader,
+    /// The two characters before.
+    before: [char; 2],
 }
 
 /// Where a sentence or a window ends.
@@ -59,7 +70,7 @@ impl Scanner {
         Self {
             unknowns,
             pending: String::new(),
-            searched: 0,
+            search: Search::from(0),
             judged: 0,
             told: Vec::new(),
         }
@@ -79,11 +90,11 @@ impl Scanner {
             while let Some(end) = self.end_of_sentence(start) {
                 self.judge((start, end), &mut findings, &mut dirty);
                 start = start.saturating_add(end.next);
-                self.searched = start;
+                self.search = Search::from(start);
             }
             self.pending.drain(..start);
             self.judged = self.judged.saturating_add(start);
-            self.searched = self.searched.saturating_sub(start);
+            self.search.at = self.search.at.saturating_sub(start);
         }
         self.step(findings, dirty)
     }
@@ -98,7 +109,7 @@ impl Scanner {
         self.judge((0, end), &mut findings, &mut dirty);
         self.judged = self.judged.saturating_add(self.pending.len());
         self.pending.clear();
-        self.searched = 0;
+        self.search = Search::from(0);
         self.step(findings, dirty)
     }
 
@@ -131,35 +142,55 @@ impl Scanner {
     /// Where the sentence ends that starts here in what is pending; none while it is not over.
     fn end_of_sentence(&mut self, start: usize) -> Option<End> {
         let text = self.pending.get(start..)?;
-        let from = boundary_after(text, self.searched.saturating_sub(start).saturating_sub(8));
         let within = boundary(text, SENTENCE_MAX);
-        let mut before = [' '; 2];
-        for (at, character) in text.get(from..within)?.char_indices() {
-            let at = from.saturating_add(at);
-            let stop = matches!(before[1], '.' | '!' | '?') && character.is_whitespace();
-            // Lines may end with a carriage return too.
-            let line_ended = before[1] == '\n' || before == ['\n', '\r'];
-            let blank = line_ended && character == '\n' && at > 1;
-            if stop || blank {
-                let end = at.saturating_add(character.len_utf8());
+        let from = self.search.at.saturating_sub(start);
+        for (at, written) in text.get(from..within)?.char_indices() {
+            let Some((character, broken)) = self.search.reader.read(written) else {
+                continue;
+            };
+            let end = from.saturating_add(at).saturating_add(written.len_utf8());
+            if self.search.ends(character, broken, end) {
                 return Some(End {
                     window: end,
                     next: end,
                 });
             }
-            before = [before[1], character];
         }
+        self.search.at = start.saturating_add(within);
         if text.len() < SENTENCE_MAX {
-            self.searched = start.saturating_add(text.len());
             return None;
         }
         let latest = boundary(text, within.saturating_sub(OVERLAP));
         let tail = boundary_after(text, latest.saturating_sub(CUT_WITHIN));
         let space = text.get(tail..latest)?.rfind(char::is_whitespace);
-        let next = space.map_or(latest, |space| {
-            boundary_after(text, tail.saturating_add(space).saturating_add(1))
-        });
+        let next = match space {
+            Some(space) => boundary_after(text, tail.saturating_add(space).saturating_add(1)),
+            None => outside(text, latest),
+        };
         Some(End { window: within, next })
+    }
+}
+
+impl Search {
+    const fn from(at: usize) -> Self {
+        Self {
+            at,
+            reader: Reader::new(),
+            before: [' '; 2],
+        }
+    }
+
+    /// Whether the sentence ends with this character, so many bytes behind its start.
+    fn ends(&mut self, character: char, broken: bool, end: usize) -> bool {
+        if broken {
+            self.before = [self.before[1], '\\'];
+        }
+        let before = self.before;
+        self.before = [before[1], character];
+        let stop = matches!(before[1], '.' | '!' | '?') && character.is_whitespace();
+        // Lines may end with a carriage return too.
+        let line_ended = before[1] == '\n' || before == ['\n', '\r'];
+        stop || (line_ended && character == '\n' && end > 2)
     }
 }
 

@@ -254,6 +254,9 @@ fn a_statement_about_what_nobody_told_is_found() {
         Unknowns::in_context("a: nullable, b: 1, id: null"),
         Unknowns::default()
     );
+    let in_json =
+        Unknowns::in_context(r#"{"page":"{\"auto_renew\": null, \"end_date\": \"\", \"plan\": \"x\"}"}"#);
+    assert_eq!(in_json, Unknowns::named(["auto_renew", "end_date"]));
 }
 
 #[test]
@@ -323,6 +326,13 @@ fn hostile_texts_are_looked_at_once() {
         "<|im_",
         "\u{200b}",
         "0 1-",
+        "\\",
+        "\\n",
+        "\\ud835",
+        "\\u00",
+        "(0)",
+        "NO12 ",
+        "may not have ",
     ] {
         let text = piece.repeat(200_000 / piece.len());
         let findings = scan(&text, &Unknowns::named(["auto_renew"]));

@@ -289,6 +289,44 @@ fn what_cannot_be_kept_is_forbidden_where_a_rule_may_block_and_goes_on_unread_el
     assert!(packed.take(Some(Bytes::from_static(b"x"))).withhold);
 }
 
+/// The event in which a tool is given this piece of JSON.
+fn argument(operation: Operation, piece: &str) -> Value {
+    match operation {
+        Operation::Responses => {
+            json!({ "type": "response.function_call_arguments.delta", "output_index": 0, "delta": piece })
+        }
+        Operation::Messages => {
+            json!({ "type": "content_block_delta", "index": 0, "delta": { "type": "input_json_delta", "partial_json": piece } })
+        }
+        _ => {
+            json!({ "choices": [{ "index": 0, "delta": { "tool_calls": [{ "index": 0, "function": { "arguments": piece } }] } }] })
+        }
+    }
+}
+
+#[test]
+fn what_a_tool_is_given_is_found_behind_an_escape_wherever_it_is_cut() {
+    let arguments = r#"{"body":"Card:\n4111 1111 1111 1111\u000a","key":"\\nDE89370400440532013000"}"#;
+    for operation in [Operation::Chat, Operation::Responses, Operation::Messages] {
+        for cut in 1..arguments.len() {
+            let (head, tail) = arguments.split_at(cut);
+            let events = [head, tail].map(|piece| format!("data: {}\n\n", argument(operation, piece)));
+            let (passed, withheld) = sifted(strict(operation), events.concat().as_bytes(), &[]);
+            assert!(withheld && passed.is_empty(), "{operation:?} cut at {cut}");
+            let mut sift = Sift::new(operation, Some(Unknowns::default()), None);
+            sift.take(Some(Bytes::from(events.concat())));
+            sift.take(None);
+            let kinds: Vec<_> = sift
+                .found()
+                .findings
+                .iter()
+                .map(|one| one.kind.as_str())
+                .collect();
+            assert_eq!(kinds, ["CARD", "IBAN"], "{operation:?} cut at {cut}");
+        }
+    }
+}
+
 #[test]
 fn every_recorded_stream_passes_byte_for_byte() {
     // Says that it does not run when the recordings are not there.

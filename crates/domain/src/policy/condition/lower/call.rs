@@ -7,8 +7,8 @@ use alloc::string::String;
 use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue, operators};
 use regex::RegexBuilder;
 
-use super::{Lowered, Lowering, boxed, steps, text_steps};
-use crate::policy::condition::node::{Comparison, FUNCTIONS, Kind, Node, Operation, Part};
+use super::{Lowered, Lowering, boxed, list_steps, steps, steps_with, text_steps};
+use crate::policy::condition::node::{Comparison, Constant, FUNCTIONS, Kind, Node, Operation, Part};
 use crate::policy::condition::{PATTERN_MAX, PATTERN_MEMORY_MAX, ProblemCode};
 use crate::policy::context::{LIST_MAX, TEXT_MAX, Type};
 
@@ -141,7 +141,11 @@ impl Lowering<'_> {
         }
         let looking = match left.kind {
             TEXT => text_steps(),
-            TEXTS | INTS => steps(LIST_MAX),
+            TEXTS => {
+                let side = |node: &Node| list_steps(node, text_steps());
+                side(&left.node).min(side(&right.node))
+            }
+            INTS => steps(LIST_MAX),
             _ => 1,
         };
         let cost = left.cost.saturating_add(right.cost).saturating_add(looking);
@@ -192,11 +196,12 @@ impl Lowering<'_> {
             let message = format!("{} cannot be in {}", needle.kind.name(), list.kind.name());
             return self.refuse(expr, ProblemCode::TypeMismatch, message);
         }
-        let looking = match &list.node {
-            // Both the list's own cost and its length.
-            Node::Constant(_) => list.cost,
-            _ => steps(LIST_MAX),
+        let each = match &needle.node {
+            Node::Constant(Constant::Text(text)) => steps_with(text),
+            _ if needle.kind == TEXT => text_steps(),
+            _ => 1,
         };
+        let looking = list_steps(&list.node, each);
         let cost = needle.cost.saturating_add(list.cost).saturating_add(looking);
         Some(Lowered {
             node: Node::In(boxed(needle, list)),
