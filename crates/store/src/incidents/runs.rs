@@ -173,22 +173,19 @@ pub fn linked(
     for (run, has_failed) in named {
         linked.insert(table.parse("run_id", &run)?, has_failed);
     }
-    let (table, mut behind) = (Table("incident_breaches"), String::new());
-    // A run can hit a Limit more than once, so that more breaches than runs have to be read.
-    while linked.len() < most {
-        let piece: Vec<(String, Option<String>)> = incident_breaches::table
-            .filter(incident_breaches::tenant_id.eq(&whose))
-            .filter(incident_breaches::incident_id.eq(&which))
-            .filter(incident_breaches::breach_id.gt(&behind))
-            .order(incident_breaches::breach_id)
-            .limit(limit)
-            .select((incident_breaches::breach_id, incident_breaches::run_id))
-            .load(tx.conn())?;
-        let Some((last, _)) = piece.last() else { break };
-        behind.clone_from(last);
-        for run in piece.into_iter().filter_map(|(_, run)| run) {
-            linked.entry(table.parse("run_id", &run)?).or_insert(false);
-        }
+    // A run can hit a Limit more than once, and what is only asked about hits it without one.
+    let hit: Vec<Option<String>> = incident_breaches::table
+        .filter(incident_breaches::tenant_id.eq(&whose))
+        .filter(incident_breaches::incident_id.eq(&which))
+        .filter(incident_breaches::run_id.is_not_null())
+        .order(incident_breaches::run_id)
+        .limit(limit)
+        .select(incident_breaches::run_id)
+        .distinct()
+        .load(tx.conn())?;
+    let table = Table("incident_breaches");
+    for run in hit.into_iter().flatten() {
+        linked.entry(table.parse("run_id", &run)?).or_insert(false);
     }
     while linked.len() > most {
         linked.pop_last();
