@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use super::super::accuracy::Unknowns;
 use super::super::scan;
 use super::super::sentence::{OVERLAP, SENTENCE_MAX, Scanner};
+use super::super::tests::found_in as found;
 use super::*;
 
 fn read(text: &str) -> String {
@@ -44,15 +45,6 @@ fn what_is_cut_is_not_cut_in_the_middle_of_an_escape() {
     let outside: Vec<_> = (0..=text.len()).map(|at| outside(text, at)).collect();
     let expected = [0, 1, 2, 2, 2, 2, 2, 2, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 20, 21];
     assert_eq!(outside, expected);
-}
-
-/// What is found, by kind and text.
-fn found(text: &str) -> Vec<(&'static str, &str)> {
-    let found = scan(text, &Unknowns::default());
-    let shown = found
-        .iter()
-        .map(|one| (one.kind.as_str(), &text[one.start..one.end]));
-    shown.collect()
 }
 
 #[test]

@@ -4,17 +4,8 @@ use alloc::format;
 use alloc::string::ToString as _;
 use alloc::vec::Vec;
 
-use super::super::accuracy::Unknowns;
-use super::super::scan;
+use super::super::tests::found_in as found;
 use super::*;
-
-fn found(text: &str) -> Vec<(&'static str, &str)> {
-    let found = scan(text, &Unknowns::default());
-    let shown = found
-        .iter()
-        .map(|one| (one.kind.as_str(), &text[one.start..one.end]));
-    shown.collect()
-}
 
 /// The registry's own examples.
 const EXAMPLES: [&str; 89] = [

@@ -2,16 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::super::accuracy::Unknowns;
-use super::super::scan;
-
-fn found(text: &str) -> Vec<(&'static str, &str)> {
-    let found = scan(text, &Unknowns::default());
-    let shown = found
-        .iter()
-        .map(|one| (one.kind.as_str(), &text[one.start..one.end]));
-    shown.collect()
-}
+use super::super::tests::found_in as found;
 
 #[test]
 fn an_address_may_have_letters_of_other_alphabets() {
