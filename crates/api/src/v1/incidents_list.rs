@@ -173,7 +173,7 @@ pub(crate) async fn list(
 }
 
 fn known(of: CostImpact) -> Known {
-    let (total, savings) = (of.total(), of.savings());
+    let (total, savings) = (of.total(), of.savings);
     Known {
         incident_id: of.incident.to_string(),
         failed: (of.failed.runs, of.failed.cost),

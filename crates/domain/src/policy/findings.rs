@@ -2,8 +2,9 @@
 //!
 //! A text is looked at sentence by sentence ([`sentence`]), so that a stream gives the same findings as the whole text,
 //! whatever its pieces. Each sentence is folded ([`fold`]): hidden characters vanish, escapes of JSON ([`escapes`]), other
-//! forms of letters and digits and look-alikes ([`alike`]) become ASCII, so that what people read is what is judged. All scanners are single passes without backtracking. A
-//! finding says what and where, and never repeats the text.
+//! forms of letters and digits and look-alikes ([`alike`]) become ASCII, so that what people read is what is judged; one
+//! with escapes is judged as it is written too. All scanners are single passes without backtracking. A finding says what
+//! and where, and never repeats the text.
 
 pub mod accuracy;
 mod alike;

@@ -51,6 +51,8 @@ pub struct CostImpact {
     pub other: Sum,
     /// The LLM Runs that tried again what one of those had tried, or an attempt after it.
     pub recovery: Sum,
+    /// What would not have been paid if nothing had failed: what failed, and the attempts after that.
+    pub savings: Sum,
     /// Whether one of the attempts succeeded.
     pub is_recovered: bool,
     /// What is not in the sums, and the LLM Runs that it is about.
@@ -60,12 +62,7 @@ pub struct CostImpact {
 impl CostImpact {
     /// All of them together.
     pub fn total(&self) -> Sum {
-        self.savings().and(self.other)
-    }
-
-    /// What would not have been paid if nothing had failed: nobody would have had to try again.
-    pub fn savings(&self) -> Sum {
-        self.failed.and(self.recovery)
+        self.failed.and(self.recovery).and(self.other)
     }
 
     fn misses(&mut self, why: CostGap, run: Option<RunId>) {
@@ -97,6 +94,7 @@ fn added_up(tx: &mut impl Tx, incident: &Incident) -> StoreResult<CostImpact> {
         failed: Sum::default(),
         other: Sum::default(),
         recovery: Sum::default(),
+        savings: Sum::default(),
         is_recovered: false,
         missing: BTreeMap::new(),
     };
@@ -120,18 +118,34 @@ fn added_up(tx: &mut impl Tx, incident: &Incident) -> StoreResult<CostImpact> {
     let costs = store::costs::of_runs(tx, tenant, &all)?;
     let runs = store::runs::find_all(tx, tenant, &all)?;
     let runs: BTreeMap<RunId, Run> = runs.into_iter().map(|run| (run.id, run)).collect();
+    // In the order of their ids, so that what an attempt follows comes before it.
+    let mut caused: BTreeSet<RunId> = BTreeSet::new();
     for id in all {
         let run = runs.get(&id);
-        let of = match linked.get(&id) {
+        let said = linked.get(&id).copied();
+        // Of one that is gone it is only known what was said of it then.
+        let failed = said.is_some_and(|said| run.map_or(said, has_failed));
+        let follows = said.is_none()
+            && run
+                .and_then(|run| run.parent)
+                .is_some_and(|of| caused.contains(&of));
+        if failed || follows {
+            caused.insert(id);
+        }
+        let one = Sum {
+            runs: 1,
+            cost: costs.get(&id).copied().unwrap_or_default(),
+        };
+        let of = match said {
             None => &mut impact.recovery,
-            // Of one that is gone it is only known what was said of it then.
-            Some(said) if run.map_or(*said, has_failed) => &mut impact.failed,
+            Some(_) if failed => &mut impact.failed,
             Some(_) => &mut impact.other,
         };
-        of.runs += 1;
-        if let Some(cost) = costs.get(&id) {
-            of.add(*cost);
-        } else if let Some(why) = unknown(run) {
+        *of = of.and(one);
+        if failed || follows {
+            impact.savings = impact.savings.and(one);
+        }
+        if let (false, Some(why)) = (costs.contains_key(&id), unknown(run)) {
             impact.misses(why, Some(id));
         }
         let succeeded = run.is_some_and(|run| run.status == RunStatus::Succeeded);

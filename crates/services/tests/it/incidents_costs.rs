@@ -110,7 +110,7 @@ testkit::both_databases! {
         let paid = world.run(run).await.cost.unwrap();
         let found = impact(&world, id).await;
         assert_eq!((found.failed.runs, found.other.runs, found.recovery.runs), (0, 1, 0));
-        assert_eq!((found.total().cost, found.savings().cost, found.missing.len()), (paid, NanoUsd(0), 0));
+        assert_eq!((found.total().cost, found.savings.cost, found.missing.len()), (paid, NanoUsd(0), 0));
     }
 
     async fn what_a_limit_refused_is_affected_for_nothing(db: TestDb) {
@@ -126,6 +126,22 @@ testkit::both_databases! {
         assert_eq!(found.missing.len(), 0);
     }
 
+    async fn who_goes_on_after_a_limit_was_hit_has_not_paid_for_a_failure(db: TestDb) {
+        let world = World::new(db).await;
+        let told = Draft { enforcement: Enforcement::Warn, ..draft(LimitCategory::Budget, LimitType::CostUsd, 1) };
+        world.limit(told).await;
+        let run = world.call(Operation::Chat, &chat(&json!({}))).await.run;
+        breaches::explain_all(&world.cx).await.unwrap();
+        let id = crate::incidents::incidents_of(&world, run).await.remove(0).id;
+        let mut request = world.request(Operation::Chat, &chat(&json!({})));
+        request.attribution.parent_run = Some(run);
+        crate::harness::read(services::gateway::serve(&world.cx, request).await.unwrap()).await;
+        let found = impact(&world, id).await;
+        assert_eq!((found.failed.runs, found.other.runs, found.recovery.runs), (0, 1, 1));
+        assert!(found.recovery.cost.0 > 0 && found.is_recovered);
+        assert_eq!(found.savings.cost, NanoUsd(0));
+    }
+
     async fn a_run_that_somebody_has_reported_failed_only_if_it_did(db: TestDb) {
         let world = World::new(db).await;
         let good = world.call(Operation::Chat, &chat(&json!({}))).await.run;
@@ -135,7 +151,7 @@ testkit::both_databases! {
             reported.creation.run = Some(run);
             add_incidents(&world.cx.db, vec![reported.clone()]).await;
             let found = impact(&world, reported.id()).await;
-            assert_eq!((found.total().runs, found.failed.runs, found.savings().runs), (1, failed, failed), "{run}");
+            assert_eq!((found.total().runs, found.failed.runs, found.savings.runs), (1, failed, failed), "{run}");
             assert_eq!(found.total().cost, world.run(run).await.cost.unwrap_or_default());
         }
     }

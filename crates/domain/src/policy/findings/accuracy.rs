@@ -15,6 +15,8 @@ use super::{Finding, FindingKind};
 pub const UNKNOWNS_MAX: usize = 256;
 /// The longest name of a field, in bytes.
 const NAME_MAX: usize = 64;
+/// How far behind a name its value is looked for, in bytes.
+const VALUE_WITHIN: usize = 128;
 
 /// What stands for no value.
 const NOTHING: [&str; 10] = [
@@ -50,6 +52,13 @@ impl Unknowns {
     /// among others, as JSON (also within a text of JSON), YAML and people write them. One pass, of bounded memory.
     pub fn in_context(context: &str) -> Self {
         let places = context.match_indices([':', '=']).map(|(at, _)| at);
+        // Of `==` and `:=` the first one stands behind the name.
+        let behind_one = |at: &usize| {
+            context
+                .get(..*at)
+                .is_some_and(|before| before.ends_with([':', '=']))
+        };
+        let places = places.filter(|at| !behind_one(at));
         let none = places.filter(|at| says_nothing(context, *at) || is_left_empty(context, *at));
         Self::named(none.filter_map(|at| name_before(context, at)))
     }
@@ -92,7 +101,11 @@ impl Unknowns {
 /// Whether a word for no value stands behind a colon.
 fn says_nothing(context: &str, at: usize) -> bool {
     let after = context.get(at.saturating_add(1)..).unwrap_or_default();
-    let value = after.trim_start_matches([' ', '\t', '=']);
+    // Not the whole rest at each sign: a line of them would take for ever.
+    let near = after
+        .get(..after.floor_char_boundary(VALUE_WITHIN))
+        .unwrap_or(after);
+    let value = near.trim_start_matches([' ', '\t', '=']);
     NOTHING.iter().any(|nothing| {
         let head = value.get(..nothing.len());
         let next = value.get(nothing.len()..).and_then(|rest| rest.chars().next());
@@ -209,7 +222,7 @@ pub(super) fn scan(folded: &Folded, sentence: &str, unknowns: &Unknowns, finding
         let (Some(first), Some(last)) = (places.iter().min(), places.iter().max()) else {
             return false;
         };
-        let form = words.get(*last).is_some_and(|word| !field.contains(&word.text));
+        let form = field.len() > 1 && words.get(*last).is_some_and(|word| !field.contains(&word.text));
         hedges.is_definite(*first, *last, form)
     };
     let about = unknowns.fields.iter().any(definite);

@@ -102,7 +102,7 @@ const KNOWLEDGE: [&str; 22] = [
 ];
 
 /// What it is not.
-const NOT_SO: [&str; 14] = [
+const NOT_SO: [&str; 13] = [
     "sure",
     "available",
     "specified",
@@ -116,7 +116,6 @@ const NOT_SO: [&str; 14] = [
     "given",
     "recorded",
     "aware",
-    "able",
 ];
 
 /// What there is no such thing of.
@@ -161,8 +160,8 @@ impl<'w> Hedges<'w> {
         }
     }
 
-    /// Whether something definite is said about a field whose words are the ones from `first` to `last`; `form` if the last
-    /// one is a form of the field's word.
+    /// Whether something definite is said about a field whose words are the ones from `first` to `last`; `form` if there are
+    /// several and the last one is a form of the field's word: `it auto-renews` states something, `compare prices` does not.
     pub(super) fn is_definite(&self, first: usize, last: usize, form: bool) -> bool {
         let clause_ends = self.clauses.iter().find(|start| **start > last).copied();
         let counts =
@@ -253,7 +252,7 @@ impl Sentence<'_> {
         } else {
             word
         };
-        NOT_SO.contains(&so)
+        NOT_SO.contains(&so) || (so == "able" && self.has_near(next, NEAR, &FINDING_OUT))
     }
 
     /// Whether another clause starts with this word: behind a semicolon, `but`, or `and you`.

@@ -108,8 +108,8 @@ const REGISTRY: &[(&[u8; 2], Structure)] = &[
     (b"YE", &[(4, Letter), (4, Digit), (18, Either)]),
 ];
 
-/// An IBAN that starts here, with or without single spaces or dashes: the structure of its country and check digits (mod 97
-/// = 1, ISO 13616).
+/// An IBAN that starts here, with or without single spaces or dashes behind its check digits: the structure of its country
+/// and check digits (mod 97 = 1, ISO 13616).
 pub(super) fn iban(folded: &Folded, start: usize) -> Option<Finding> {
     let country =
         [folded.byte(start), folded.byte(start.saturating_add(1))].map(|byte| byte.to_ascii_uppercase());
@@ -121,7 +121,8 @@ pub(super) fn iban(folded: &Folded, start: usize) -> Option<Finding> {
     let parts = parts.iter().chain(*structure);
     let mut forms = parts.flat_map(|(times, form)| core::iter::repeat_n(*form, *times));
     let mut end = start.saturating_add(2);
-    let (mut check, mut taken, mut rest, mut gap) = ([0_u8; 2], 0_usize, 0_u32, false);
+    // None stands between the country and its check digits: "by 19 June".
+    let (mut check, mut taken, mut rest, mut gap) = ([0_u8; 2], 0_usize, 0_u32, true);
     let mut wanted = forms.next();
     while let Some(form) = wanted {
         let byte = folded.byte(end);

@@ -79,7 +79,7 @@ fn separator(folded: &Folded, last: &Group, at: usize) -> Option<u8> {
     let before = last.start.checked_sub(1).map_or(0, |before| folded.byte(before));
     let length = last.end.saturating_sub(last.start);
     let (opened, trunk) = (before == b'(', folded.byte(last.start) == b'0');
-    let closes = length >= 3 || (opened && (length >= 2 || trunk));
+    let closes = length >= 3 || (opened && (length >= 2 || trunk || last.separator.is_some()));
     match folded.part(last.end, at) {
         [separator @ (b' ' | b'-' | b'.' | b'/')] => Some(*separator),
         [b')', b' ' | b'-'] if closes => Some(b' '),
@@ -201,7 +201,10 @@ fn is_phone(folded: &Folded, parts: &[Group], lengths: &[usize], digits: &[u8]) 
     let dated = parts.iter().any(|group| matches!(group.separator, Some(b'.')));
     let grouped = (2..=6).contains(&parts.len()) && !dated;
     match (digits, lengths) {
-        ([0, 0, rest @ ..], [first, second, ..]) => {
+        // Two groups of one length are a range: `00350-00399`.
+        ([0, 0, rest @ ..], [first, second, others @ ..])
+            if *first >= 2 && (first != second || !others.is_empty()) =>
+        {
             let code = if *first > 2 {
                 first.saturating_sub(2)
             } else {

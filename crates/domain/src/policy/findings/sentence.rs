@@ -1,10 +1,10 @@
 //! How is a text looked at while it arrives?
 //!
 //! A sentence ends with `.`, `!` or `?` before white space, or with an empty line, also where these are written as escapes
-//! of JSON. One that is longer than
-//! [`SENTENCE_MAX`] bytes is judged in windows of that length that overlap by [`OVERLAP`], so that nothing is missed because
-//! it lies on a border. Where a sentence or a window ends depends on the text alone and never on its pieces: a stream
-//! therefore gives what the whole text gives. What is not yet judged is at most one sentence or window.
+//! of JSON. One that is longer than [`SENTENCE_MAX`] bytes is judged in windows of that length that overlap by [`OVERLAP`],
+//! so that nothing is missed because it lies on a border. Where a sentence or a window ends depends on the text alone and
+//! never on its pieces: a stream therefore gives what the whole text gives. What is not yet judged is at most one sentence or
+//! window.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -165,7 +165,8 @@ impl Scanner {
         let space = text.get(tail..latest)?.rfind(char::is_whitespace);
         let next = match space {
             Some(space) => boundary_after(text, tail.saturating_add(space).saturating_add(1)),
-            None => outside(text, latest),
+            // Of this window alone: how much is pending behind it depends on the pieces.
+            None => outside(text.get(..within)?, latest),
         };
         Some(End { window: within, next })
     }

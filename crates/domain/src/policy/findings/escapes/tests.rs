@@ -145,6 +145,24 @@ fn a_stream_that_is_cut_anywhere_gives_what_the_whole_gives() {
 }
 
 #[test]
+fn a_window_ends_where_it_does_however_much_is_pending_behind_it() {
+    let slashes = "\\".repeat(700);
+    let text = format!(
+        "{}{slashes}n4111111111111111 {}",
+        "x".repeat(3500),
+        "y".repeat(1500)
+    );
+    let mut whole = Scanner::new(Unknowns::default());
+    let expected = (whole.push(&text).judged, whole.finish().findings);
+    for cut in (4000..4300).step_by(5) {
+        let mut scanner = Scanner::new(Unknowns::default());
+        scanner.push(&text[..cut]);
+        let judged = scanner.push(&text[cut..]).judged;
+        assert_eq!((judged, scanner.finish().findings), expected, "cut at {cut}");
+    }
+}
+
+#[test]
 fn no_window_of_a_long_text_hides_what_stands_behind_an_escape() {
     for escape in [r"\n", r"\\\\n", r"\u000a"] {
         for before in SENTENCE_MAX - OVERLAP - 40..SENTENCE_MAX - OVERLAP + 40 {

@@ -28,6 +28,7 @@ fn a_definite_statement_is_found_however_it_is_put() {
         "No, data shows that it does auto-renew.",
         "Auto-renew is on (let me know if that is wrong).",
         "The end date is in June.",
+        "Your contract is not able to auto-renew.",
     ] {
         let found = scan(text, &unknowns);
         assert_eq!(found.len(), 1, "{text}: {found:?}");
@@ -37,7 +38,7 @@ fn a_definite_statement_is_found_however_it_is_put() {
 
 #[test]
 fn who_says_that_it_is_not_known_states_nothing() {
-    let unknowns = Unknowns::named(["auto_renew", "end_date", "prices"]);
+    let unknowns = Unknowns::named(["auto_renew", "end_date", "price"]);
     for text in [
         "I don't have information about auto-renew.",
         "I do not have information about your auto-renew setting.",
@@ -65,6 +66,8 @@ fn who_says_that_it_is_not_known_states_nothing() {
         "Sorry about the auto-renewals.",
         "About the prices and so on.",
         "Your contract is active.",
+        "Compare prices online.",
+        "I am not able to see your auto-renew setting.",
     ] {
         assert_eq!(scan(text, &unknowns), [], "{text}");
     }
