@@ -118,7 +118,7 @@ fn added_up(tx: &mut impl Tx, incident: &Incident) -> StoreResult<CostImpact> {
     let costs = store::costs::of_runs(tx, tenant, &all)?;
     let runs = store::runs::find_all(tx, tenant, &all)?;
     let runs: BTreeMap<RunId, Run> = runs.into_iter().map(|run| (run.id, run)).collect();
-    // In the order of their ids, so that what an attempt follows comes before it.
+    // First what it is about, then the attempts by their ids: what an attempt follows comes before it.
     let mut caused: BTreeSet<RunId> = BTreeSet::new();
     for id in all {
         let run = runs.get(&id);
